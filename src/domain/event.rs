@@ -1,0 +1,152 @@
+//! The slim event: ids and short codes, at most 200 bytes, encoded once for all its subscribers.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr};
+
+use super::id::{MessageId, SessionId, TenantId};
+use super::message::MessageStatus;
+use super::session::SessionStatus;
+use super::time::WallTime;
+
+/// No event is longer than this once encoded.
+pub const MAX_BYTES: usize = 200;
+
+/// What an event is about; the filter of a subscription.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum EventKind {
+    /// A message has a new status.
+    Msg,
+    /// A message came in.
+    In,
+    /// A session has a new status.
+    Session,
+    /// A usage threshold was passed.
+    Usage,
+}
+
+/// What changed, and to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A message of ours has this status now.
+    Message(MessageId, MessageStatus),
+    /// This message came in.
+    Received(MessageId),
+    /// The session has this status now.
+    Session(SessionStatus),
+    /// So many percent of the month's messages are used.
+    Usage(u8),
+}
+
+impl Change {
+    /// What the event is about.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::Message(..) => EventKind::Msg,
+            Self::Received(_) => EventKind::In,
+            Self::Session(_) => EventKind::Session,
+            Self::Usage(_) => EventKind::Usage,
+        }
+    }
+
+    /// The message it concerns, if it concerns one.
+    pub fn message(&self) -> Option<MessageId> {
+        match *self {
+            Self::Message(id, _) | Self::Received(id) => Some(id),
+            Self::Session(_) | Self::Usage(_) => None,
+        }
+    }
+
+    /// The short word of the new state: a status, or a percentage.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self {
+            Self::Message(_, status) => Cow::Borrowed(status.into()),
+            Self::Received(_) => Cow::Borrowed(MessageStatus::Received.into()),
+            Self::Session(status) => Cow::Borrowed(status.into()),
+            Self::Usage(percent) => Cow::Owned(percent.to_string()),
+        }
+    }
+
+    /// Puts together what a store keeps apart; `None` when the parts do not fit.
+    pub fn from_parts(kind: EventKind, message: Option<MessageId>, code: &str) -> Option<Self> {
+        Some(match kind {
+            EventKind::Msg => Self::Message(message?, code.parse().ok()?),
+            EventKind::In => Self::Received(message?),
+            EventKind::Session => Self::Session(code.parse().ok()?),
+            EventKind::Usage => Self::Usage(code.parse().ok()?),
+        })
+    }
+}
+
+/// One change, as it was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusEvent {
+    /// Whose feed.
+    pub tenant: TenantId,
+    /// Position in that feed, from 1; gapless.
+    pub seq: u64,
+    /// Which session it happened on; none for `usage`.
+    pub session: Option<SessionId>,
+    /// What changed.
+    pub change: Change,
+    /// When it was committed.
+    pub at: WallTime,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    op: &'static str,
+    q: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s: Option<SessionId>,
+    e: EventKind,
+    id: Subject,
+    c: &'a str,
+    t: i64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Subject {
+    Message(MessageId),
+    Session(SessionId),
+    Tenant(TenantId),
+}
+
+impl StatusEvent {
+    /// The frame's JSON text.
+    pub fn encode(&self) -> Bytes {
+        let subject = match (self.change.message(), self.session) {
+            (Some(message), _) => Subject::Message(message),
+            (None, Some(session)) => Subject::Session(session),
+            (None, None) => Subject::Tenant(self.tenant),
+        };
+        let code = self.change.code();
+        let kind = self.change.kind();
+        let wire =
+            Wire { op: "event", q: self.seq, s: self.session, e: kind, id: subject, c: &code, t: self.at.0 };
+        let mut text = Vec::with_capacity(MAX_BYTES);
+        // Writing plain ids, words and integers into memory cannot fail.
+        let written = serde_json::to_writer(&mut text, &wire);
+        debug_assert!(written.is_ok() && text.len() <= MAX_BYTES, "event of {} bytes", text.len());
+        Bytes::from(text)
+    }
+}

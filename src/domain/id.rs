@@ -1,0 +1,111 @@
+//! Prefixed uuidv7 ids: `ses_0192…`. They sort by creation and say what they name.
+
+use std::{fmt, str::FromStr, sync::Mutex};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use super::time::WallTime;
+
+/// Text that is no id of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected an id such as {prefix}019a2b3c4d5e7f808192a3b4c5d6e7f8")]
+pub struct NotAnId {
+    /// What the id has to begin with.
+    pub prefix: &'static str,
+}
+
+/// Counts within one millisecond, so that ids minted in a row also sort in a row.
+static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+fn mint(at: WallTime) -> Uuid {
+    let millis = at.0.max(0) as u64;
+    let context = CONTEXT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    Uuid::new_v7(Timestamp::from_unix(&*context, millis / 1000, (millis % 1000) as u32 * 1_000_000))
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// What the text form begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id, dated `at`.
+            pub fn mint(at: WallTime) -> Self {
+                Self(mint(at))
+            }
+
+            /// The 16 bytes that stores keep.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}{}", $prefix, self.0.as_simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            /// Takes exactly what [`Display`](fmt::Display) writes: the prefix and 32 lower-case hex digits.
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let digits = text.strip_prefix($prefix).ok_or(NotAnId { prefix: $prefix })?;
+                let canonical = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+                if digits.len() != 32 || !digits.bytes().all(canonical) {
+                    return Err(NotAnId { prefix: $prefix });
+                }
+                Uuid::try_parse(digits).map(Self).map_err(|_| NotAnId { prefix: $prefix })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// One customer of the operator.
+    TenantId, "ten_"
+);
+id!(
+    /// One connected number of one tenant.
+    SessionId, "ses_"
+);
+id!(
+    /// One message, outbound or inbound. Minted once: every attempt carries the same one.
+    MessageId, "msg_"
+);
+id!(
+    /// One API key; not the key itself.
+    KeyId, "key_"
+);

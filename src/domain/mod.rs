@@ -1,0 +1,14 @@
+//! Plain types that every layer speaks. Nothing here knows tokio, actix, a database or a clock.
+
+pub mod event;
+pub mod id;
+pub mod idempotency;
+pub mod message;
+pub mod page;
+pub mod phone;
+pub mod plan;
+pub mod refusal;
+pub mod scope;
+pub mod session;
+pub mod tenant;
+pub mod time;

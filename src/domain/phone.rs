@@ -1,0 +1,64 @@
+//! Phone numbers, checked for form and never shown by accident.
+
+use std::fmt;
+
+use phonenumber::metadata::DATABASE;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A number in E.164: `+` and 7 to 15 digits, with a length its country uses.
+///
+/// `Debug` hides it: a number is personal and belongs into answers and rows, never into a log.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Phone(String);
+
+/// Text that is no possible number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PhoneError {
+    /// Not `+` and digits.
+    #[error(
+        "expected E.164: a plus sign, the country code and the number, digits only, such as +15551230001"
+    )]
+    Form,
+    /// No country has this code.
+    #[error("no country has this calling code")]
+    Country,
+    /// The country has no numbers of this length.
+    #[error("the country has no numbers of this length")]
+    Length,
+}
+
+impl Phone {
+    /// Takes E.164 text that is possible by length for its country. Whether it is assigned is another question.
+    pub fn parse(text: &str) -> Result<Self, PhoneError> {
+        let digits = text.strip_prefix('+').ok_or(PhoneError::Form)?;
+        let formed = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !formed || digits.starts_with('0') {
+            return Err(PhoneError::Form);
+        }
+        let number = phonenumber::parse(None, text).map_err(|_| PhoneError::Country)?;
+        let code = number.country().code();
+        let national = digits.len().saturating_sub(code.to_string().len()) as u16;
+        let regions = DATABASE.by_code(&code).ok_or(PhoneError::Country)?;
+        let possible =
+            regions.iter().any(|region| region.descriptors().general().possible_length().contains(&national));
+        if possible { Ok(Self(text.to_owned())) } else { Err(PhoneError::Length) }
+    }
+
+    /// Takes a number that a store kept or a network reported; it was judged when it came in.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for answers, rows and frames.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(…)")
+    }
+}

@@ -1,0 +1,128 @@
+//! What a tenant has bought: caps that bind at once, quota and price that bind from the next period.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr};
+
+/// What happens when the month's messages are used up.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Quota {
+    /// The next message is refused with 402.
+    #[default]
+    Hard,
+    /// It is accepted and billed as overage.
+    Soft,
+}
+
+/// Whether messages leave as a person would send them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Pacing {
+    /// Gaps, a limit per chat, ramp and warm-up: restraint in volume.
+    #[default]
+    Human,
+    /// Only the caps. For the sandbox engine.
+    None,
+}
+
+/// How often the price falls due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Interval {
+    /// Each month.
+    Month,
+    /// Each year. Quota and usage are per month all the same.
+    Year,
+}
+
+/// One plan as the operator wrote it. The ranges are checked by `billing::plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Names the plan, for ever: `[a-z0-9][a-z0-9_-]*`, at most 64.
+    pub code: String,
+    /// What people call it.
+    pub name: String,
+    /// Price per interval, in the currency's minor unit.
+    pub price_minor: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// How often the price falls due.
+    pub interval: Interval,
+    /// Send attempts per session in any 60 s.
+    pub messages_per_minute: NonZeroU32,
+    /// Send attempts of all sessions of a tenant together in any 60 s; none means no sum.
+    #[serde(default)]
+    pub messages_per_minute_tenant: Option<NonZeroU32>,
+    /// Messages per calendar month.
+    pub messages_per_month: u64,
+    /// What happens beyond.
+    #[serde(default)]
+    pub quota: Quota,
+    /// Messages that may wait per session.
+    #[serde(default = "default_queue_max")]
+    pub queue_max: u32,
+    /// Sessions a tenant may have.
+    pub sessions_max: u32,
+    /// How messages are spaced.
+    #[serde(default)]
+    pub pacing: Pacing,
+    /// Price of one message beyond the quota, in the minor unit.
+    #[serde(default)]
+    pub overage_minor: Option<i64>,
+    /// Days a message's content is kept.
+    pub retention_days: u32,
+    /// Plugins its tenants may switch on.
+    #[serde(default)]
+    pub plugins: Vec<String>,
+}
+
+fn default_queue_max() -> u32 {
+    10_000
+}
+
+/// The part of a plan that binds at once, in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Attempts per session in any 60 s.
+    pub per_minute: NonZeroU32,
+    /// Attempts of the whole tenant in any 60 s.
+    pub per_minute_tenant: Option<NonZeroU32>,
+    /// How messages are spaced.
+    pub pacing: Pacing,
+    /// Messages that may wait per session.
+    pub queue_max: u32,
+    /// Sessions a tenant may have.
+    pub sessions_max: u32,
+}
+
+impl Plan {
+    /// The part that binds at once.
+    pub fn caps(&self) -> Caps {
+        Caps {
+            per_minute: self.messages_per_minute,
+            per_minute_tenant: self.messages_per_minute_tenant,
+            pacing: self.pacing,
+            queue_max: self.queue_max,
+            sessions_max: self.sessions_max,
+        }
+    }
+}
+
+/// The part of a plan that binds from the next period: what a period's first use writes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Messages of the month.
+    pub limit: u64,
+    /// What happens beyond.
+    pub quota: Quota,
+}

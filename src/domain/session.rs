@@ -1,0 +1,316 @@
+//! One connected number of one tenant: what is wanted of it, how it stands, and why.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+use super::id::{SessionId, TenantId};
+use super::time::WallTime;
+
+/// Which library or service speaks to the network.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    EnumIter,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Engine {
+    /// The simulated network that ships with the server.
+    #[default]
+    Sandbox,
+}
+
+/// One incarnation of a session actor in this process. A restart is a new one; what an older one reports is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The incarnation after this one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Counts a session's owners over all processes. Stores refuse a call from an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub i64);
+
+/// The right to act for a session, taken anew by every incarnation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// Whose session.
+    pub tenant: TenantId,
+    /// Which session.
+    pub session: SessionId,
+    /// As which owner.
+    pub epoch: Epoch,
+}
+
+/// What the tenant wants of a session. Written before anything is done about it, so it survives every crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Desired {
+    /// To run, from every boot on.
+    Running,
+    /// To rest; its credentials stay.
+    Stopped,
+    /// To give up its credentials, then rest.
+    LoggedOut,
+}
+
+/// Public status of a session.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    EnumIter,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum SessionStatus {
+    /// Nothing is open and nothing is wanted.
+    Stopped,
+    /// Takes over from earlier owners, then opens the first link.
+    Starting,
+    /// A person has to scan a code or type one.
+    Pairing,
+    /// Logged in, and the health probe passes.
+    Connected,
+    /// Between two links.
+    Reconnecting,
+    /// Waits for a person or for the end of a ban; nothing is open.
+    Parked,
+    /// The credentials are void; a person has to pair again.
+    LoggedOut,
+    /// Crashed too often; rests before a probe or until a person starts it.
+    Quarantined,
+}
+
+/// Why a link closed. The reason alone decides what happens next (DESIGN, section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(CloseCause),
+    derive(EnumIter, Display, EnumString, IntoStaticStr, Hash),
+    strum(serialize_all = "snake_case"),
+    doc = "A [`CloseReason`] without its value."
+)]
+pub enum CloseReason {
+    /// 515: the server wants a fresh socket, as it does once after pairing.
+    RestartRequired,
+    /// The socket or the keepalive was lost.
+    TransportLost,
+    /// 500 or 503: the server cannot serve now.
+    ServerUnavailable,
+    /// What came could not be read.
+    Malformed,
+    /// The health probe missed twice.
+    ProbeFailed,
+    /// 429: we connect too often.
+    Throttled,
+    /// 409, or `replaced`: somebody else opened this account.
+    Replaced,
+    /// 402: no connect may be tried before `until`.
+    Banned {
+        /// End of the ban.
+        until: WallTime,
+    },
+    /// 405: this client version is no longer served.
+    ClientOutdated,
+    /// A code we do not know.
+    Unknown {
+        /// What the server said.
+        code: u16,
+    },
+    /// 401, 403, 406, 516 or device removed: these credentials are never used again.
+    LoggedOut {
+        /// What the server said.
+        code: u16,
+    },
+}
+
+/// Why a session has its status, in one closed list. The `reason` of the API, as snake case.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    EnumIter,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[expect(missing_docs, reason = "each is documented at the close or decision that causes it")]
+pub enum Reason {
+    RestartRequired,
+    TransportLost,
+    ServerUnavailable,
+    Malformed,
+    ProbeFailed,
+    Throttled,
+    Replaced,
+    Banned,
+    ClientOutdated,
+    Unknown,
+    DeviceRemoved,
+    /// Nobody scanned in time.
+    PairingTimeout,
+    /// The tenant asked for it.
+    Requested,
+    /// The operator suspended the tenant.
+    TenantSuspended,
+    /// The actor ended unexpectedly and comes back.
+    Crashed,
+    /// It did so too often.
+    CrashLoop,
+    /// The store does not answer.
+    StoreUnavailable,
+}
+
+impl CloseReason {
+    /// The public word for it.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::RestartRequired => Reason::RestartRequired,
+            Self::TransportLost => Reason::TransportLost,
+            Self::ServerUnavailable => Reason::ServerUnavailable,
+            Self::Malformed => Reason::Malformed,
+            Self::ProbeFailed => Reason::ProbeFailed,
+            Self::Throttled => Reason::Throttled,
+            Self::Replaced => Reason::Replaced,
+            Self::Banned { .. } => Reason::Banned,
+            Self::ClientOutdated => Reason::ClientOutdated,
+            Self::Unknown { .. } => Reason::Unknown,
+            Self::LoggedOut { .. } => Reason::DeviceRemoved,
+        }
+    }
+
+    /// The server's number for it, where there is one.
+    pub fn code(self) -> Option<u16> {
+        match self {
+            Self::RestartRequired => Some(515),
+            Self::ServerUnavailable => Some(503),
+            Self::Throttled => Some(429),
+            Self::Replaced => Some(409),
+            Self::Banned { .. } => Some(402),
+            Self::ClientOutdated => Some(405),
+            Self::Unknown { code } | Self::LoggedOut { code } => Some(code),
+            Self::TransportLost | Self::Malformed | Self::ProbeFailed => None,
+        }
+    }
+}
+
+/// What the network holds against an account. It outlives incarnations, so it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Extra back-off steps earned by 429s.
+    pub throttle_steps: u32,
+    /// End of the ban, if there was one.
+    pub banned_until: Option<WallTime>,
+    /// Until then messages to chats that never wrote to us wait (463, the reach-out timelock).
+    pub timelock_until: Option<WallTime>,
+    /// When somebody else last replaced us.
+    pub replaced_at: Option<WallTime>,
+}
+
+/// How the account is limited by the network, as the API shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Restriction {
+    /// `banned` or `timelock`.
+    pub kind: RestrictionKind,
+    /// When it ends.
+    pub until: WallTime,
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestrictionKind {
+    /// Everything.
+    Banned,
+    /// Messages to new chats.
+    Timelock,
+}
+
+impl Standing {
+    /// What of it still limits the account at `wall`.
+    pub fn restriction(&self, wall: WallTime) -> Option<Restriction> {
+        let pending = |kind, until: Option<WallTime>| {
+            until.filter(|&until| until > wall).map(|until| Restriction { kind, until })
+        };
+        pending(RestrictionKind::Banned, self.banned_until)
+            .or_else(|| pending(RestrictionKind::Timelock, self.timelock_until))
+    }
+}
+
+/// A session as stores keep it and the API shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What its people call it.
+    pub label: String,
+    /// What speaks for it.
+    pub engine: Engine,
+    /// Whatever the integrator keeps with it: a flat object of strings, at most 4 KiB.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// What is wanted.
+    pub desired: Desired,
+    /// How it stands.
+    pub status: SessionStatus,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The server's number for the reason.
+    pub reason_code: Option<u16>,
+    /// Since when.
+    pub since: WallTime,
+    /// Whether it holds credentials, so that messages may be queued.
+    pub paired: bool,
+    /// What the network holds against it.
+    pub standing: Standing,
+    /// What has happened on it.
+    pub counters: SessionCounters,
+    /// When it was created.
+    pub created_at: WallTime,
+}
+
+/// What has happened on a session since it was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SessionCounters {
+    /// Messages that wait.
+    pub queued: u64,
+    /// Messages that reached the server.
+    pub sent: u64,
+    /// Messages that failed for good.
+    pub failed: u64,
+    /// Messages that came in.
+    pub received: u64,
+    /// Links opened after the first.
+    pub reconnects: u64,
+}

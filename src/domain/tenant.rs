@@ -1,0 +1,90 @@
+//! A customer of the operator, and the keys its programs use.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+use super::id::{KeyId, TenantId};
+use super::time::WallTime;
+
+/// Whether a tenant may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum TenantStatus {
+    /// In good standing.
+    Active,
+    /// Stopped by the operator: every call answers 403, its sessions are stopped, its data stays.
+    Suspended,
+}
+
+/// A customer of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tenant {
+    /// Whose id every row of theirs carries.
+    pub id: TenantId,
+    /// What the operator calls them.
+    pub name: String,
+    /// Code of the plan they are under.
+    pub plan: String,
+    /// Whether they may act.
+    pub status: TenantStatus,
+    /// When they came.
+    pub created_at: WallTime,
+}
+
+/// What a key may be used for.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    EnumIter,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum KeyScope {
+    /// Read sessions, messages, usage, limits and the feed.
+    Read,
+    /// Send and cancel messages.
+    Send,
+    /// Create, start, stop, pair, log out and delete sessions.
+    Session,
+}
+
+/// SHA-256 of the key's text. The text itself is shown once and kept nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// One API key of a tenant, as stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Names the key in lists and in the audit.
+    pub id: KeyId,
+    /// Whose key.
+    pub tenant: TenantId,
+    /// What it is called.
+    pub name: String,
+    /// How it is recognised.
+    pub hash: KeyHash,
+    /// Last four characters, so that a person can tell keys apart.
+    pub last4: String,
+    /// What it may be used for.
+    pub scopes: Vec<KeyScope>,
+    /// Reaches the sandbox engine only, and does not count to usage.
+    pub test: bool,
+    /// When it was made.
+    pub created_at: WallTime,
+    /// From then on it is refused.
+    pub expires_at: Option<WallTime>,
+    /// From then on it is refused, by decision.
+    pub revoked_at: Option<WallTime>,
+}

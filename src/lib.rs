@@ -1,0 +1,25 @@
+//! Columba supervises many tenants' WhatsApp sessions.
+//!
+//! A `use` points down only (`tests/it/layers.rs` fails otherwise):
+//!
+//! ```text
+//! main, cli → app                  the only wiring; sees everything
+//! http      actors                 the faces, and the shells around machines
+//!   ↓         ↓        storage  transport      adapters, blind to each other
+//! outbound  tenancy  billing       rules: accept, claim, attempt, settle; keys; quota
+//!   ↓
+//! ports                            the traits the inside needs
+//!   ↓
+//! domain                           plain types
+//! ```
+//!
+//! One outbound message passes ten stops; `ARCHITECTURE.md` walks them.
+
+pub mod billing;
+pub mod domain;
+pub mod http;
+pub mod outbound;
+pub mod ports;
+pub mod storage;
+pub mod tenancy;
+pub mod transport;

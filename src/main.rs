@@ -1,0 +1,3 @@
+//! `columba`: see `cli`.
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! The sum of a tenant's attempts over all its sessions, where its plan sets one.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+
+use super::store::StoreError;
+use crate::domain::id::TenantId;
+use crate::domain::time::{Moment, Reading};
+
+/// A sliding window per tenant, shared by its sessions.
+#[async_trait]
+pub trait TenantWindows: Send + Sync {
+    /// Takes one slot of any 61 s, or says when one opens. A slot taken stays taken, even if nothing is sent.
+    async fn take(
+        &self,
+        tenant: TenantId,
+        cap: NonZeroU32,
+        at: Reading,
+    ) -> Result<Result<(), Moment>, StoreError>;
+}

@@ -1,0 +1,64 @@
+//! Reading messages and taking them back.
+
+use async_trait::async_trait;
+
+use super::outbox::{Period, Usage};
+use super::store::{StoreError, WriteError};
+use crate::domain::id::{MessageId, SessionId};
+use crate::domain::message::{Direction, Message, MessageStatus};
+use crate::domain::page::{Page, Slice};
+use crate::domain::phone::Phone;
+use crate::domain::scope::TenantScope;
+use crate::domain::time::WallTime;
+
+/// Which messages are wanted; what is `None` does not narrow.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageFilter {
+    /// Of this session.
+    pub session: Option<SessionId>,
+    /// With this correspondent.
+    pub chat: Option<Phone>,
+    /// With this status.
+    pub status: Option<MessageStatus>,
+    /// Going this way.
+    pub direction: Option<Direction>,
+    /// With this reference of the tenant's.
+    pub client_ref: Option<String>,
+}
+
+/// Reading messages and taking them back.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// One message; `None` when absent or somebody else's.
+    async fn get(&self, scope: TenantScope, id: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// Messages, newest first.
+    async fn list(
+        &self,
+        scope: TenantScope,
+        filter: MessageFilter,
+        page: Page,
+    ) -> Result<Slice<Message>, StoreError>;
+
+    /// Takes one back while it is queued or held, releasing its hold. 404 when absent, 409 `conflict` when it is past
+    /// that; one canceled before is answered again.
+    async fn cancel(&self, scope: TenantScope, id: MessageId, at: WallTime) -> Result<Message, WriteError>;
+
+    /// Takes back all that are queued or held on a session; how many. 404 when the session is absent.
+    async fn cancel_all(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        at: WallTime,
+    ) -> Result<u64, WriteError>;
+
+    /// Usage of the period; `None` when nothing was sent in it. `queued` counts all sessions.
+    async fn usage(&self, scope: TenantScope, period: Period) -> Result<Option<Usage>, StoreError>;
+
+    /// Attempts of each session of the tenant since `since`.
+    async fn attempts_since(
+        &self,
+        scope: TenantScope,
+        since: WallTime,
+    ) -> Result<Vec<(SessionId, u64)>, StoreError>;
+}

@@ -1,0 +1,31 @@
+//! What the inside requires from the outside. Adapters are named by their technology and live in `storage`,
+//! `transport` and `actors`; each port says enough that an adapter can be written from it alone.
+
+pub mod clock;
+pub mod directory;
+pub mod feed;
+pub mod limits;
+pub mod messages;
+pub mod outbox;
+pub mod sandbox;
+pub mod sessions;
+pub mod signals;
+pub mod store;
+pub mod sweep;
+pub mod tickets;
+pub mod transport;
+pub mod vault;
+
+use std::sync::Arc;
+
+/// Every port that one store keeps. SQL and memory each open a set; one contract suite runs over both.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its trait")]
+pub struct Stores {
+    pub directory: Arc<dyn directory::Directory>,
+    pub sessions: Arc<dyn sessions::Sessions>,
+    pub outbox: Arc<dyn outbox::Outbox>,
+    pub messages: Arc<dyn messages::Messages>,
+    pub sweep: Arc<dyn sweep::Sweep>,
+    pub feed_log: Arc<dyn feed::FeedLog>,
+}

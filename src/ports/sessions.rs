@@ -1,0 +1,105 @@
+//! The rows of sessions: what is wanted of each, and how each stands.
+
+use async_trait::async_trait;
+
+use super::store::{Created, StoreError, WriteError};
+use crate::domain::id::SessionId;
+use crate::domain::idempotency::Idempotency;
+use crate::domain::page::{Page, Slice};
+use crate::domain::plan::Caps;
+use crate::domain::scope::{SystemScope, TenantScope};
+use crate::domain::session::{Desired, Lease, Reason, Session, SessionStatus, Standing};
+use crate::domain::time::WallTime;
+
+/// A change of public status, as one incarnation reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusChange {
+    /// How it stands now.
+    pub status: SessionStatus,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The server's number for it.
+    pub code: Option<u16>,
+    /// Since when.
+    pub since: WallTime,
+}
+
+/// Which sessions an operator wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FleetFilter {
+    /// Of this tenant only.
+    pub tenant: Option<crate::domain::id::TenantId>,
+    /// With this status only.
+    pub status: Option<SessionStatus>,
+}
+
+/// Durable before answered. A deleted session is absent from every answer.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Adds a session, unless the tenant has `caps.sessions_max` already (409 `conflict`).
+    async fn create(
+        &self,
+        scope: TenantScope,
+        session: Session,
+        caps: Caps,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<Session>, WriteError>;
+
+    /// One session; `None` when absent or somebody else's.
+    async fn get(&self, scope: TenantScope, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// A tenant's sessions, newest first.
+    async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError>;
+
+    /// Sessions of all tenants, newest first.
+    async fn fleet(
+        &self,
+        scope: SystemScope,
+        filter: FleetFilter,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError>;
+
+    /// How many sessions a tenant has.
+    async fn count(&self, scope: TenantScope) -> Result<u64, StoreError>;
+
+    /// Writes what is wanted; `None` when absent. Answers the session with it.
+    async fn set_desired(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        desired: Desired,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Marks a session deleted and cancels what waits; whether there was one. Its messages stay readable.
+    async fn delete(&self, scope: TenantScope, id: SessionId, at: WallTime) -> Result<bool, StoreError>;
+
+    /// One session, whoever's it is. For the supervisor.
+    async fn find(&self, scope: SystemScope, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// What a boot has to do: sessions whose `desired` is `running`, oldest first, and those that are to log out and
+    /// still hold credentials. Sessions of suspended tenants are not among them.
+    /// Every other session is set to `stopped` unless its status is `parked`, `logged_out` or `quarantined`.
+    async fn restore(&self, scope: SystemScope, at: WallTime) -> Result<Vec<Session>, StoreError>;
+
+    /// Writes a new status and its feed event. Fenced.
+    async fn announce(&self, lease: Lease, change: StatusChange) -> Result<(), StoreError>;
+
+    /// The supervisor's own word on a session that has no incarnation: `quarantined`, `reconnecting` while a restart is
+    /// due, `stopped`. Not fenced: the registry knows that nobody else speaks.
+    async fn pronounce(
+        &self,
+        scope: SystemScope,
+        id: SessionId,
+        change: StatusChange,
+    ) -> Result<(), StoreError>;
+
+    /// Writes whether the session holds credentials. Fenced. `false` also cancels what waits, with reason
+    /// `session_gone`, since nothing can send it any more.
+    async fn set_paired(&self, lease: Lease, paired: bool, at: WallTime) -> Result<(), StoreError>;
+
+    /// Stores what the network holds against the account. Fenced.
+    async fn remember(&self, lease: Lease, standing: Standing) -> Result<(), StoreError>;
+
+    /// Counts a link opened after the first. Fenced.
+    async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError>;
+}

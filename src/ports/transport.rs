@@ -1,0 +1,139 @@
+//! The network side of a session. Every engine implements it; what one cannot do it says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use thiserror::Error;
+
+use super::outbox::Work;
+use super::vault::Vault;
+use crate::domain::message::{Content, ReceiptKind, WaId};
+use crate::domain::phone::Phone;
+use crate::domain::session::{CloseReason, Lease};
+use crate::domain::time::WallTime;
+
+/// Names one delivery from the network until it is confirmed. Opaque to all but its transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryId(pub String);
+
+/// What an open link reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// No usable credentials: a person has to scan this code before it expires. Each new one replaces the last.
+    PairingCode {
+        /// What the picture holds.
+        code: String,
+        /// When the next one comes.
+        expires_at: WallTime,
+    },
+    /// A person scanned: the credentials are in the vault, durably. `Connected` or a 515 follows.
+    Paired,
+    /// Logged in, and a request got its response.
+    Connected,
+    /// Everything that came while we were away has been delivered.
+    OfflineSynced,
+    /// A receipt or a late ack. To be confirmed once it is committed.
+    Receipt {
+        /// For [`Transport::confirm`].
+        delivery: DeliveryId,
+        /// Which message.
+        wa_id: WaId,
+        /// What it says.
+        kind: ReceiptKind,
+    },
+    /// A message. To be confirmed once it is committed; otherwise it comes again with the next link.
+    Inbound {
+        /// For [`Transport::confirm`].
+        delivery: DeliveryId,
+        /// Its id on the network.
+        wa_id: WaId,
+        /// Who wrote.
+        from: Phone,
+        /// What.
+        content: Content,
+    },
+    /// The account may not write to new chats until then (463).
+    Timelocked {
+        /// Its end.
+        until: WallTime,
+    },
+    /// The last event of a link.
+    Closed(CloseReason),
+}
+
+/// An attempt that produced no ack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// There is no open link of this lease. Nothing was sent.
+    #[error("no link")]
+    NoLink,
+    /// The server said no.
+    #[error("nack {code}")]
+    Nack {
+        /// Its number (463, 475, 400, 479, 487, 491, 421, 429, 500, 503, 404 for "no account").
+        code: u16,
+        /// For a lock: when it ends.
+        until: Option<WallTime>,
+    },
+    /// The engine has no such kind of message.
+    #[error("unsupported by this engine")]
+    Unsupported,
+    /// It may have left; nothing came back. A receipt may still tell.
+    #[error("no ack")]
+    NoAck,
+}
+
+/// A code to be typed into the phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingCode {
+    /// `ABCD-EFGH`.
+    pub code: String,
+    /// When it ends.
+    pub expires_at: WallTime,
+}
+
+/// A call to the network that did not work.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TransportError {
+    /// There is no open link of this lease, or it does not answer.
+    #[error("no link")]
+    NoLink,
+    /// The session is not waiting for a person.
+    #[error("not pairing")]
+    NotPairing,
+    /// The engine cannot do this.
+    #[error("unsupported by this engine")]
+    Unsupported,
+}
+
+/// All that a health probe can do: ask. It has no way to log out or to touch credentials.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// A real request to the server and its response, at most 10 s; how long it took.
+    async fn ping(&self, lease: Lease) -> Result<Duration, TransportError>;
+}
+
+/// The network side of a session.
+#[async_trait]
+pub trait Transport: Probe {
+    /// Opens a link with the credentials in `vault`. Returns at once; connecting happens as the stream is polled.
+    ///
+    /// Order: events arrive as they happened and end after the first `Closed`. Within 30 s the first event comes.
+    /// Dropping the stream closes the link and keeps the credentials. A second link for a session replaces the first.
+    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent>;
+
+    /// Sends one message under its `wa_id` and waits for the server's ack. `Ok` means acked, not written.
+    /// The caller sets the deadline of 10 s by dropping the future.
+    async fn send(&self, work: &Work) -> Result<(), SendError>;
+
+    /// Tells the network that a delivery is safe with us. Idempotent.
+    async fn confirm(&self, lease: Lease, delivery: &DeliveryId) -> Result<(), TransportError>;
+
+    /// Asks for a code to be typed instead of scanned.
+    async fn pairing_code(&self, lease: Lease, phone: &Phone) -> Result<PairingCode, TransportError>;
+
+    /// Unlinks this device at the server. Whoever calls it then wipes the vault, whatever the answer.
+    async fn log_out(&self, lease: Lease) -> Result<(), TransportError>;
+}

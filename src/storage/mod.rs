@@ -1,0 +1,1 @@
+//! Adapters that keep things, named by their technology. Blind to `transport` and to everything above the ports.

@@ -1,0 +1,1 @@
+//! Who may do what: API keys and the operator's token. Rules over ports.

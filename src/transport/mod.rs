@@ -1,0 +1,1 @@
+//! Adapters to the network, one per engine. Blind to `storage` and to everything above the ports.
