@@ -17,6 +17,7 @@
 
 pub mod actors;
 pub mod billing;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod outbound;

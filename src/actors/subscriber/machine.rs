@@ -192,7 +192,7 @@ impl Machine {
         match serde_json::from_str(&text) {
             Ok(ClientFrame::Ping {}) => self.write(now, vec![ServerFrame::Pong.text()]),
             Ok(ClientFrame::Subscribe { sessions, events, resume }) => {
-                self.subscribe(now, sessions, events, resume)
+                self.subscribe(sessions, events, resume)
             }
             Err(_) => self.refuse("malformed_frame", CloseCode::Protocol),
         }
@@ -201,7 +201,6 @@ impl Machine {
     /// A later subscribe replaces the filter.
     fn subscribe(
         &mut self,
-        now: Moment,
         sessions: Option<Vec<SessionId>>,
         kinds: Option<Vec<EventKind>>,
         resume: Option<Position>,
