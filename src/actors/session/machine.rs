@@ -89,13 +89,25 @@ pub enum Input {
     /// The link is gone.
     Closed(CloseReason),
     /// The store answered [`Effect::Read`].
-    Read(Result<Vec<Pending>, StoreError>),
+    Read {
+        /// Comes from the effect.
+        turn: u64,
+        /// What it said.
+        answer: Result<Vec<Pending>, StoreError>,
+    },
     /// The store answered [`Effect::Claim`].
-    Claimed(Result<Claimed, ClaimError>),
+    Claimed {
+        /// Comes from the effect.
+        turn: u64,
+        /// What it said.
+        answer: Result<Claimed, ClaimError>,
+    },
     /// The attempt is over.
     Ended {
         /// Of which message.
         message: MessageId,
+        /// Which attempt.
+        number: u32,
         /// How.
         end: End,
     },
@@ -103,6 +115,8 @@ pub enum Input {
     GivenUp {
         /// Of which message.
         message: MessageId,
+        /// Which attempt.
+        number: u32,
         /// Whether it is on disk.
         done: bool,
     },
@@ -137,11 +151,15 @@ pub enum Effect {
     NotePaired,
     /// Read what waits beyond `after`; answered by [`Input::Read`].
     Read {
+        /// Comes back in the answer.
+        turn: u64,
         /// The last place read.
         after: Position,
     },
     /// Take this message; answered by [`Input::Claimed`].
     Claim {
+        /// Comes back in the answer.
+        turn: u64,
         /// Which.
         message: MessageId,
         /// Dates the attempt.
@@ -306,8 +324,10 @@ impl Machine {
 
             // An owner that was replaced leaves at once, whatever it is doing.
             (_, I::Recalled(Err(Fenced)))                          => self.leave(at),
-            (_, I::Read(Err(Fenced)))                              => self.leave(at),
-            (_, I::Claimed(Err(ClaimError::Store(Fenced))))        => self.leave(at),
+            (_, I::Read { turn, answer: Err(Fenced) })
+                if self.dispatch.is_current(turn)                  => self.leave(at),
+            (_, I::Claimed { turn, answer: Err(ClaimError::Store(Fenced)) })
+                if self.dispatch.is_current(turn)                  => self.leave(at),
             (_, I::Heard { stored: Err(Fenced), .. })              => self.leave(at),
             (_, I::Recovered(Err(Fenced)))                         => self.leave(at),
             (_, I::Announced(Err(Fenced)))                         => self.leave(at),
@@ -333,10 +353,10 @@ impl Machine {
                                                                    => self.closed(at, reason),
             (_, I::Closed(_))                                      => vec![],
 
-            (_, I::Read(answer))                                   => self.read(at, answer),
-            (_, I::Claimed(answer))                                => self.claimed(at, answer),
-            (_, I::Ended { message, end })                         => self.ended(at, message, end),
-            (_, I::GivenUp { message, done })                      => self.given_up(at, message, done),
+            (_, I::Read { turn, answer })                          => self.read(at, turn, answer),
+            (_, I::Claimed { turn, answer })                       => self.claimed(at, turn, answer),
+            (_, I::Ended { message, number, end })                 => self.ended(at, message, number, end),
+            (_, I::GivenUp { message, number, done })              => self.given_up(at, message, number, done),
             (_, I::Recovered(answer))                              => self.recovery_over(at, answer),
             (S::Connected, I::Pinged(answer))                      => self.pinged(at, answer),
             (_, I::Pinged(_))                                      => vec![],
@@ -633,7 +653,10 @@ impl Machine {
         effects
     }
 
-    fn read(&mut self, at: Reading, answer: Result<Vec<Pending>, StoreError>) -> Vec<Effect> {
+    fn read(&mut self, at: Reading, turn: u64, answer: Result<Vec<Pending>, StoreError>) -> Vec<Effect> {
+        if !self.dispatch.is_current(turn) {
+            return vec![];
+        }
         match self.dispatch.read(at, answer) {
             Some(later) if self.state == State::Connected => {
                 self.deadlines.set(Purpose::Pump, later);
@@ -643,7 +666,11 @@ impl Machine {
         }
     }
 
-    fn claimed(&mut self, at: Reading, answer: Result<Claimed, ClaimError>) -> Vec<Effect> {
+    /// A claim of an earlier turn left its row to an owner that is no more: recovery deals with it.
+    fn claimed(&mut self, at: Reading, turn: u64, answer: Result<Claimed, ClaimError>) -> Vec<Effect> {
+        if !self.dispatch.is_current(turn) {
+            return vec![];
+        }
         let open = self.state == State::Connected;
         let mut effects = self.dispatch.claimed(at, answer, open);
         effects.extend(self.pump(at));
@@ -651,8 +678,8 @@ impl Machine {
         effects
     }
 
-    fn ended(&mut self, at: Reading, message: MessageId, end: End) -> Vec<Effect> {
-        if let Some(limit) = self.dispatch.ended(at, message, end) {
+    fn ended(&mut self, at: Reading, message: MessageId, number: u32, end: End) -> Vec<Effect> {
+        if let Some(limit) = self.dispatch.ended(at, message, number, end) {
             self.deadlines.set(Purpose::Ack, limit);
         }
         let mut effects = self.acks_overdue(at.now);
@@ -685,8 +712,8 @@ impl Machine {
         effects
     }
 
-    fn given_up(&mut self, at: Reading, message: MessageId, done: bool) -> Vec<Effect> {
-        if let Some(retry) = self.dispatch.given_up(at, message, done) {
+    fn given_up(&mut self, at: Reading, message: MessageId, number: u32, done: bool) -> Vec<Effect> {
+        if let Some(retry) = self.dispatch.given_up(at, message, number, done) {
             self.deadlines.set(Purpose::Ack, retry);
         }
         self.pump(at)
