@@ -5,3 +5,4 @@
 
 mod actors;
 mod config;
+mod layers;
