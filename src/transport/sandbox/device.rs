@@ -70,7 +70,6 @@ pub(super) async fn load(vault: &dyn Vault) -> Result<Option<DeviceToken>, Devic
 pub(super) async fn save(vault: &dyn Vault, token: DeviceToken, at: WallTime) -> Result<(), DeviceError> {
     let device = Device { token, paired_at: at };
     let value = serde_json::to_vec(&device).map_err(|_| DeviceError::Unreadable)?;
-    let put =
-        Change::Put { kind: KIND, key: KEY.to_vec(), value: Zeroizing::new(value), expires_at: None };
+    let put = Change::Put { kind: KIND, key: KEY.to_vec(), value: Zeroizing::new(value), expires_at: None };
     vault.commit(vec![put]).await.map_err(DeviceError::Vault)
 }

@@ -14,6 +14,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::codes;
 use super::faults::Trouble;
 use super::journal::{self, Journal, OpenError, Record};
 use super::latency::Latency;
@@ -21,7 +22,6 @@ use super::link::{Link, LinkEnd, Look};
 use super::member::{Delivery, Member, Parcel, TokenHash};
 use super::recipients::Answer;
 use super::wire::{Caller, Hello, MAX_FRAMES, MAX_WA_ID, Outgoing, Wire, WireEvent};
-use super::codes;
 use crate::domain::id::SessionId;
 use crate::domain::message::{Content, Text, WaId};
 use crate::domain::phone::Phone;

@@ -86,13 +86,7 @@ pub(super) struct History {
 
 impl History {
     /// Judges a frame that no earlier copy of was taken. `lock`: how long a lock lasts.
-    pub(super) fn judge(
-        &mut self,
-        to: &Phone,
-        message: Fingerprint,
-        at: WallTime,
-        lock: Duration,
-    ) -> Answer {
+    pub(super) fn judge(&mut self, to: &Phone, message: Fingerprint, at: WallTime, lock: Duration) -> Answer {
         match Behavior::of(to) {
             Behavior::Ordinary => Answer::Ack(Receipts::DeliveredAndRead),
             Behavior::NeverReads => Answer::Ack(Receipts::Delivered),
@@ -155,12 +149,10 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_per_message() {
-        assert_eq!(answers("+15550000429", &[(1, 0), (2, 0), (2, 1), (1, 1)]), [
-            nack(429),
-            nack(429),
-            READ,
-            READ
-        ]);
+        assert_eq!(
+            answers("+15550000429", &[(1, 0), (2, 0), (2, 1), (1, 1)]),
+            [nack(429), nack(429), READ, READ]
+        );
     }
 
     #[test]

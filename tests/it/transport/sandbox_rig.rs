@@ -56,8 +56,7 @@ impl Rig {
         let clock = Arc::<TokioClock>::default();
         let (engine, server) = reach(face, folder.path(), &clock, latency).await;
         let at = WallTime(0);
-        let lease =
-            Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(1) };
+        let lease = Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(1) };
         Self { face, folder, latency, server, engine, clock, vault: Arc::default(), lease, messages: 0 }
     }
 

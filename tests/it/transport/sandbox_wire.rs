@@ -40,7 +40,7 @@ async fn a_network_that_dies_leaves_the_attempt_unknown_and_keeps_the_account() 
     drop(link);
 
     let rig = rig.restart_network().await;
-    rig.log_in().await;
+    drop(rig.log_in().await);
     assert_eq!(rig.frames().await.len(), 1);
 }
 
