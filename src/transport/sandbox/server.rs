@@ -91,26 +91,31 @@ pub async fn serve(network: Arc<Network>, listen: SocketAddr) -> Result<NetworkS
     Ok(NetworkServer { address, handle: server.handle(), task: tokio::spawn(server) })
 }
 
+/// The answer to what cannot be read. It never quotes what came: that may hold a number or a code.
 #[derive(Serialize)]
 struct Complaint {
     error: String,
 }
 
-/// Neither message quotes what came: it may hold a number or a code.
-fn read<T: DeserializeOwned + Bounded>(body: &[u8]) -> Result<T, HttpResponse> {
-    let complain = |error| HttpResponse::BadRequest().json(Complaint { error });
+impl Complaint {
+    fn answer(self) -> HttpResponse {
+        HttpResponse::BadRequest().json(self)
+    }
+}
+
+fn read<T: DeserializeOwned + Bounded>(body: &[u8]) -> Result<T, Complaint> {
     let request: T = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        complain(format!("not the JSON that is expected here, at line {line}, column {column}"))
+        Complaint { error: format!("not the JSON that is expected here, at line {line}, column {column}") }
     })?;
-    request.check().map_err(|bound| complain(bound.to_owned()))?;
+    request.check().map_err(|bound| Complaint { error: bound.to_owned() })?;
     Ok(request)
 }
 
 async fn link(network: Data<Network>, body: Bytes) -> HttpResponse {
     let hello: Hello = match read(&body) {
         Ok(hello) => hello,
-        Err(complaint) => return complaint,
+        Err(complaint) => return complaint.answer(),
     };
     let link = network.into_inner().link(hello);
     let lines = stream::unfold(link, |mut link| async move {
@@ -134,7 +139,7 @@ async fn next_line(link: &mut OpenLink) -> Option<Vec<u8>> {
 async fn call(network: Data<Network>, body: Bytes) -> HttpResponse {
     let call: Call = match read(&body) {
         Ok(call) => call,
-        Err(complaint) => return complaint,
+        Err(complaint) => return complaint.answer(),
     };
     let json = |answer: serde_json::Value| HttpResponse::Ok().json(answer);
     match perform(&network, call).await {

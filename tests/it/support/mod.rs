@@ -1,4 +1,4 @@
 //! Adapters for tests, named by what they are made of.
 
-pub mod clock;
+pub mod tokio_clock;
 pub mod vault;

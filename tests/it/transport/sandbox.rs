@@ -128,6 +128,13 @@ async fn logging_out_voids_the_credential(#[values(Face::InProcess, Face::Remote
     assert_eq!(rest(&mut rig.open()).await, [closed(CloseReason::LoggedOut { code: 401 })]);
 }
 
+/// A number, what each try of one message is answered, and the receipts that follow.
+type Row = (&'static str, &'static [Result<(), SendError>], &'static [ReceiptKind]);
+
+const REFUSED: &[Result<(), SendError>] = &[nack(404)];
+const THROTTLED: &[Result<(), SendError>] = &[nack(429), Ok(())];
+const FAILED: &[Result<(), SendError>] = &[nack(503), nack(503), Ok(())];
+
 const fn nack(code: u16) -> Result<(), SendError> {
     Err(SendError::Nack { code, until: None })
 }
@@ -138,11 +145,11 @@ async fn every_recipient_behaves_as_promised(#[values(Face::InProcess, Face::Rem
     use ReceiptKind::{Delivered, Read};
     let mut rig = Rig::start(face).await;
     let mut link = rig.connected().await;
-    let table: [(&str, &[Result<(), SendError>], &[ReceiptKind]); 5] = [
+    let table: [Row; 5] = [
         (ANYBODY, &[Ok(())], &[Delivered, Read]),
-        ("+15550000404", &[nack(404)], &[]),
-        ("+15550000429", &[nack(429), Ok(())], &[Delivered, Read]),
-        ("+15550000503", &[nack(503), nack(503), Ok(())], &[Delivered, Read]),
+        ("+15550000404", REFUSED, &[]),
+        ("+15550000429", THROTTLED, &[Delivered, Read]),
+        ("+15550000503", FAILED, &[Delivered, Read]),
         ("+15550000200", &[Ok(())], &[Delivered]),
     ];
     let mut sent: Vec<WaId> = vec![];
@@ -326,8 +333,8 @@ async fn the_journal_shows_frames_by_the_names_of_the_api_and_no_bodies() {
     rig.send(&work).await.unwrap();
     let journal = rig.journal();
     assert!(!journal.contains(TEXT), "a body is in the journal");
-    let lines = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let frame = lines.filter(|line| line["kind"] == "frame").next_back().unwrap();
+    let mut lines = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let frame = lines.rfind(|line| line["kind"] == "frame").unwrap();
     assert_eq!(
         frame,
         serde_json::json!({

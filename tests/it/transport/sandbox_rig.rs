@@ -19,7 +19,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::support::clock::TokioClock;
+use crate::support::tokio_clock::TokioClock;
 use crate::support::vault::MemoryVault;
 
 /// Which way the adapter reaches the network.

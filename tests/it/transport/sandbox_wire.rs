@@ -9,7 +9,7 @@ use columba::transport::sandbox::{Latency, Network, RemoteError, RemoteNetwork, 
 use rstest::rstest;
 
 use super::sandbox_rig::{Face, Rig, rest};
-use crate::support::clock::TokioClock;
+use crate::support::tokio_clock::TokioClock;
 
 const LOST: LinkEvent = LinkEvent::Closed(CloseReason::TransportLost);
 
