@@ -6,3 +6,5 @@
 mod actors;
 mod config;
 mod layers;
+mod support;
+mod transport;
