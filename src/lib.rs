@@ -16,6 +16,7 @@
 //! One outbound message passes ten stops; `ARCHITECTURE.md` walks them.
 
 pub mod billing;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod outbound;
