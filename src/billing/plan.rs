@@ -54,7 +54,11 @@ impl Proposal {
     pub fn check(self, code: String) -> Result<Plan, Vec<Fault>> {
         let mut faults = Vec::new();
         if !is_code(&code) {
-            faults.push(Fault::new("/code", "not_allowed", "1 to 64 of a-z, 0-9, _ and -, not beginning with _ or -"));
+            faults.push(Fault::new(
+                "/code",
+                "not_allowed",
+                "1 to 64 of a-z, 0-9, _ and -, not beginning with _ or -",
+            ));
         }
         if !(1..=128).contains(&self.name.chars().count()) || self.name.contains('\0') {
             faults.push(Fault::new("/name", "out_of_range", "1 to 128 characters, none of them NUL"));
@@ -127,7 +131,11 @@ fn wrong_plugins(plugins: &[String]) -> Vec<Fault> {
     for (index, plugin) in plugins.iter().enumerate() {
         let pointer = format!("/plugins/{index}");
         if !is_code(plugin) || plugin.len() > 32 {
-            faults.push(Fault::new(pointer, "not_allowed", "1 to 32 of a-z, 0-9, _ and -, not beginning with _ or -"));
+            faults.push(Fault::new(
+                pointer,
+                "not_allowed",
+                "1 to 32 of a-z, 0-9, _ and -, not beginning with _ or -",
+            ));
         } else if !seen.insert(plugin) {
             faults.push(Fault::new(pointer, "not_allowed", "named twice"));
         }
@@ -201,7 +209,8 @@ mod tests {
             ("plugins", json!(["A"]), "/plugins/0"),
             ("plugins", json!([""]), "/plugins/0"),
         ] {
-            let faults = proposal(|body| body[field] = value.clone()).check("p".into()).expect_err("not allowed");
+            let faults =
+                proposal(|body| body[field] = value.clone()).check("p".into()).expect_err("not allowed");
             assert_eq!((faults.len(), &*faults[0].pointer), (1, pointer), "{field} {value}");
         }
     }

@@ -71,11 +71,14 @@ impl OperatorToken {
         let token = text.trim();
         let random = token.strip_prefix(PREFIX).unwrap_or_default();
         if random.len() < RANDOM || !random.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let what = format!("{} holds no operator token; delete it to have a new one made", path.display());
+            let what =
+                format!("{} holds no operator token; delete it to have a new one made", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!("the operator token could be read by others; it is closed to them now, replace it");
+            tracing::warn!(
+                "the operator token could be read by others; it is closed to them now, replace it"
+            );
             fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
         }
         Ok(Self::from_text(token.to_owned()))
