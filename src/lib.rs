@@ -15,6 +15,7 @@
 //!
 //! One outbound message passes ten stops; `ARCHITECTURE.md` walks them.
 
+pub mod actors;
 pub mod billing;
 pub mod config;
 pub mod domain;

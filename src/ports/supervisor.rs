@@ -1,6 +1,4 @@
-//! Whoever runs the sessions. A command is a row first; this port only says that the row has changed.
-
-use std::fmt;
+//! What the faces ask of whoever runs the sessions.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -11,43 +9,36 @@ use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::domain::time::WallTime;
 
-/// What a person has to scan now.
-#[derive(Clone, PartialEq, Eq)]
+/// What a person can scan right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairingView {
     /// What the picture holds.
     pub code: String,
     /// When the next one comes.
     pub expires_at: WallTime,
-    /// Which code of this pairing it is, from 1.
+    /// How many have been shown since pairing began, this one included.
     pub attempt: u32,
 }
 
-/// `Debug` hides the code: whoever scans it links a phone.
-impl fmt::Debug for PairingView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PairingView(attempt {}, …)", self.attempt)
-    }
-}
-
-/// Trouble inside the session's actor, for the sandbox.
+/// Trouble that only the session's own actor can play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Blocks its thread for 10 s.
+    /// It blocks its thread for 10 s.
     Hang,
-    /// Panics.
+    /// It panics.
     Panic,
 }
 
 /// Why the supervisor did not do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SupervisorError {
-    /// No incarnation of the session runs, or the supervisor itself is ending.
-    #[error("no such session is running")]
-    Gone,
-    /// Too many commands wait; ask again in a moment.
-    #[error("supervisor busy")]
+    /// Too many questions wait at this session already; ask again in a moment.
+    #[error("session busy")]
     Busy,
-    /// The session is not waiting for a person.
+    /// The supervisor, or this incarnation, has ended. What is wanted stands in the row all the same.
+    #[error("supervisor gone")]
+    Gone,
+    /// The session does not wait for a person.
     #[error("not pairing")]
     NotPairing,
     /// The engine cannot do this.
@@ -55,24 +46,24 @@ pub enum SupervisorError {
     Unsupported,
 }
 
-/// Whoever runs the sessions. Every call is legal in every state of the session, and idempotent.
+/// Runs sessions. A command that must happen is in the session's row first; these calls only say "look".
 #[async_trait]
 pub trait Supervisor: Send + Sync {
-    /// The session's row says what is wanted; act on it. Returns once that has begun.
+    /// The session's row says what is wanted; act on it. Returns once that has begun. Idempotent.
     async fn heed(&self, session: &Session) -> Result<(), SupervisorError>;
 
-    /// Replaces the session's incarnation by a new one with the same credentials. Returns once that has begun.
+    /// Ends the current incarnation and begins a new one with the same credentials.
     async fn restart(&self, session: &Session) -> Result<(), SupervisorError>;
 
-    /// Stops the session, forgets it and destroys its credentials. One that does not run is fine.
-    async fn remove(&self, session: SessionId) -> Result<(), SupervisorError>;
+    /// Ends the session for good, and destroys its credentials. Idempotent.
+    async fn remove(&self, session: &Session) -> Result<(), SupervisorError>;
 
-    /// The code it shows now; `None` when it shows none.
+    /// What a person can scan; `None` when the session does not wait for one.
     async fn pairing(&self, session: SessionId) -> Result<Option<PairingView>, SupervisorError>;
 
-    /// Asks the network for a code to be typed into the phone that has this number.
+    /// A code to be typed into the phone with this number.
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError>;
 
-    /// Plays trouble on the session's actor.
+    /// Plays trouble in the session's actor.
     async fn play(&self, session: SessionId, trouble: Trouble) -> Result<(), SupervisorError>;
 }

@@ -137,7 +137,7 @@ pub async fn delete(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<Ten
         let patch = TenantPatch { status: Some(TenantStatus::Suspended), ..TenantPatch::default() };
         state.directory.patch_tenant(id, patch, now).await?;
         for session in sessions(&state, id).await? {
-            state.supervisor.remove(session.id).await?;
+            state.supervisor.remove(&session).await?;
         }
         state.directory.delete_tenant(id, now).await?;
         done()

@@ -1,12 +1,16 @@
 //! JSON bodies. What cannot be read is 400 with the place it stands at; what can be read and is not allowed is the
 //! handler's 422.
 
+use std::fmt;
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -52,10 +56,34 @@ fn read<F: Form>(request: &HttpRequest) -> Result<F, Refusal> {
     }
 }
 
+/// A `T` written as an object. On its own serde also takes an array of the fields in order, which nobody means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
 /// Reads a body, or says where it cannot be read. Repeats no value, only names of fields.
 pub fn parse<F: DeserializeOwned>(body: &[u8]) -> Result<F, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let form = serde_path_to_error::deserialize(&mut reader)
+    let Object(form) = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| malformed(vec![fault(error.path(), error.inner())]))?;
     reader.end().map_err(|error| malformed(vec![syntax(&error)]))?;
     Ok(form)
@@ -86,6 +114,10 @@ fn fault(path: &Path, error: &serde_json::Error) -> Fault {
         let name = rest.trim_end_matches('`');
         return Fault::new(format!("{at}/{}", escaped(name)), "missing", "this field is required");
     }
+    if let Some(rest) = said.strip_prefix("duplicate field `") {
+        let name = rest.trim_end_matches('`');
+        return Fault::new(format!("{at}/{}", escaped(name)), "not_allowed", "given twice");
+    }
     // serde says "unknown field `x`, expected one of …"; the path already ends in the field.
     let expected = said.rsplit_once("expected ").map(|(_, expected)| expected);
     let (code, detail) = if let Some(rest) = said.strip_prefix("unknown field `") {
@@ -99,8 +131,6 @@ fn fault(path: &Path, error: &serde_json::Error) -> Fault {
         ("wrong_type", format!("expected {}", expected.unwrap_or("another type")))
     } else if said.starts_with("invalid value") {
         ("out_of_range", format!("expected {}", expected.unwrap_or("another value")))
-    } else if said.starts_with("duplicate field") {
-        ("not_allowed", "given twice".to_owned())
     } else {
         // Our own types say what they expect, and never what they got.
         ("wrong_type", said.to_owned())
@@ -131,7 +161,6 @@ fn escaped(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::id::SessionId;
-    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -140,7 +169,7 @@ mod tests {
         count: u8,
         #[serde(default)]
         #[expect(dead_code, reason = "only read")]
-        inner: Vec<Inner>,
+        inner: Vec<Object<Inner>>,
         #[serde(default)]
         #[expect(dead_code, reason = "only read")]
         session: Option<SessionId>,
@@ -167,6 +196,7 @@ mod tests {
             ("{} {}", "/count", "missing"),
             (r#"{"count":1} {}"#, "", "wrong_type"),
             ("[1]", "", "wrong_type"),
+            (r#"{"count":1,"inner":[["yes"]]}"#, "/inner/0", "wrong_type"),
             (r#""secret""#, "", "wrong_type"),
             (r#"{"count":"secret"}"#, "/count", "wrong_type"),
             (r#"{"count":1.5}"#, "/count", "wrong_type"),

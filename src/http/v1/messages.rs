@@ -17,7 +17,7 @@ use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, ok};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
-use crate::http::extract::json::{Form, Json};
+use crate::http::extract::json::{Form, Json, Object};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
@@ -58,7 +58,7 @@ pub struct OutboundDraft {
     to: String,
     r#type: Kind,
     #[serde(default)]
-    text: Option<Text>,
+    text: Option<Object<Text>>,
     #[serde(default)]
     image: Option<IgnoredAny>,
     #[serde(default)]
@@ -116,7 +116,7 @@ impl OutboundDraft {
         let mut faults = Vec::new();
         let to = Phone::parse(&self.to)
             .map_err(|error| faults.push(Fault::new("/to", "not_allowed", error.to_string())));
-        if let Some(text) = &self.text {
+        if let Some(Object(text)) = &self.text {
             faults.extend(wrong_text(&text.body, "/text/body"));
         }
         let start = self.send_at.unwrap_or(now).max(now);
@@ -142,7 +142,7 @@ impl OutboundDraft {
         let kind: &str = self.r#type.into();
         match (to, self.text) {
             _ if !faults.is_empty() => Err(Refusal::invalid(faults)),
-            (Ok(to), Some(text)) => Ok(Draft {
+            (Ok(to), Some(Object(text))) => Ok(Draft {
                 to,
                 content: Content::Text(text),
                 reply_to: self.reply_to,
@@ -311,6 +311,7 @@ mod tests {
             ("text", json!(null), 400, "/text"),
             ("text", json!({}), 400, "/text/body"),
             ("text", json!("hello"), 400, "/text"),
+            ("text", json!(["hello"]), 400, "/text"),
             ("text", json!({"body": 1}), 400, "/text/body"),
             ("text", json!({"body": "x", "preview": true}), 400, "/text/preview"),
             ("text", json!({"body": ""}), 422, "/text/body"),

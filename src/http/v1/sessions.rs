@@ -213,19 +213,14 @@ pub async fn delete(
 ) -> Answer {
     owned(&state, tenant.principal(), id).await?;
     to_the_end(async move {
-        state
-            .sessions
-            .set_desired(tenant.scope(), id, Desired::Stopped)
-            .await?
-            .ok_or_else(Refusal::not_found)?;
-        state.supervisor.remove(id).await?;
+        let session = state.sessions.set_desired(tenant.scope(), id, Desired::Stopped).await?;
+        let session = session.ok_or_else(Refusal::not_found)?;
+        state.supervisor.remove(&session).await?;
         if !state.sessions.delete(tenant.scope(), id, state.clock.wall()).await? {
             return Err(Refusal::not_found().into());
         }
         // A start may have slipped in before the row was gone; now none can.
-        if let Err(error) = state.supervisor.remove(id).await {
-            tracing::debug!(%error, session = %id, "nothing more to remove");
-        }
+        state.supervisor.remove(&session).await?;
         done()
     })
     .await
