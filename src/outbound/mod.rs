@@ -11,6 +11,7 @@
 //! 9. [`settle`] writes what became of it.
 //! 10. The hub tells the subscribers.
 
+pub mod accept;
 pub mod attempt;
 pub mod claim;
 pub mod retry;
