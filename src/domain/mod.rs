@@ -12,3 +12,4 @@ pub mod scope;
 pub mod session;
 pub mod tenant;
 pub mod time;
+pub mod window;
