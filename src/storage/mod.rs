@@ -1,3 +1,4 @@
 //! Adapters that keep things, named by their technology. Blind to `transport` and to everything above the ports.
 
+pub mod embedded;
 pub mod vault;

@@ -3,3 +3,5 @@
 #![allow(missing_docs, reason = "a test's name is its sentence")]
 
 mod domain;
+mod storage;
+mod support;

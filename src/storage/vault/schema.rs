@@ -95,3 +95,31 @@ async fn user_version(db: &DatabaseConnection) -> Result<i32, DbErr> {
         .await?;
     row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{DbBackend, Statement};
+
+    use super::*;
+
+    async fn pragma<T: sea_orm::TryGetable>(db: &DatabaseConnection, text: &'static str) -> T {
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, text)).await.expect("an answer");
+        row.expect("a row").try_get_by_index(0).expect("a value")
+    }
+
+    #[tokio::test]
+    async fn a_commit_reaches_the_disk_and_what_is_deleted_leaves_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("vault.db");
+        super::super::files::private_file(&file).expect("a file");
+        let db = writer(&file).await.expect("a schema");
+        assert_eq!(pragma::<String>(&db, "PRAGMA journal_mode").await, "wal");
+        assert_eq!(pragma::<i64>(&db, "PRAGMA synchronous").await, 2, "FULL");
+        assert_eq!(pragma::<i64>(&db, "PRAGMA secure_delete").await, 1);
+        let reads = readers(&file).await.expect("readers");
+        assert!(reads.execute_unprepared("DELETE FROM record").await.is_err(), "readers only read");
+        writer(&file).await.expect("a second start finds its tables");
+        db.execute_unprepared("PRAGMA user_version = 99").await.expect("a newer program's file");
+        assert!(writer(&file).await.is_err(), "it is left alone");
+    }
+}

@@ -361,3 +361,50 @@ pub fn id(session: SessionId) -> Value {
 pub fn unavailable(error: &DbErr) -> VaultError {
     VaultError::Unavailable(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::ports::vault::Writer;
+    use crate::storage::vault::{files, schema};
+
+    fn lease() -> Lease {
+        let at = WallTime(1_795_000_000_000);
+        Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(1) }
+    }
+
+    fn put(kind: &'static str) -> Sealed {
+        Sealed::Put { kind, key: vec![1], sealed: vec![2], expires_at: None }
+    }
+
+    #[tokio::test]
+    async fn a_batch_the_file_refuses_fails_alone_and_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("vault.db");
+        files::private_file(&file).expect("a file");
+        let db = schema::writer(&file).await.expect("a schema");
+        let writes = WriterHandle::spawn(db.clone());
+        let leases: Vec<_> = (0..20).map(|_| lease()).collect();
+        for &lease in &leases {
+            writes.share(Shared::Open(lease), None).await.expect("opened");
+        }
+        let calls = leases.iter().enumerate().map(|(at, &lease)| {
+            // The bound on kinds is checked before a batch comes here; the table checks it too.
+            let batch = if at == 7 { vec![put("good"), put("")] } else { vec![put("good")] };
+            let writer = Writer { engine: "sandbox".into(), version: "1".into(), format: 1 };
+            writes.share(Shared::Commit(lease, writer, batch), None)
+        });
+        for (at, verdict) in join_all(calls).await.into_iter().enumerate() {
+            assert_eq!(verdict.is_ok(), at != 7, "call {at}: {verdict:?}");
+        }
+        let rows = db.query_all_raw(statement("SELECT session FROM record", [])).await.expect("rows");
+        let mut stored: Vec<Uuid> =
+            rows.iter().map(|row| row.try_get("", "session").expect("an id")).collect();
+        stored.sort();
+        let mut expected: Vec<_> = leases.iter().map(|lease| lease.session.uuid()).collect();
+        expected.remove(7);
+        assert_eq!(stored, expected);
+    }
+}

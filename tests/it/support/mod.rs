@@ -1,0 +1,3 @@
+//! What tests stand on, named by what it is made of.
+
+pub mod clock;
