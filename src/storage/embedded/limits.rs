@@ -91,7 +91,9 @@ impl MemoryWindows {
 /// Whether somebody uses a window or it could still delay an attempt.
 fn is_idle(slots: &Arc<Mutex<Option<Slots>>>, now: Moment) -> bool {
     Arc::strong_count(slots) == 1
-        && slots.try_lock().is_ok_and(|mut slots| slots.as_mut().is_none_or(|slots| slots.window.is_idle(now)))
+        && slots
+            .try_lock()
+            .is_ok_and(|mut slots| slots.as_mut().is_none_or(|slots| slots.window.is_idle(now)))
 }
 
 #[async_trait]
