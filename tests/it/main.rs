@@ -5,6 +5,8 @@
 
 mod actors;
 mod config;
+mod domain;
 mod layers;
+mod storage;
 mod support;
 mod transport;

@@ -1,4 +1,5 @@
-//! Adapters for tests, named by what they are made of.
+//! What tests stand on, named by what it is made of.
 
+pub mod clock;
 pub mod tokio_clock;
 pub mod vault;
