@@ -13,7 +13,10 @@ pub fn init(options: &LogOptions) -> Result<(), Failure> {
     // sqlx speaks of statements at info and of slow ones at warn; texts are constant and hold no row.
     let directives = format!("{},sqlx=warn,sea_orm_migration=warn", options.level);
     let filter = EnvFilter::try_new(directives).map_err(|error| {
-        Failure::Usage(format!("key `log.level`: `{}` is no filter ({error}); try info or debug", options.level))
+        Failure::Usage(format!(
+            "key `log.level`: `{}` is no filter ({error}); try info or debug",
+            options.level
+        ))
     })?;
     let json = match options.format {
         LogFormat::Json => true,

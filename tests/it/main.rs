@@ -6,6 +6,7 @@
 mod actors;
 mod config;
 mod domain;
+mod journeys;
 mod layers;
 mod storage;
 mod support;

@@ -1,5 +1,7 @@
 //! What tests stand on, named by what it is made of.
 
+pub mod api;
 pub mod clock;
+pub mod server;
 pub mod tokio_clock;
 pub mod vault;
