@@ -52,3 +52,23 @@ async fn an_address_that_is_taken_is_an_error_at_once() {
     let world = World::with(&options);
     assert!(serve(world.state.clone(), &options).is_err());
 }
+
+#[actix_web::test]
+async fn a_body_that_does_not_arrive_is_given_up_and_its_connection_closed() {
+    let options = HttpOptions {
+        listen: "127.0.0.1:0".into(),
+        body_timeout_s: std::num::NonZeroU32::MIN,
+        ..HttpOptions::default()
+    };
+    let world = World::with(&options);
+    let (server, address) = serve(world.state.clone(), &options).unwrap();
+    let handle = server.handle();
+    let running = actix_web::rt::spawn(server);
+    let path = world.messages_path();
+    let stuck = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{{");
+    let reply = tokio::time::timeout(std::time::Duration::from_secs(20), exchange(address, stuck));
+    let reply = reply.await.expect("the connection is closed");
+    assert!(reply.starts_with("HTTP/1.1 400") && reply.contains("did not arrive in time"), "{reply}");
+    handle.stop(false).await;
+    running.await.unwrap().unwrap();
+}
