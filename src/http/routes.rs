@@ -11,10 +11,10 @@ use super::middleware::edge_limit::edge_limit;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
-use super::v1::{health, limits, messages, pairing, sandbox, sessions, usage};
+use super::v1::{feed, health, limits, messages, pairing, sandbox, sessions, usage};
 use crate::domain::refusal::Refusal;
 
-/// Mounts everything. The app's data has to hold a `web::Data<HttpState>`.
+/// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
 pub fn routes(config: &mut ServiceConfig) {
     let all = scope("")
         .configure(health::routes)
@@ -52,8 +52,9 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sandbox/scan").route(post().to(sandbox::scan)))
         .service(resource("/sandbox/messages").route(post().to(sandbox::write)))
         .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))
-        .service(resource("/sandbox/frames").route(get().to(sandbox::frames)));
-    // The feed mounts here: /feed/tickets and /feed.
+        .service(resource("/sandbox/frames").route(get().to(sandbox::frames)))
+        .service(resource("/feed/tickets").route(post().to(feed::ticket)))
+        .service(resource("/feed").route(get().to(feed::socket)));
 }
 
 fn admin(admin: &mut ServiceConfig) {

@@ -7,6 +7,7 @@ use super::gate::Gate;
 use super::in_flight::InFlight;
 use super::middleware::edge_limit::EdgeLimit;
 use super::pairing_limit::PairingLimit;
+use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
 use crate::outbound::accept::Accept;
 use crate::ports::clock::Clock;
@@ -17,6 +18,7 @@ use crate::ports::sandbox::Sandbox;
 use crate::ports::sessions::Sessions;
 use crate::ports::signals::Signals;
 use crate::ports::supervisor::Supervisor;
+use crate::ports::tickets::Tickets;
 use crate::tenancy::operator::OperatorToken;
 
 /// Every port the HTTP face needs.
@@ -82,4 +84,15 @@ impl HttpState {
             body_timeout: Duration::from_secs(options.body_timeout_s.get().into()),
         }
     }
+}
+
+/// What the feed needs besides.
+#[derive(Clone)]
+pub struct FeedState {
+    /// Single-use tickets.
+    pub tickets: Arc<dyn Tickets>,
+    /// What each subscriber is given.
+    pub subscribers: Setup,
+    /// Origins whose pages may open the feed.
+    pub allowed_origins: Vec<String>,
 }

@@ -1,1 +1,5 @@
 //! Adapters that keep things, named by their technology. Blind to `transport` and to everything above the ports.
+
+pub mod embedded;
+pub mod memory;
+pub mod vault;

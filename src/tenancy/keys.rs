@@ -73,6 +73,11 @@ impl KeyText {
     }
 }
 
+/// The text of a feed ticket: 190 random bits.
+pub fn ticket_text(rng: &mut impl CryptoRng) -> Zeroizing<String> {
+    random_text(RANDOM, rng)
+}
+
 /// `length` random letters and digits.
 pub(super) fn random_text(length: usize, rng: &mut impl CryptoRng) -> Zeroizing<String> {
     let letter = |_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]);

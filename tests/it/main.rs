@@ -3,5 +3,11 @@
 #![allow(missing_docs, reason = "a test's name is its sentence")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod actors;
 mod config;
+mod domain;
 mod http;
+mod layers;
+mod storage;
+mod support;
+mod transport;

@@ -72,6 +72,8 @@ pub struct Dispatch {
     flights: Vec<Flight>,
     claiming: Option<(Item, Moment)>,
     look: Look,
+    /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
+    turn: u64,
     /// A row may be waiting that no read has looked for yet.
     bell: bool,
     /// Nothing is claimed before: the store failed, or the tenant's sum is used up.
@@ -91,6 +93,7 @@ impl Dispatch {
             flights: vec![],
             claiming: None,
             look: Look::Idle,
+            turn: 0,
             bell: false,
             paused_until: Moment::default(),
             head_since: None,
@@ -111,6 +114,7 @@ impl Dispatch {
             Some(attempts) => Window::replay(self.caps.per_minute, attempts),
             None => Window::full(self.caps.per_minute, now),
         };
+        self.turn += 1;
         self.agenda.forget();
         self.flights.clear();
         self.claiming = None;
@@ -156,7 +160,7 @@ impl Dispatch {
         if self.bell && self.look == Look::Idle && self.agenda.len() <= KEPT / 2 {
             self.bell = false;
             self.look = Look::Asked { again: false };
-            effects.push(Effect::Read { after: self.agenda.seen() });
+            effects.push(Effect::Read { turn: self.turn, after: self.agenda.seen() });
         }
         let look_again = self.claim_next(at, locked, &mut effects);
         (effects, look_again)
@@ -192,10 +196,15 @@ impl Dispatch {
                 self.agenda.put_back(Item { not_before: opens, ..item });
                 continue;
             }
-            effects.push(Effect::Claim { message: item.message, at, timelock_until });
+            effects.push(Effect::Claim { turn: self.turn, message: item.message, at, timelock_until });
             self.claiming = Some((item, at.now));
             return None;
         }
+    }
+
+    /// Whether an answer is to a question of this turn.
+    pub fn is_current(&self, turn: u64) -> bool {
+        turn == self.turn
     }
 
     /// The store answered [`Effect::Read`].
@@ -272,14 +281,18 @@ impl Dispatch {
         }
     }
 
+    fn flight(&self, message: MessageId, number: u32) -> Option<usize> {
+        self.flights.iter().position(|flight| flight.item.message == message && flight.number == number)
+    }
+
     fn fly(&mut self, item: Item, work: &Work, claimed: Moment) {
         let (number, wa_id) = (work.number, work.wa_id.clone());
         self.flights.push(Flight { item, number, wa_id, claimed, phase: Phase::OnTheWire });
     }
 
     /// An attempt is over. The moment is when to give up on its ack.
-    pub fn ended(&mut self, at: Reading, message: MessageId, end: End) -> Option<Moment> {
-        let index = self.flights.iter().position(|flight| flight.item.message == message)?;
+    pub fn ended(&mut self, at: Reading, message: MessageId, number: u32, end: End) -> Option<Moment> {
+        let index = self.flight(message, number)?;
         match end {
             End::Open => {
                 let flight = &mut self.flights[index];
@@ -321,8 +334,8 @@ impl Dispatch {
     }
 
     /// [`Effect::GiveUp`] was performed, or the store could not.
-    pub fn given_up(&mut self, at: Reading, message: MessageId, done: bool) -> Option<Moment> {
-        let index = self.flights.iter().position(|flight| flight.item.message == message)?;
+    pub fn given_up(&mut self, at: Reading, message: MessageId, number: u32, done: bool) -> Option<Moment> {
+        let index = self.flight(message, number)?;
         if done {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);

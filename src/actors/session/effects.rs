@@ -65,22 +65,24 @@ impl SessionActor {
                 let at = ports.clock.wall();
                 detach("note paired", async move { ports.sessions.set_paired(lease, true, at).await })
             }
-            Effect::Read { after } => {
+            Effect::Read { turn, after } => {
                 let work = async move { ports.outbox.pending(lease, after, super::dispatch::READ).await };
-                self.report(work, Input::Read, ctx);
+                self.report(work, move |answer| Input::Read { turn, answer }, ctx);
             }
-            Effect::Claim { message, at, timelock_until } => {
+            Effect::Claim { turn, message, at, timelock_until } => {
                 let cap = ports.directory.snapshot().caps_of(lease.tenant).unwrap_or(LEAST).per_minute_tenant;
                 let wanted = Claim { lease, message, at, timelock_until };
                 let work = async move { claim::claim(&*ports.outbox, &*ports.windows, cap, wanted).await };
-                self.report(apart(work), |done| Input::Claimed(done.unwrap_or_else(lost_claim)), ctx);
+                let fact =
+                    move |done: Option<_>| Input::Claimed { turn, answer: done.unwrap_or_else(lost_claim) };
+                self.report(apart(work), fact, ctx);
             }
             Effect::Attempt(work) => {
-                let (message, jitter) = (work.message, (self.jitter)());
-                let span = tracing::info_span!("attempt", %message, number = work.number);
+                let (message, number, jitter) = (work.message, work.number, (self.jitter)());
+                let span = tracing::info_span!("attempt", %message, number);
                 let sent = attempt::attempt(ports.attempt(), work, jitter).instrument(span);
                 let ended = apart(sent).map(|end| end.unwrap_or(attempt::End::Open));
-                self.report(ended, move |end| Input::Ended { message, end }, ctx);
+                self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveBack { message, number } => {
                 detach("give back", async move { ports.outbox.give_back(lease, message, number).await })
@@ -89,7 +91,7 @@ impl SessionActor {
                 let work = give_up(ports, lease, message, number);
                 self.report(
                     apart(work),
-                    move |done| Input::GivenUp { message, done: done == Some(true) },
+                    move |done| Input::GivenUp { message, number, done: done == Some(true) },
                     ctx,
                 );
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use columba::domain::event::StatusEvent;
 use columba::domain::id::{KeyId, MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::message::{Message, WaId};
@@ -17,6 +18,7 @@ use columba::domain::tenant::{ApiKey, Tenant};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
+use columba::ports::feed::FeedLog;
 use columba::ports::messages::{MessageFilter, Messages};
 use columba::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
@@ -484,6 +486,25 @@ impl Supervisor for Fakes {
     async fn play(&self, _: SessionId, trouble: Trouble) -> Result<(), SupervisorError> {
         self.note(format!("play {trouble:?}"));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl FeedLog for Fakes {
+    fn epoch(&self) -> &str {
+        "fake-epoch"
+    }
+
+    async fn tail(&self, _: SystemScope, _: u32) -> Result<Vec<StatusEvent>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn heads(&self, _: SystemScope) -> Result<Vec<(TenantId, u64)>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn range(&self, _: TenantScope, _: u64, _: u64) -> Result<Vec<StatusEvent>, StoreError> {
+        Ok(vec![])
     }
 }
 

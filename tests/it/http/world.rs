@@ -1,19 +1,27 @@
 //! One server with one tenant, and a way to ask it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
 use actix_web::{App, web};
+use columba::actors::arbiters::Placement;
+use columba::actors::death::RootGuard;
+use columba::actors::hub::HubActor;
+use columba::actors::hub::inbox::Inbox;
+use columba::actors::subscriber::Setup;
 use columba::billing::plan::Proposal;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
 use columba::domain::session::{Desired, Engine, Session, SessionCounters, SessionStatus, Standing};
 use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
+use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
+use columba::storage::embedded::tickets::MemoryTickets;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
@@ -102,6 +110,20 @@ impl World {
         world.key = world.add_key(world.tenant, |_| ());
         world.session = world.add_session(world.tenant, true);
         world
+    }
+
+    /// A feed that nothing comes through.
+    pub async fn feed(&self) -> FeedState {
+        let disarmed = Arc::new(AtomicBool::new(false));
+        let (placement, root) = (Placement::here(), RootGuard::new("hub", disarmed));
+        let hub = HubActor::launch(Inbox::default(), self.fakes.clone(), &placement, root).await.unwrap();
+        let (clock, directory) = (self.fakes.clone(), self.fakes.clone());
+        let tickets: Arc<MemoryTickets> = Arc::default();
+        FeedState {
+            tickets,
+            subscribers: Setup { hub, clock, directory, placement },
+            allowed_origins: vec![],
+        }
     }
 
     pub fn add_tenant(&self, name: &str) -> TenantId {

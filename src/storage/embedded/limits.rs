@@ -1,0 +1,131 @@
+//! The sum of a tenant's attempts, in memory. The store's log of attempts is the truth: a window is built from it at
+//! first use, and caught up after a pause, in which the plan may have set no sum and nobody asked here.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex as Cell, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::domain::id::TenantId;
+use crate::domain::time::{Moment, Reading};
+use crate::domain::window::Window;
+use crate::ports::limits::TenantWindows;
+use crate::ports::outbox::Outbox;
+use crate::ports::store::StoreError;
+
+/// A slot is used within this time or not at all: a claim older than 1 s goes back to the queue.
+const USED_WITHIN: Duration = Duration::from_secs(1);
+/// Without a question for so long, there may be attempts in the store that were not asked for here.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Tenants beyond which idle ones are looked for, at first; afterwards twice as many as were not idle.
+const ROOM: usize = 1_024;
+
+/// Windows of this process. Right only while it is the one process that sends.
+pub struct MemoryWindows {
+    outbox: Arc<dyn Outbox>,
+    tenants: Cell<Tenants>,
+}
+
+struct Tenants {
+    by_id: HashMap<TenantId, Arc<Mutex<Option<Slots>>>>,
+    room: usize,
+}
+
+/// One tenant's window.
+struct Slots {
+    window: Window,
+    /// When it was last asked for.
+    asked_at: Moment,
+}
+
+impl MemoryWindows {
+    /// Windows over the attempts that `outbox` remembers.
+    pub fn new(outbox: Arc<dyn Outbox>) -> Self {
+        Self { outbox, tenants: Cell::new(Tenants { by_id: HashMap::new(), room: ROOM }) }
+    }
+
+    /// Tenants whose window is in memory.
+    pub fn len(&self) -> usize {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).by_id.len()
+    }
+
+    /// Whether no window is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn slots_of(&self, tenant: TenantId, now: Moment) -> Arc<Mutex<Option<Slots>>> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tenants.by_id.contains_key(&tenant) && tenants.by_id.len() >= tenants.room {
+            tenants.by_id.retain(|_, slots| !is_idle(slots, now));
+            tenants.room = ROOM.max(2 * tenants.by_id.len());
+        }
+        tenants.by_id.entry(tenant).or_default().clone()
+    }
+
+    async fn load(&self, tenant: TenantId, cap: NonZeroU32, at: Reading) -> Result<Window, StoreError> {
+        Ok(match self.outbox.tenant_attempts(tenant, at).await? {
+            Some(attempts) => Window::replay(cap, attempts),
+            None => Window::full(cap, at.now),
+        })
+    }
+
+    /// Enters what was attempted during a pause. What came soon after the last question was its answer's use, and is
+    /// in the window already.
+    async fn catch_up(&self, tenant: TenantId, slots: &mut Slots, at: Reading) -> Result<(), StoreError> {
+        match self.outbox.tenant_attempts(tenant, at).await? {
+            None => slots.window = Window::full(slots.window.cap(), at.now),
+            Some(mut attempts) => {
+                attempts.retain(|&attempt| attempt > slots.asked_at + USED_WITHIN);
+                attempts.sort_unstable();
+                attempts.into_iter().for_each(|attempt| slots.window.record(attempt));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether somebody uses a window or it could still delay an attempt.
+fn is_idle(slots: &Arc<Mutex<Option<Slots>>>, now: Moment) -> bool {
+    Arc::strong_count(slots) == 1
+        && slots
+            .try_lock()
+            .is_ok_and(|mut slots| slots.as_mut().is_none_or(|slots| slots.window.is_idle(now)))
+}
+
+#[async_trait]
+impl TenantWindows for MemoryWindows {
+    async fn take(
+        &self,
+        tenant: TenantId,
+        cap: NonZeroU32,
+        at: Reading,
+    ) -> Result<Result<(), Moment>, StoreError> {
+        let slots = self.slots_of(tenant, at.now);
+        // Held while the store is read: sessions of one tenant wait for the same window, others do not.
+        let mut slots = slots.lock().await;
+        let slots = match &mut *slots {
+            Some(slots) => {
+                if at.now.since(slots.asked_at) > PAUSE {
+                    self.catch_up(tenant, slots, at).await?;
+                }
+                slots
+            }
+            empty => {
+                let window = self.load(tenant, cap, at).await?;
+                empty.insert(Slots { window, asked_at: at.now })
+            }
+        };
+        slots.asked_at = at.now;
+        slots.window.recap(cap, at.now);
+        let opens_at = slots.window.opens_at(at.now);
+        if opens_at > at.now {
+            return Ok(Err(opens_at));
+        }
+        slots.window.record(at.now);
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,62 @@
+//! Every store port in memory, behind one lock: the model that the SQL store is compared with, and a store for tests of
+//! what stands on it. Nothing is durable; simple and obviously right comes before fast.
+
+mod directory;
+mod feed;
+mod messages;
+mod outbox;
+mod sessions;
+mod state;
+mod sweep;
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use self::state::State;
+use crate::ports::Stores;
+use crate::ports::clock::Clock;
+use crate::ports::feed::FeedSink;
+use crate::ports::outbox::Judge;
+
+/// Opens an empty store. Its feed has a new epoch each time, as it must when everything before is lost.
+pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Stores {
+    let epoch = Uuid::new_v4().simple().to_string();
+    let store = Arc::new(MemoryStore { clock, judge, sink, epoch, state: Mutex::default() });
+    Stores {
+        directory: store.clone(),
+        sessions: store.clone(),
+        outbox: store.clone(),
+        messages: store.clone(),
+        sweep: store.clone(),
+        feed_log: store,
+    }
+}
+
+/// All ports over one state. A method is one transaction: it decides before it changes anything.
+struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    judge: Judge,
+    sink: Arc<dyn FeedSink>,
+    epoch: String,
+    state: Mutex<State>,
+}
+
+impl MemoryStore {
+    fn read(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction and hands its events over before the next one can begin.
+    fn write<T>(&self, transaction: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.read();
+        state.committing_at = self.clock.wall();
+        let done = transaction(&mut state);
+        let events = mem::take(&mut state.told);
+        if !events.is_empty() {
+            self.sink.publish(events);
+        }
+        done
+    }
+}

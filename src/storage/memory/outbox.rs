@@ -1,0 +1,364 @@
+//! The queue: accept, claim, settle, receipts and recovery.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Attempt, Charge, Made, MessageRow, Owner, State, is_waiting};
+use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::message::{Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times};
+use crate::domain::refusal::Refusal;
+use crate::domain::session::{Epoch, Lease};
+use crate::domain::time::{Moment, Reading, WallTime};
+use crate::domain::window::SPAN;
+use crate::ports::outbox::{
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Outcome, Pending, Position, Receipt, Recovered,
+    Settlement, Work,
+};
+use crate::ports::store::{Created, StoreError, WriteError};
+
+/// When to ask again for a message whose chat is busy.
+const CHAT_BUSY: Duration = Duration::from_secs(1);
+/// An attempt begun longer ago is not made again.
+const REPLAYED_WITHIN: Duration = Duration::from_secs(600);
+
+impl State {
+    /// The refusals that stand before the quota, and the answer of a replay.
+    fn foresee(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        asked: Option<&Idempotency>,
+        at: WallTime,
+    ) -> Result<Option<Message>, Refusal> {
+        let row = self.session_of(tenant, session).ok_or_else(Refusal::not_found)?;
+        match self.replay(Owner::Tenant(tenant), asked, at)? {
+            Some(Made::Message(first)) => {
+                let first = self.messages.get(first).ok_or_else(Refusal::not_found)?;
+                Ok(Some(as_accepted(&first.message)))
+            }
+            Some(_) => Err(Refusal::idempotency_mismatch()),
+            None if row.session.paired => Ok(None),
+            None => Err(Refusal::session_not_ready()),
+        }
+    }
+
+    /// Until when a message may not be sent, if so; and whether it is to be held until then.
+    fn obstacle(&self, claim: &Claim, row: &MessageRow) -> Option<(WallTime, bool)> {
+        let now = claim.at.wall;
+        if row.not_before > now {
+            return Some((row.not_before, false));
+        }
+        let message = &row.message;
+        let before = |other: &MessageRow| {
+            other.message.status == MessageStatus::Sending
+                || (is_waiting(other) && other.position < row.position && !is_scheduled(other, now))
+        };
+        let of_chat = self.messages.values().filter(|other| {
+            other.message.session == message.session
+                && other.message.chat == message.chat
+                && other.message.id != message.id
+        });
+        if of_chat.into_iter().any(before) {
+            return Some((now + CHAT_BUSY, false));
+        }
+        let locked_until = claim.timelock_until.filter(|&until| until > now)?;
+        let is_new = !self.sessions.get(&message.session)?.met.contains(&message.chat);
+        is_new.then_some((locked_until, true))
+    }
+
+    /// Attempts of the last span that `wanted` picks, unless another boot may have made some of them. How long a
+    /// reboot took only the wall clock could tell, and it is not trusted: only a boot as old as the span is proof.
+    fn recent_attempts(&self, at: Reading, wanted: impl Fn(&Attempt) -> bool) -> Option<Vec<Moment>> {
+        let mut recent = vec![];
+        for attempt in self.attempts.iter().filter(|attempt| wanted(attempt)) {
+            if attempt.at.boot == at.boot {
+                recent.extend((at.now.since(attempt.at.now) < SPAN).then_some(attempt.at.now));
+            } else if at.now < Moment::default() + SPAN {
+                return None;
+            }
+        }
+        Some(recent)
+    }
+}
+
+/// What an idempotent replay answers: the record as it was accepted.
+fn as_accepted(message: &Message) -> Message {
+    let accepted_at = message.times.get("queued").map(|&at| ("queued", at));
+    Message {
+        status: MessageStatus::Queued,
+        reason: None,
+        attempts: 0,
+        times: accepted_at.into_iter().collect(),
+        ..message.clone()
+    }
+}
+
+/// Whether it takes no place in the order of its chat yet.
+fn is_scheduled(row: &MessageRow, now: WallTime) -> bool {
+    row.message.send_at.is_some_and(|send_at| send_at > now)
+}
+
+fn has_expired(message: &Message, now: WallTime) -> bool {
+    message.expires_at.is_some_and(|end| end <= now)
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn accept(&self, asked: Acceptance) -> Result<Created<Message>, WriteError> {
+        self.write(|state| {
+            let Acceptance { tenant, session, id, wa_id, draft, terms, idempotency, at } = asked;
+            if let Some(first) = state.foresee(tenant, session, idempotency.as_ref(), at)? {
+                return Ok(Created::Replayed(first));
+            }
+            let usage = state.usage_of(tenant, terms.period.start, terms.allowance, Some(session));
+            (self.judge)(&terms, &usage, at)?;
+            let message = Message::accepted(id, tenant, session, wa_id, &draft, at);
+            state.remember(Owner::Tenant(tenant), idempotency, Made::Message(id), at);
+            let position = state.next_position();
+            state.add(MessageRow {
+                message: message.clone(),
+                position,
+                not_before: draft.send_at.unwrap_or(at),
+                charge: if terms.metered { Charge::Held } else { Charge::None },
+                period: terms.period.start,
+                attempted_by: Epoch::default(),
+                attempted_at: WallTime::default(),
+            });
+            if terms.metered {
+                state.hold(tenant, terms.period, terms.allowance);
+            }
+            Ok(Created::New(message))
+        })
+    }
+
+    async fn foresee(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        idempotency: Option<Idempotency>,
+        at: WallTime,
+    ) -> Result<Option<Message>, WriteError> {
+        Ok(self.read().foresee(tenant, session, idempotency.as_ref(), at)?)
+    }
+
+    async fn recall(&self, session: SessionId, at: Reading) -> Result<Memory, StoreError> {
+        self.write(|state| {
+            let attempts = state.recent_attempts(at, |attempt| attempt.session == session);
+            let row = state.sessions.get_mut(&session).filter(|row| !row.deleted);
+            let row = row.ok_or(StoreError::Fenced)?;
+            row.epoch.0 += 1;
+            let lease = Lease { tenant: row.session.tenant, session, epoch: row.epoch };
+            Ok(Memory { lease, attempts, standing: row.session.standing, paired: row.session.paired })
+        })
+    }
+
+    async fn pending(&self, lease: Lease, after: Position, limit: u32) -> Result<Vec<Pending>, StoreError> {
+        let now = self.clock.wall();
+        let mut state = self.read();
+        state.leased(lease)?;
+        let ids = state.ids(|row| {
+            row.message.session == lease.session && row.message.status.is_live() && row.position > after
+        });
+        let rows = ids.iter().filter_map(|id| state.messages.get(id)).take(limit as usize);
+        Ok(rows
+            .map(|row| Pending {
+                message: row.message.id,
+                position: row.position,
+                chat: row.message.chat.clone(),
+                not_before: row.not_before,
+                scheduled: is_scheduled(row, now),
+                attempts: row.message.attempts,
+                status: row.message.status,
+            })
+            .collect())
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        self.write(|state| {
+            let Claim { lease, message: id, at, .. } = claim;
+            state.leased(lease)?;
+            let row = state.messages.get(&id).filter(|row| row.message.session == lease.session);
+            let Some(row) = row.filter(|row| is_waiting(row) && !has_expired(&row.message, at.wall)) else {
+                return Ok(Claimed::Gone);
+            };
+            if let Some((until, hold)) = state.obstacle(&claim, row) {
+                if hold {
+                    state.pass(id, MessageStatus::Held, Some(MessageReason::Timelock), at.wall);
+                    state.set_not_before(id, until);
+                }
+                return Ok(Claimed::NotYet { until });
+            }
+            state.attempts.push(Attempt { tenant: lease.tenant, session: lease.session, at });
+            let Some(message) = state.begin(id, lease.epoch, at.wall) else { return Ok(Claimed::Gone) };
+            Ok(Claimed::Work(Work {
+                lease,
+                message: id,
+                number: message.attempts,
+                wa_id: message.wa_id,
+                to: message.chat,
+                content: message.content,
+                delivery: message.delivery,
+            }))
+        })
+    }
+
+    async fn give_back(&self, lease: Lease, message: MessageId, number: u32) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.leased(lease)?;
+            if state.under_way(lease.tenant, message, number) {
+                let at = state.committing_at;
+                state.pass(message, MessageStatus::Queued, None, at);
+            }
+            Ok(())
+        })
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        Ok(self.write(|state| {
+            let Settlement { tenant, message, number, outcome, at } = settlement;
+            let under_way = state.under_way(tenant, message, number);
+            if under_way {
+                let (status, reason, not_before) = aftermath(outcome);
+                state.pass(message, status, reason, at);
+                if let Some(not_before) = not_before {
+                    state.set_not_before(message, not_before);
+                }
+            }
+            under_way
+        }))
+    }
+
+    async fn receipt(&self, lease: Lease, receipt: Receipt) -> Result<bool, StoreError> {
+        Ok(self.write(|state| {
+            let found = state.messages.values().find(|row| {
+                row.message.session == lease.session
+                    && row.message.direction == Direction::Out
+                    && row.message.wa_id == receipt.wa_id
+            });
+            let next =
+                found.and_then(|row| Some((row.message.id, row.message.status.after_receipt(receipt.kind)?)));
+            next.and_then(|(id, status)| state.pass(id, status, None, receipt.at)).is_some()
+        }))
+    }
+
+    async fn recover(&self, lease: Lease, at: WallTime) -> Result<Recovered, StoreError> {
+        self.write(|state| {
+            state.leased(lease)?;
+            let left = state.ids(|row| {
+                row.message.session == lease.session
+                    && row.message.status == MessageStatus::Sending
+                    && row.attempted_by < lease.epoch
+            });
+            let mut recovered = Recovered::default();
+            for id in left {
+                let again = state.messages.get(&id).is_some_and(|row| {
+                    row.message.delivery == Delivery::AtLeastOnce
+                        && at.since(row.attempted_at) < REPLAYED_WITHIN
+                        && !has_expired(&row.message, at)
+                });
+                if again {
+                    state.pass(id, MessageStatus::Queued, None, at);
+                    recovered.requeued += 1;
+                } else {
+                    state.pass(id, MessageStatus::Unknown, Some(MessageReason::Interrupted), at);
+                    recovered.unknown += 1;
+                }
+            }
+            Ok(recovered)
+        })
+    }
+
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let Inbound { id, wa_id, from, content, at } = inbound;
+            let known = state.messages.values().any(|row| {
+                row.message.session == lease.session
+                    && row.message.direction == Direction::In
+                    && row.message.chat == from
+                    && row.message.wa_id == wa_id
+            });
+            if known {
+                return Ok(false);
+            }
+            let position = state.next_position();
+            let row = state.sessions.get_mut(&lease.session).filter(|row| !row.deleted);
+            row.ok_or(StoreError::Fenced)?.met.insert(from.clone());
+            state.add(MessageRow {
+                message: Message {
+                    id,
+                    tenant: lease.tenant,
+                    session: lease.session,
+                    direction: Direction::In,
+                    chat: from,
+                    content,
+                    status: MessageStatus::Received,
+                    reason: None,
+                    wa_id,
+                    reply_to: None,
+                    category: Category::default(),
+                    delivery: Delivery::default(),
+                    client_ref: None,
+                    send_at: None,
+                    expires_at: None,
+                    attempts: 0,
+                    times: Times::from([(MessageStatus::Received.into(), at)]),
+                },
+                position,
+                not_before: at,
+                charge: Charge::None,
+                period: WallTime::default(),
+                attempted_by: Epoch::default(),
+                attempted_at: at,
+            });
+            Ok(true)
+        })
+    }
+
+    async fn tenant_attempts(
+        &self,
+        tenant: TenantId,
+        at: Reading,
+    ) -> Result<Option<Vec<Moment>>, StoreError> {
+        Ok(self.read().recent_attempts(at, |attempt| attempt.tenant == tenant))
+    }
+}
+
+impl State {
+    /// Whether this is the attempt that a message is waiting for.
+    fn under_way(&self, tenant: TenantId, message: MessageId, number: u32) -> bool {
+        self.messages.get(&message).is_some_and(|row| {
+            row.message.tenant == tenant
+                && row.message.status == MessageStatus::Sending
+                && row.message.attempts == number
+        })
+    }
+
+    fn begin(&mut self, id: MessageId, by: Epoch, at: WallTime) -> Option<Message> {
+        let row = self.messages.get_mut(&id)?;
+        row.message.attempts += 1;
+        row.attempted_by = by;
+        row.attempted_at = at;
+        self.pass(id, MessageStatus::Sending, None, at)
+    }
+
+    fn set_not_before(&mut self, id: MessageId, at: WallTime) {
+        if let Some(row) = self.messages.get_mut(&id) {
+            row.not_before = at;
+        }
+    }
+}
+
+/// Status and reason after an attempt, and when the message may be claimed again.
+fn aftermath(outcome: Outcome) -> (MessageStatus, Option<MessageReason>, Option<WallTime>) {
+    match outcome {
+        Outcome::Sent => (MessageStatus::Sent, None, None),
+        Outcome::Failed(reason) => (MessageStatus::Failed, Some(reason), None),
+        Outcome::Retry { not_before, reason } => (MessageStatus::Queued, Some(reason), Some(not_before)),
+        Outcome::Held { until, reason } => (MessageStatus::Held, Some(reason), Some(until)),
+        Outcome::Dead => (MessageStatus::Dead, Some(MessageReason::AttemptsExhausted), None),
+        Outcome::Unknown(reason) => (MessageStatus::Unknown, Some(reason), None),
+    }
+}

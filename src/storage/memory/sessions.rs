@@ -1,0 +1,201 @@
+//! The rows of sessions.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Made, Owner, SessionRow, State};
+use crate::domain::event::Change;
+use crate::domain::id::SessionId;
+use crate::domain::idempotency::Idempotency;
+use crate::domain::message::MessageReason;
+use crate::domain::page::{Page, Slice};
+use crate::domain::plan::Caps;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::{SystemScope, TenantScope};
+use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
+use crate::domain::tenant::TenantStatus;
+use crate::domain::time::WallTime;
+use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use crate::ports::store::{Created, StoreError, WriteError};
+
+/// Writes a status and its event.
+fn announce(state: &mut State, id: SessionId, change: StatusChange) {
+    let Some(row) = state.sessions.get_mut(&id).filter(|row| !row.deleted) else { return };
+    let session = &mut row.session;
+    session.status = change.status;
+    session.reason = change.reason;
+    session.reason_code = change.code;
+    session.since = change.since;
+    let tenant = session.tenant;
+    state.tell(tenant, Some(id), Change::Session(change.status));
+}
+
+/// Whether a boot starts it.
+fn has_work(state: &State, session: &Session) -> bool {
+    let active = state.tenant(session.tenant).is_some_and(|tenant| tenant.status == TenantStatus::Active);
+    active
+        && match session.desired {
+            Desired::Running => true,
+            Desired::LoggedOut => session.paired,
+            Desired::Stopped => false,
+        }
+}
+
+/// Whether a status says more than that nothing runs.
+fn outlives_a_boot(status: SessionStatus) -> bool {
+    use SessionStatus::{LoggedOut, Parked, Quarantined, Stopped};
+    matches!(status, Stopped | Parked | LoggedOut | Quarantined)
+}
+
+fn page_of<'a>(rows: impl DoubleEndedIterator<Item = &'a SessionRow>, page: Page) -> Slice<Session> {
+    let older = |row: &&SessionRow| page.before.is_none_or(|before| row.session.id.uuid() < before);
+    let rows = rows.rev().filter(older).take(page.limit as usize + 1);
+    Slice::of(rows.map(|row| row.session.clone()).collect(), page)
+}
+
+#[async_trait]
+impl Sessions for MemoryStore {
+    async fn create(
+        &self,
+        scope: TenantScope,
+        session: Session,
+        caps: Caps,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<Session>, WriteError> {
+        self.write(|state| {
+            let (owner, at) = (Owner::Tenant(scope.tenant()), session.created_at);
+            match state.replay(owner, idempotency.as_ref(), at)? {
+                Some(Made::Session(first)) => {
+                    let first = state.session(*first).ok_or_else(Refusal::not_found)?;
+                    return Ok(Created::Replayed(first.session.clone()));
+                }
+                Some(_) => return Err(Refusal::idempotency_mismatch().into()),
+                None => {}
+            }
+            state.tenant(scope.tenant()).ok_or_else(Refusal::not_found)?;
+            let has =
+                state.sessions.values().filter(|row| row.session.tenant == scope.tenant() && !row.deleted);
+            if has.count() >= caps.sessions_max as usize {
+                let detail = format!("the plan allows {} sessions; delete one first", caps.sessions_max);
+                return Err(Refusal::conflict(detail).into());
+            }
+            state.remember(owner, idempotency, Made::Session(session.id), at);
+            let row = SessionRow {
+                session: session.clone(),
+                epoch: Epoch::default(),
+                deleted: false,
+                met: Default::default(),
+            };
+            state.sessions.insert(session.id, row);
+            Ok(Created::New(session))
+        })
+    }
+
+    async fn get(&self, scope: TenantScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.read().session_of(scope.tenant(), id).map(|row| row.session.clone()))
+    }
+
+    async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError> {
+        let state = self.read();
+        let own = |row: &&SessionRow| !row.deleted && row.session.tenant == scope.tenant();
+        Ok(page_of(state.sessions.values().filter(own), page))
+    }
+
+    async fn fleet(
+        &self,
+        _: SystemScope,
+        filter: FleetFilter,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let state = self.read();
+        let wanted = |row: &&SessionRow| {
+            !row.deleted
+                && filter.tenant.is_none_or(|tenant| row.session.tenant == tenant)
+                && filter.status.is_none_or(|status| row.session.status == status)
+        };
+        Ok(page_of(state.sessions.values().filter(wanted), page))
+    }
+
+    async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {
+        let state = self.read();
+        let own = state.sessions.values().filter(|row| !row.deleted && row.session.tenant == scope.tenant());
+        Ok(own.count() as u64)
+    }
+
+    async fn set_desired(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        desired: Desired,
+    ) -> Result<Option<Session>, StoreError> {
+        Ok(self.write(|state| {
+            state.session_of(scope.tenant(), id)?;
+            let row = state.sessions.get_mut(&id)?;
+            row.session.desired = desired;
+            Some(row.session.clone())
+        }))
+    }
+
+    async fn delete(&self, scope: TenantScope, id: SessionId, at: WallTime) -> Result<bool, StoreError> {
+        Ok(self.write(|state| {
+            let found = state.session_of(scope.tenant(), id).is_some();
+            if found {
+                state.delete_session(id, at);
+            }
+            found
+        }))
+    }
+
+    async fn find(&self, _: SystemScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.read().session(id).map(|row| row.session.clone()))
+    }
+
+    async fn restore(&self, _: SystemScope, at: WallTime) -> Result<Vec<Session>, StoreError> {
+        Ok(self.write(|state| {
+            let all = state.sessions.values().filter(|row| !row.deleted).map(|row| row.session.clone());
+            let (work, rest): (Vec<_>, Vec<_>) = all.partition(|session| has_work(state, session));
+            for session in rest.iter().filter(|session| !outlives_a_boot(session.status)) {
+                let status = SessionStatus::Stopped;
+                announce(state, session.id, StatusChange { status, reason: None, code: None, since: at });
+            }
+            work
+        }))
+    }
+
+    async fn announce(&self, lease: Lease, change: StatusChange) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.leased(lease)?;
+            announce(state, lease.session, change);
+            Ok(())
+        })
+    }
+
+    async fn pronounce(&self, _: SystemScope, id: SessionId, change: StatusChange) -> Result<(), StoreError> {
+        self.write(|state| announce(state, id, change));
+        Ok(())
+    }
+
+    async fn set_paired(&self, lease: Lease, paired: bool, at: WallTime) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.leased(lease)?.session.paired = paired;
+            if !paired {
+                state.cancel_waiting(lease.session, MessageReason::SessionGone, at);
+            }
+            Ok(())
+        })
+    }
+
+    async fn remember(&self, lease: Lease, standing: Standing) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.leased(lease)?.session.standing = standing;
+            Ok(())
+        })
+    }
+
+    async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.leased(lease)?.session.counters.reconnects += 1;
+            Ok(())
+        })
+    }
+}

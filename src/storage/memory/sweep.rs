@@ -1,0 +1,91 @@
+//! What has to happen by the clock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Charge, MessageRow, State, is_waiting};
+use crate::domain::id::{MessageId, SessionId};
+use crate::domain::idempotency::REMEMBERED;
+use crate::domain::message::{MessageReason, MessageStatus};
+use crate::domain::scope::SystemScope;
+use crate::domain::time::WallTime;
+use crate::ports::store::StoreError;
+use crate::ports::sweep::Sweep;
+
+const ABANDONED: Duration = Duration::from_secs(15 * 60);
+const DOUBTED: Duration = Duration::from_secs(24 * 3600);
+const ATTEMPTS_KEPT: Duration = Duration::from_secs(3600);
+const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+fn first(state: &State, limit: u32, wanted: impl Fn(&MessageRow) -> bool) -> Vec<MessageId> {
+    let mut ids = state.ids(wanted);
+    ids.truncate(limit as usize);
+    ids
+}
+
+#[async_trait]
+impl Sweep for MemoryStore {
+    async fn expire(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.write(|state| {
+            let over = |row: &MessageRow| row.message.expires_at.is_some_and(|end| end <= at);
+            let ids = first(state, limit, |row| is_waiting(row) && over(row));
+            for &id in &ids {
+                state.pass(id, MessageStatus::Expired, Some(MessageReason::Expired), at);
+            }
+            ids.len() as u64
+        }))
+    }
+
+    async fn due(&self, _: SystemScope, at: WallTime) -> Result<Vec<SessionId>, StoreError> {
+        let state = self.read();
+        let due = state.messages.values().filter(|row| is_waiting(row) && row.not_before <= at);
+        let sessions: BTreeSet<_> = due.map(|row| row.message.session).collect();
+        Ok(sessions.into_iter().collect())
+    }
+
+    async fn abandon(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.write(|state| {
+            let ids = first(state, limit, |row| {
+                row.message.status == MessageStatus::Sending && at.since(row.attempted_at) > ABANDONED
+            });
+            for &id in &ids {
+                state.pass(id, MessageStatus::Unknown, Some(MessageReason::Interrupted), at);
+            }
+            ids.len() as u64
+        }))
+    }
+
+    async fn release(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.write(|state| {
+            let since = |row: &MessageRow| row.message.times.get("unknown").copied();
+            let ids = first(state, limit, |row| {
+                row.message.status == MessageStatus::Unknown
+                    && row.charge == Charge::Held
+                    && since(row).is_some_and(|since| at.since(since) > DOUBTED)
+            });
+            ids.iter().for_each(|&id| state.release(id));
+            ids.len() as u64
+        }))
+    }
+
+    async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.write(|state| {
+            let mut left = limit;
+            // One budget for the three kinds of rows.
+            let mut drop_one = move |old: bool| {
+                let drop = old && left > 0;
+                left -= u32::from(drop);
+                drop
+            };
+            let size = |state: &State| state.remembered.len() + state.attempts.len() + state.events.len();
+            let before = size(state);
+            state.remembered.retain(|_, row| !drop_one(at.since(row.at) >= REMEMBERED));
+            state.attempts.retain(|row| !drop_one(at.since(row.at.wall) > ATTEMPTS_KEPT));
+            state.events.retain(|row| !drop_one(at.since(row.at) > EVENTS_KEPT));
+            (before - size(state)) as u64
+        }))
+    }
+}

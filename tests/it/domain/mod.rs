@@ -1,0 +1,3 @@
+//! Plain types, by property.
+
+mod window;

@@ -1,0 +1,3 @@
+//! Adapters that keep things.
+
+mod vault;

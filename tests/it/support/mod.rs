@@ -1,0 +1,5 @@
+//! What tests stand on, named by what it is made of.
+
+pub mod clock;
+pub mod tokio_clock;
+pub mod vault;
