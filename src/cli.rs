@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::app::data_dir::DataDir;
 use crate::app::exit::Failure;
-use crate::app::{sandbox_net, server, telemetry};
+use crate::app::{self, sandbox_net, server, telemetry};
 use crate::config::{self, Config};
 
 /// Supervises many tenants' WhatsApp sessions: an HTTP API, a live feed, hard caps, nothing lost after 202.
@@ -105,12 +105,12 @@ fn run_server(serve: &Serve) -> Result<(), Failure> {
     let config = load(&serve.settings)?;
     telemetry::init(&config.log)?;
     let data = DataDir::lock(&serve.data)?;
-    actix_web::rt::System::new().block_on(server::run(&config, data, serve.quick_start))
+    app::block_on(server::run(&config, data, serve.quick_start))
 }
 
 fn run_network(network: &SandboxNet) -> Result<(), Failure> {
     let config = load(&Settings { config: None, listen: None })?;
     telemetry::init(&config.log)?;
     let dir: &Path = &network.data;
-    actix_web::rt::System::new().block_on(sandbox_net::run(&config.sandbox, dir, network.listen))
+    app::block_on(sandbox_net::run(&config.sandbox, dir, network.listen))
 }

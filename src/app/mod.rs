@@ -9,3 +9,8 @@ pub mod sandbox_net;
 pub mod seed;
 pub mod server;
 pub mod telemetry;
+
+/// Runs `work` on the main thread, which is also where the stores' writers live.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}
