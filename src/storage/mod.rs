@@ -1,1 +1,3 @@
 //! Adapters that keep things, named by their technology. Blind to `transport` and to everything above the ports.
+
+pub mod sql;
