@@ -24,9 +24,6 @@ mod sessions;
 mod sweep;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
