@@ -16,11 +16,11 @@ pub(super) const WINDOW: Duration = Duration::from_secs(61);
 
 /// Rows of this boot go by its own clock, whatever the wall clock did since. Rows of another boot can only be dated by
 /// the wall; one that lies in the future is as good as recent.
-const OF_SESSION: &str = "
+pub(super) const OF_SESSION: &str = "
     SELECT boot_id, moment FROM send_attempt
     WHERE session_id = $1 AND ((boot_id = $2 AND moment >= $3) OR (boot_id <> $2 AND wall >= $4))";
 
-const OF_TENANT: &str = "
+pub(super) const OF_TENANT: &str = "
     SELECT a.boot_id, a.moment FROM session AS s
     CROSS JOIN send_attempt AS a ON a.session_id = s.id
     WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";

@@ -15,9 +15,7 @@ use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Message, MessageReason, MessageStatus, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
-use crate::domain::session::{
-    Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing,
-};
+use crate::domain::session::{Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
@@ -273,7 +271,8 @@ impl Book {
     /// Reserves a place in a tenant's month, and tells when that passes a threshold.
     pub(super) fn hold(&mut self, tenant: TenantId, period: Period, allowance: Allowance) {
         let key = (tenant, period.start);
-        let row = self.usage.entry(key).or_insert(UsageRow { period, allowance, used: 0, held: 0, announced: 0 });
+        let row =
+            self.usage.entry(key).or_insert(UsageRow { period, allowance, used: 0, held: 0, announced: 0 });
         row.held += 1;
         let passed = passed(row.used + row.held, row.allowance.limit);
         let news: Vec<u8> =
@@ -325,7 +324,10 @@ impl Book {
         }
         match to {
             _ if is_with_server(to) => self.charge(id),
-            MessageStatus::Failed | MessageStatus::Dead | MessageStatus::Expired | MessageStatus::Canceled => {
+            MessageStatus::Failed
+            | MessageStatus::Dead
+            | MessageStatus::Expired
+            | MessageStatus::Canceled => {
                 self.release(id);
             }
             _ => {}

@@ -190,7 +190,8 @@ pub(super) const NEIGHBOURS: &str = "
         SELECT e.ord FROM message AS e
         WHERE e.session_id = m.session_id AND e.status IN ('queued', 'held', 'sending')
             AND e.ord < m.ord AND e.chat = m.chat
-            AND (e.status = 'sending' OR e.send_at IS NULL OR e.send_at <= $2)
+            AND (e.status = 'sending'
+                OR (e.send_at IS NULL OR e.send_at <= $2) AND (e.expires_at IS NULL OR e.expires_at > $2))
         ORDER BY e.ord LIMIT $3)
     UNION
     SELECT n.* FROM json_each($1) AS w

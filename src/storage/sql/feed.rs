@@ -38,9 +38,7 @@ impl SqlFeedLog {
     async fn read_heads(&self) -> Result<Vec<(TenantId, u64)>, Fault> {
         let rows = dialect::query(&self.readers, "SELECT tenant_id, seq FROM feed_head", []).await?;
         rows.iter()
-            .map(|row| {
-                Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?)))
-            })
+            .map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?))))
             .collect()
     }
 

@@ -167,9 +167,10 @@ pub(super) async fn flush(txn: &DatabaseTransaction, mut book: Book) -> Result<V
     write(txn, dialect::UPDATE_SESSIONS, sessions(&book)).await?;
     write(txn, dialect::UPDATE_TALLIES, tallies(&book)).await?;
     write(txn, dialect::PUT_USAGE, usage(&book)).await?;
-    let remembered = changes.remembered.iter().filter_map(|key| {
-        Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?))
-    });
+    let remembered = changes
+        .remembered
+        .iter()
+        .filter_map(|key| Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?)));
     write(txn, dialect::PUT_REMEMBERED, remembered.collect()).await?;
     let met = changes.met.iter().map(|(tenant, session, chat, at)| MetOut {
         session: session.uuid().simple(),
@@ -225,14 +226,15 @@ fn sessions(book: &Book) -> Vec<SessionOut> {
 }
 
 fn tallies(book: &Book) -> Vec<TallyOut> {
-    let rows = book.every_session().filter(|row| book.changes.tallies.contains(&row.id)).map(|row| TallyOut {
-        id: row.id.uuid().simple(),
-        live: row.tally.queued,
-        sent: row.tally.sent,
-        failed: row.tally.failed,
-        received: row.tally.received,
-        reconnects: row.tally.reconnects,
-    });
+    let rows =
+        book.every_session().filter(|row| book.changes.tallies.contains(&row.id)).map(|row| TallyOut {
+            id: row.id.uuid().simple(),
+            live: row.tally.queued,
+            sent: row.tally.sent,
+            failed: row.tally.failed,
+            received: row.tally.received,
+            reconnects: row.tally.reconnects,
+        });
     rows.collect()
 }
 

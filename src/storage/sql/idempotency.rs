@@ -112,8 +112,7 @@ pub(super) async fn find<'a>(
     db: &impl ConnectionTrait,
     keys: impl Iterator<Item = (Uuid, &'a str)>,
 ) -> Result<Vec<((Uuid, String), Remembered)>, Fault> {
-    let wanted: Vec<Wanted<'_>> =
-        keys.map(|(owner, key)| Wanted { owner: owner.simple(), key }).collect();
+    let wanted: Vec<Wanted<'_>> = keys.map(|(owner, key)| Wanted { owner: owner.simple(), key }).collect();
     let rows = dialect::query(db, dialect::REMEMBERED, [json(&wanted)?.into()]).await?;
     rows.into_iter()
         .map(|row| {

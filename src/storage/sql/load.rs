@@ -109,7 +109,8 @@ pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<
     }
     read_messages(txn, &mut needs, &mut book).await?;
     read_strangers(txn, &needs, &mut book).await?;
-    let more: Vec<_> = book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
+    let more: Vec<_> =
+        book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
     for (session, tenant, period) in more {
         needs.session(session);
         if let Some(start) = period {
@@ -123,7 +124,10 @@ pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<
         }
     }
     if !needs.usage.is_empty() {
-        let months = needs.usage.iter().map(|(tenant, start)| Month { tenant: tenant.uuid().simple(), period: start.0 });
+        let months = needs
+            .usage
+            .iter()
+            .map(|(tenant, start)| Month { tenant: tenant.uuid().simple(), period: start.0 });
         let months = json(&months.collect::<Vec<_>>())?;
         for row in dialect::query(txn, dialect::USAGE, [months.into()]).await? {
             let (tenant, usage) = usage_row(&row)?;

@@ -19,16 +19,16 @@ use crate::ports::messages::{MessageFilter, Messages};
 use crate::ports::outbox::{Period, Usage};
 use crate::ports::store::{StoreError, WriteError};
 
-const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";
+pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";
 
-const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
+pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
 
-const LIVE_OF: &str = "
+pub(super) const LIVE_OF: &str = "
     SELECT coalesce(sum(t.live), 0) FROM session AS s
     CROSS JOIN session_tally AS t ON t.session_id = s.id
     WHERE s.tenant_id = $1";
 
-const ATTEMPTS_SINCE: &str = "
+pub(super) const ATTEMPTS_SINCE: &str = "
     SELECT s.id, count(*) FROM session AS s
     CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
     WHERE s.tenant_id = $1
@@ -81,17 +81,11 @@ impl SqlMessages {
         Ok(Some(Usage { allowance: month.allowance, used: month.used, held: month.held, queued }))
     }
 
-    async fn read_attempts(
-        &self,
-        tenant: TenantId,
-        since: WallTime,
-    ) -> Result<Vec<(SessionId, u64)>, Fault> {
+    async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
         let values = [tenant.uuid().into(), since.0.into()];
         let rows = dialect::query(&self.readers, ATTEMPTS_SINCE, values).await?;
         rows.iter()
-            .map(|row| {
-                Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?)))
-            })
+            .map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?))))
             .collect()
     }
 }

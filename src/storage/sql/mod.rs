@@ -19,7 +19,11 @@ mod flush;
 mod idempotency;
 mod load;
 mod messages;
+#[cfg(test)]
+mod outage;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod sessions;
 mod sweep;
 mod writer;
@@ -79,7 +83,7 @@ pub async fn open(
     let db = dialect::open_writer(&options.path).await?;
     Migrator::up(&db, None).await.map_err(Fault::from)?;
     let readers = dialect::open_readers(&options.path).await?;
-    let (task, writer) = Writer::new(db, Arc::clone(&clock), sink);
+    let (task, writer) = Writer::new(options.path, db, Arc::clone(&clock), sink);
     tokio::spawn(task.run());
     let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;

@@ -28,12 +28,12 @@ use crate::ports::outbox::{
 };
 use crate::ports::store::{Created, StoreError, WriteError};
 
-const PENDING: &str = "
+pub(super) const PENDING: &str = "
     SELECT ord, id, chat, not_before, send_at, attempts, status FROM message
     WHERE session_id = $1 AND ord > $2 AND status IN ('queued', 'held', 'sending')
     ORDER BY ord LIMIT $3";
 
-const LEFT_SENDING: &str = "
+pub(super) const LEFT_SENDING: &str = "
     SELECT id FROM message WHERE session_id = $1 AND status = 'sending' AND epoch < $2";
 
 /// [`Outbox`] over SQL.

@@ -48,9 +48,7 @@ fn narrowed(rows: Select<session::Entity>, of: Option<TenantId>) -> Select<sessi
 async fn read(db: &impl ConnectionTrait, rows: Select<session::Entity>) -> Result<Vec<Session>, Fault> {
     let rows = rows.find_also_related(session_tally::Entity).all(db).await?;
     rows.into_iter()
-        .map(|(row, tally)| {
-            row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default())
-        })
+        .map(|(row, tally)| row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default()))
         .collect()
 }
 
@@ -132,12 +130,7 @@ impl Sessions for SqlSessions {
         self.writer.command(Announce { lease, change }).await
     }
 
-    async fn pronounce(
-        &self,
-        _: SystemScope,
-        id: SessionId,
-        change: StatusChange,
-    ) -> Result<(), StoreError> {
+    async fn pronounce(&self, _: SystemScope, id: SessionId, change: StatusChange) -> Result<(), StoreError> {
         self.writer.command(Pronounce { session: id, change }).await
     }
 

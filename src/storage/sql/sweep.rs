@@ -18,19 +18,19 @@ use crate::ports::clock::Clock;
 use crate::ports::store::StoreError;
 use crate::ports::sweep::Sweep;
 
-const EXPIRED: &str = "
+pub(super) const EXPIRED: &str = "
     SELECT id FROM message WHERE status IN ('queued', 'held') AND expires_at <= $1
     ORDER BY expires_at LIMIT $2";
 
-const ABANDONED: &str = "
+pub(super) const ABANDONED: &str = "
     SELECT id FROM message WHERE status = 'sending' AND attempted_at < $1 LIMIT $2";
 
-const DOUBTFUL: &str = "
+pub(super) const DOUBTFUL: &str = "
     SELECT id FROM message WHERE status = 'unknown' AND charge = 'held' AND unknown_at < $1
     ORDER BY unknown_at LIMIT $2";
 
 /// Session by session, so that one long queue is left at its first message that is due.
-const DUE: &str = "
+pub(super) const DUE: &str = "
     SELECT t.session_id FROM session_tally AS t
     WHERE t.live > 0 AND EXISTS (
         SELECT 1 FROM message AS m

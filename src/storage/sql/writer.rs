@@ -2,8 +2,10 @@
 //! so that a commit is shared by everybody who waits for one. No timer delays anything.
 //!
 //! A batch that the database refuses is rolled back and halved until the row to blame stands alone: that row fails,
-//! its neighbours are written. When the database itself is away, everybody is told to ask again.
+//! its neighbours are written. When the database itself is away, everybody is told to ask again, and the connection
+//! is replaced, so that no state an error of the disk left it in outlives that error.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -164,7 +166,9 @@ impl Job {
 
 /// The writer's own side.
 pub(super) struct Writer {
-    db: DatabaseConnection,
+    path: PathBuf,
+    /// `None` after an error that may have left it unusable.
+    db: Option<DatabaseConnection>,
     clock: Arc<dyn Clock>,
     sink: Arc<dyn FeedSink>,
     queue: mpsc::Receiver<Job>,
@@ -172,12 +176,13 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
+        path: PathBuf,
         db: DatabaseConnection,
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        (Self { db, clock, sink, queue }, WriterHandle { queue: sender })
+        (Self { path, db: Some(db), clock, sink, queue }, WriterHandle { queue: sender })
     }
 
     /// Until it is closed or every handle is gone.
@@ -198,19 +203,24 @@ impl Writer {
             }
             self.write(jobs).await;
         }
-        if let Err(fault) = dialect::checkpoint(&self.db).await {
-            tracing::warn!(?fault, "the log could not be copied back; the next start does it");
-        }
-        if let Err(error) = self.db.close().await {
-            tracing::warn!(%error, "the database did not close cleanly");
-        }
+        self.close().await;
         for done in closers {
             let _ = done.send(());
         }
     }
 
+    async fn close(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        if let Err(fault) = dialect::checkpoint(&db).await {
+            tracing::warn!(?fault, "the log could not be copied back; the next start does it");
+        }
+        if let Err(error) = db.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+
     /// Writes jobs in order of arrival: all at once, or halved for as long as a row among them is refused.
-    async fn write(&self, jobs: Vec<Job>) {
+    async fn write(&mut self, jobs: Vec<Job>) {
         let mut piles = vec![jobs];
         while let Some(mut jobs) = piles.pop() {
             if jobs.is_empty() {
@@ -241,8 +251,30 @@ impl Writer {
     }
 
     /// One transaction. An error has rolled it back.
-    async fn attempt(&self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
-        let txn = dialect::begin(&self.db).await?;
+    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => dialect::open_writer(&self.path).await.map_err(|error| Fault::Down(error.to_string()))?,
+        };
+        let (result, usable) = self.transact(&db, jobs).await;
+        if usable {
+            self.db = Some(db);
+        } else if let Err(error) = db.close().await {
+            tracing::warn!(%error, "a broken connection did not close cleanly");
+        }
+        result
+    }
+
+    /// What became of the transaction, and whether the connection may be used again.
+    async fn transact(
+        &self,
+        db: &DatabaseConnection,
+        jobs: &mut [Job],
+    ) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+        let txn = match dialect::begin(db).await {
+            Ok(txn) => txn,
+            Err(fault) => return (Err(fault), false),
+        };
         let done = async {
             let mut desk = Desk::new(&txn);
             for run in jobs.chunk_by_mut(|left, right| left.is_hot() && right.is_hot()) {
@@ -251,14 +283,14 @@ impl Writer {
             desk.number(self.clock.wall()).await
         };
         match done.await {
-            Ok(events) => {
-                txn.commit().await?;
-                Ok(events)
-            }
+            Ok(events) => match txn.commit().await {
+                Ok(()) => (Ok(events), true),
+                Err(error) => (Err(error.into()), false),
+            },
             Err(fault) => {
-                // If this fails too the connection is broken, and what broke it is the better answer.
-                let _ = txn.rollback().await;
-                Err(fault)
+                let undone = txn.rollback().await.is_ok();
+                let usable = undone && matches!(fault, Fault::Row(_));
+                (Err(fault), usable)
             }
         }
     }

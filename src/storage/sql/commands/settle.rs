@@ -23,9 +23,7 @@ impl Command for Settle {
         let Settlement { tenant, message: id, number, outcome, at } = self.0;
         let is_open = |row: &&MessageRow| {
             let message = &row.message;
-            message.tenant == tenant
-                && message.attempts == number
-                && message.status == MessageStatus::Sending
+            message.tenant == tenant && message.attempts == number && message.status == MessageStatus::Sending
         };
         if book.message(id).filter(is_open).is_none() {
             return Ok(false);

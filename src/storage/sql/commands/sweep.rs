@@ -104,7 +104,11 @@ impl Command for Release {
         let is_due = |row: &MessageRow| {
             row.message.status == MessageStatus::Unknown
                 && row.charge == Charge::Held
-                && row.message.times.get(doubtful_since).is_some_and(|&then| at.since(then) > DOUBT_ENDS_AFTER)
+                && row
+                    .message
+                    .times
+                    .get(doubtful_since)
+                    .is_some_and(|&then| at.since(then) > DOUBT_ENDS_AFTER)
         };
         Ok(self.0.each(book, is_due, Book::release))
     }

@@ -55,8 +55,8 @@ impl Model {
 
 /// The row of a new key.
 pub fn row(key: &ApiKey) -> Result<ActiveModel, Fault> {
-    let scopes =
-        serde_json::to_string(&key.scopes).map_err(|_| Fault::Row("a key's scopes cannot be written".into()))?;
+    let scopes = serde_json::to_string(&key.scopes)
+        .map_err(|_| Fault::Row("a key's scopes cannot be written".into()))?;
     Ok(ActiveModel {
         id: Set(key.id.uuid()),
         tenant_id: Set(key.tenant.uuid()),

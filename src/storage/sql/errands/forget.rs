@@ -16,18 +16,18 @@ use crate::storage::sql::writer::Errand;
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(3600);
 const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-const IDEMPOTENCY: &str = "
+pub const IDEMPOTENCY: &str = "
     DELETE FROM idempotency WHERE ord IN (
         SELECT ord FROM (SELECT ord, created_at FROM idempotency ORDER BY ord LIMIT $1) AS oldest
         WHERE created_at < $2)";
 
 /// An attempt that this boot's clock still sees in the window stays, whatever the wall clock says.
-const ATTEMPTS: &str = "
+pub const ATTEMPTS: &str = "
     DELETE FROM send_attempt WHERE ord IN (
         SELECT ord FROM (SELECT ord, wall, boot_id, moment FROM send_attempt ORDER BY ord LIMIT $1) AS oldest
         WHERE wall < $2 AND NOT (boot_id = $3 AND moment >= $4))";
 
-const EVENTS: &str = "
+pub const EVENTS: &str = "
     DELETE FROM event WHERE ord IN (
         SELECT ord FROM (SELECT ord, at FROM event ORDER BY ord LIMIT $1) AS oldest WHERE at < $2)";
 

@@ -1,12 +1,12 @@
 //! The rare writes, each with statements of its own.
 
-mod forget;
+pub(super) mod forget;
 mod keys;
 mod plans;
 mod restore;
 mod sessions;
 mod tenants;
-mod waiting;
+pub(super) mod waiting;
 
 pub(super) use forget::Forget;
 pub(super) use keys::{CreateKey, RevokeKey};

@@ -1,7 +1,10 @@
 //! Plans: a change is a new version.
 
 use async_trait::async_trait;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _,
+};
 
 use super::{earlier, remember, touch_directory};
 use crate::domain::idempotency::Idempotency;

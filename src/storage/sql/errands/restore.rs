@@ -42,7 +42,8 @@ impl Errand for Restore {
             .await?;
         let (mut restored, mut resting) = (vec![], vec![]);
         for (row, tally) in rows {
-            let session = row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default())?;
+            let session =
+                row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default())?;
             let is_suspended = suspended.contains(&session.tenant);
             if !is_suspended && is_wanted(&session) {
                 restored.push(session);

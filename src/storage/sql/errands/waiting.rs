@@ -17,7 +17,7 @@ use crate::storage::sql::writer::Errand;
 /// Messages that are in memory at once.
 const SHARE: i64 = 1000;
 
-const WAITING: &str = "
+pub const WAITING: &str = "
     SELECT id FROM message
     WHERE session_id = $1 AND status IN ('queued', 'held', 'sending') AND status <> 'sending'
     ORDER BY ord LIMIT $2";

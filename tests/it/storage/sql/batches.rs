@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use columba::domain::refusal::Code;
 use columba::domain::message::MessageStatus;
+use columba::domain::refusal::Code;
 use columba::ports::outbox::{Claimed, Outcome, Settlement};
 use columba::ports::store::{Created, StoreError, WriteError};
 use futures_util::future::join_all;

@@ -135,14 +135,8 @@ async fn check(desk: &Desk) {
             "SELECT sum(failed) FROM session_tally",
             "SELECT count(*) FROM message WHERE status IN ('failed', 'dead')",
         ),
-        (
-            "SELECT coalesce(sum(held), 0) FROM usage",
-            "SELECT count(*) FROM message WHERE charge = 'held'",
-        ),
-        (
-            "SELECT coalesce(sum(used), 0) FROM usage",
-            "SELECT count(*) FROM message WHERE charge = 'charged'",
-        ),
+        ("SELECT coalesce(sum(held), 0) FROM usage", "SELECT count(*) FROM message WHERE charge = 'held'"),
+        ("SELECT coalesce(sum(used), 0) FROM usage", "SELECT count(*) FROM message WHERE charge = 'charged'"),
         // I8: what is charged is what reached the server, and nothing else.
         (
             "SELECT count(*) FROM message WHERE charge = 'charged'",

@@ -62,8 +62,7 @@ async fn two_stores_do_not_share_an_epoch() {
 async fn a_closed_store_refuses_and_leaves_no_log_behind() {
     let desk = Desk::new().await;
     let lease = desk.session(desk.tenant(10).await).await;
-    let (stores, acceptance, path) =
-        (desk.stores().clone(), desk.acceptance(lease, 1, 10), desk.path());
+    let (stores, acceptance, path) = (desk.stores().clone(), desk.acceptance(lease, 1, 10), desk.path());
     desk.sql.close().await;
     let answer = stores.outbox.accept(acceptance).await;
     assert!(matches!(answer, Err(WriteError::Store(StoreError::Unavailable(_)))), "{answer:?}");

@@ -1,6 +1,8 @@
 //! What is particular to the SQL store: batches, the order of commits, files. What every store promises is in the
 //! contract suite.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod batches;
 mod counters;
 mod feed;
@@ -19,9 +21,7 @@ use columba::domain::message::{Category, Content, Delivery, Draft, Message, Text
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
-use columba::domain::session::{
-    Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing,
-};
+use columba::domain::session::{Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing};
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::Stores;
@@ -35,8 +35,7 @@ pub struct TestClock(Mutex<Reading>);
 
 impl TestClock {
     fn new() -> Self {
-        let start =
-            Reading { now: Moment(1_000_000), wall: WallTime(1_795_000_000_000), boot: BootId(7) };
+        let start = Reading { now: Moment(1_000_000), wall: WallTime(1_795_000_000_000), boot: BootId(7) };
         Self(Mutex::new(start))
     }
 

@@ -17,13 +17,7 @@ use super::{Desk, phone, plan, text};
 
 fn inbound(desk: &Desk, chat: u32, wa_id: &str) -> Inbound {
     let at = desk.clock.wall();
-    Inbound {
-        id: MessageId::mint(at),
-        wa_id: WaId(wa_id.into()),
-        from: phone(chat),
-        content: text("hi"),
-        at,
-    }
+    Inbound { id: MessageId::mint(at), wa_id: WaId(wa_id.into()), from: phone(chat), content: text("hi"), at }
 }
 
 #[tokio::test]
@@ -56,6 +50,20 @@ async fn a_chat_with_more_waiting_than_is_read_still_keeps_its_order() {
         assert!(matches!(answer, Claimed::NotYet { .. }), "{answer:?}");
     }
     desk.claimed(lease, queue[0].id).await;
+}
+
+#[tokio::test]
+async fn what_has_expired_no_longer_stands_before_others() {
+    let desk = Desk::new().await;
+    let lease = desk.session(desk.tenant(100).await).await;
+    for _ in 0..12 {
+        let mut brief = desk.acceptance(lease, 1, 100);
+        brief.draft.expires_at = brief.at + Duration::from_secs(1);
+        desk.accept(brief).await.unwrap();
+    }
+    let last = desk.accepted(lease, 1).await;
+    desk.clock.pass(1_000);
+    assert_eq!(desk.claimed(lease, last.id).await.message, last.id);
 }
 
 #[tokio::test]
@@ -218,7 +226,10 @@ async fn deleting_a_tenant_takes_everything_along_that_waits() {
     let scope = TenantScope::authenticated(tenant);
     assert_eq!(desk.stores().sessions.count(scope).await, Ok(0));
     let canceled = desk.message(&waiting).await;
-    assert_eq!((canceled.status, canceled.reason), (MessageStatus::Canceled, Some(MessageReason::SessionGone)));
+    assert_eq!(
+        (canceled.status, canceled.reason),
+        (MessageStatus::Canceled, Some(MessageReason::SessionGone))
+    );
     assert_eq!(desk.message(&under_way).await.status, MessageStatus::Sending);
     assert_eq!(desk.usage(tenant).await, (0, 1));
     assert_eq!(desk.stores().sweep.due(SystemScope, WallTime(i64::MAX)).await, Ok(vec![]));
