@@ -245,7 +245,7 @@ fn usage(book: &Book) -> Vec<UsageOut> {
             tenant: tenant.uuid().simple(),
             period: row.period.start.0,
             period_end: row.period.end.0,
-            allowance: row.allowance.limit,
+            allowance: row.allowance.limit.min(i64::MAX as u64),
             quota: row.allowance.quota.into(),
             used: row.used,
             held: row.held,
