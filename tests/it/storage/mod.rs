@@ -1,3 +1,4 @@
 //! Adapters that keep things.
 
+mod sql;
 mod vault;
