@@ -1,3 +1,6 @@
 //! Adapters that keep things.
 
+#[macro_use]
+mod contract;
+mod embedded;
 mod vault;

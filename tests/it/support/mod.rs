@@ -1,3 +1,4 @@
 //! What tests stand on, named by what it is made of.
 
 pub mod clock;
+pub mod events;

@@ -1,0 +1,68 @@
+//! One contract suite over `ports::Stores`. Each store runs all of it; a sentence that holds for one only is no part
+//! of it.
+
+use std::sync::Arc;
+
+use columba::billing::quota;
+use columba::ports::Stores;
+use columba::storage::memory;
+
+use crate::support::clock::ManualClock;
+use crate::support::events::EventLog;
+
+/// A new, empty store, with the time it sees and the events it publishes.
+pub struct Fixture {
+    pub stores: Stores,
+    pub clock: Arc<ManualClock>,
+    pub events: Arc<EventLog>,
+}
+
+/// The stores under the contract.
+#[derive(Debug, Clone, Copy)]
+pub enum Backend {
+    Memory,
+}
+
+/// Every one of them.
+pub const BACKENDS: [Backend; 1] = [Backend::Memory];
+
+impl Fixture {
+    pub async fn of(backend: Backend) -> Self {
+        let (clock, events): (Arc<ManualClock>, Arc<EventLog>) = Default::default();
+        let stores = match backend {
+            Backend::Memory => memory::open(clock.clone(), quota::decide, events.clone()),
+        };
+        Self { stores, clock, events }
+    }
+}
+
+/// Makes a test per store of each function named: `async fn name(fixture: Fixture)`.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        contract!(@on memory, Memory, $($name),*);
+    };
+    (@on $store:ident, $backend:ident, $($name:ident),*) => {
+        mod $store {
+            use crate::storage::contract::{Backend, Fixture};
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(Fixture::of(Backend::$backend).await).await;
+                }
+            )*
+        }
+    };
+}
+
+mod accept;
+mod claim;
+mod differential;
+mod directory;
+mod feed;
+mod inbound;
+mod messages;
+mod recover;
+mod sessions;
+mod settle;
+mod stage;
+mod sweep;
