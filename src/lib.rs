@@ -15,7 +15,9 @@
 //!
 //! One outbound message passes ten stops; `ARCHITECTURE.md` walks them.
 
+pub mod actors;
 pub mod billing;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod outbound;

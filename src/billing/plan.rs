@@ -1,1 +1,228 @@
-//! Whether a plan makes sense.
+//! Whether a plan makes sense. What an operator writes is wider than what is allowed, so that every number out of
+//! range is one named fault and all of them are said at once.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use serde::Deserialize;
+
+use crate::domain::plan::{Interval, Pacing, Plan, Quota};
+use crate::domain::refusal::Fault;
+
+const PER_MINUTE: RangeInclusive<i64> = 1..=60_000;
+const PER_MINUTE_TENANT: RangeInclusive<i64> = 1..=u32::MAX as i64;
+const PER_MONTH: RangeInclusive<i64> = 0..=1_000_000_000_000;
+const QUEUE: RangeInclusive<i64> = 1..=1_000_000;
+const SESSIONS: RangeInclusive<i64> = 0..=100_000;
+const RETENTION: RangeInclusive<i64> = 1..=3_650;
+const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
+const PLUGINS: usize = 64;
+
+/// A plan as an operator wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each is documented at Plan")]
+pub struct Proposal {
+    /// May be left out where a path names the plan.
+    #[serde(default)]
+    pub code: Option<String>,
+    pub name: String,
+    pub price_minor: i64,
+    pub currency: String,
+    pub interval: Interval,
+    pub messages_per_minute: i64,
+    #[serde(default)]
+    pub messages_per_minute_tenant: Option<i64>,
+    pub messages_per_month: i64,
+    #[serde(default)]
+    pub quota: Quota,
+    #[serde(default)]
+    pub queue_max: Option<i64>,
+    pub sessions_max: i64,
+    #[serde(default)]
+    pub pacing: Pacing,
+    #[serde(default)]
+    pub overage_minor: Option<i64>,
+    pub retention_days: i64,
+    #[serde(default)]
+    pub plugins: Vec<String>,
+}
+
+impl Proposal {
+    /// The plan named `code`, or everything that is wrong with it.
+    pub fn check(self, code: String) -> Result<Plan, Vec<Fault>> {
+        let mut faults = Vec::new();
+        if !is_code(&code) {
+            faults.push(Fault::new(
+                "/code",
+                "not_allowed",
+                "1 to 64 of a-z, 0-9, _ and -, not beginning with _ or -",
+            ));
+        }
+        if !(1..=128).contains(&self.name.chars().count()) || self.name.contains('\0') {
+            faults.push(Fault::new("/name", "out_of_range", "1 to 128 characters, none of them NUL"));
+        }
+        if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            faults.push(Fault::new("/currency", "not_allowed", "an ISO 4217 code: three upper-case letters"));
+        }
+        faults.extend(wrong_plugins(&self.plugins));
+
+        let mut within = |pointer: &str, value: i64, range: RangeInclusive<i64>| {
+            if !range.contains(&value) {
+                let detail = format!("{value} is not within {} to {}", range.start(), range.end());
+                faults.push(Fault::new(pointer, "out_of_range", detail));
+            }
+            value
+        };
+        let price_minor = within("/price_minor", self.price_minor, MONEY);
+        let per_minute = within("/messages_per_minute", self.messages_per_minute, PER_MINUTE);
+        let per_minute_tenant = self
+            .messages_per_minute_tenant
+            .map(|sum| within("/messages_per_minute_tenant", sum, PER_MINUTE_TENANT));
+        let per_month = within("/messages_per_month", self.messages_per_month, PER_MONTH);
+        let queue_max = within("/queue_max", self.queue_max.unwrap_or(10_000), QUEUE);
+        let sessions_max = within("/sessions_max", self.sessions_max, SESSIONS);
+        let overage_minor = self.overage_minor.map(|price| within("/overage_minor", price, MONEY));
+        let retention_days = within("/retention_days", self.retention_days, RETENTION);
+
+        let Some(messages_per_minute) = cap(per_minute).filter(|_| faults.is_empty()) else {
+            return Err(faults);
+        };
+        Ok(Plan {
+            code,
+            name: self.name,
+            price_minor,
+            currency: self.currency,
+            interval: self.interval,
+            messages_per_minute,
+            messages_per_minute_tenant: per_minute_tenant.and_then(cap),
+            messages_per_month: per_month as u64,
+            quota: self.quota,
+            queue_max: queue_max as u32,
+            sessions_max: sessions_max as u32,
+            pacing: self.pacing,
+            overage_minor,
+            retention_days: retention_days as u32,
+            plugins: self.plugins,
+        })
+    }
+}
+
+fn cap(value: i64) -> Option<NonZeroU32> {
+    u32::try_from(value).ok().and_then(NonZeroU32::new)
+}
+
+/// `[a-z0-9][a-z0-9_-]*`, at most 64.
+fn is_code(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| plain(b) || b == b'_' || b == b'-')
+        && text.bytes().next().is_some_and(plain)
+}
+
+fn wrong_plugins(plugins: &[String]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if plugins.len() > PLUGINS {
+        faults.push(Fault::new("/plugins", "out_of_range", format!("at most {PLUGINS} plugins")));
+        return faults;
+    }
+    let mut seen = BTreeSet::new();
+    for (index, plugin) in plugins.iter().enumerate() {
+        let pointer = format!("/plugins/{index}");
+        if !is_code(plugin) || plugin.len() > 32 {
+            faults.push(Fault::new(
+                pointer,
+                "not_allowed",
+                "1 to 32 of a-z, 0-9, _ and -, not beginning with _ or -",
+            ));
+        } else if !seen.insert(plugin) {
+            faults.push(Fault::new(pointer, "not_allowed", "named twice"));
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn proposal(change: impl FnOnce(&mut Value)) -> Proposal {
+        let mut body = json!({
+            "name": "Starter", "price_minor": 1900, "currency": "EUR", "interval": "month",
+            "messages_per_minute": 20, "messages_per_month": 10_000, "sessions_max": 2, "retention_days": 30,
+        });
+        change(&mut body);
+        serde_json::from_value(body).expect("a proposal")
+    }
+
+    #[test]
+    fn what_is_left_out_takes_its_default() {
+        let plan = proposal(|_| ()).check("starter".into()).expect("a plan");
+        assert_eq!((plan.queue_max, plan.quota, plan.pacing), (10_000, Quota::Hard, Pacing::Human));
+        assert_eq!((plan.messages_per_minute_tenant, plan.overage_minor), (None, None));
+        assert_eq!((plan.messages_per_minute.get(), plan.messages_per_month), (20, 10_000));
+    }
+
+    #[test]
+    fn both_ends_of_every_range_are_allowed_and_one_beyond_is_a_fault_at_its_field() {
+        for (field, range) in [
+            ("price_minor", MONEY),
+            ("messages_per_minute", PER_MINUTE),
+            ("messages_per_minute_tenant", PER_MINUTE_TENANT),
+            ("messages_per_month", PER_MONTH),
+            ("queue_max", QUEUE),
+            ("sessions_max", SESSIONS),
+            ("overage_minor", MONEY),
+            ("retention_days", RETENTION),
+        ] {
+            for value in [*range.start(), *range.end()] {
+                let plan = proposal(|body| body[field] = json!(value)).check("p".into());
+                assert!(plan.is_ok(), "{field} {value}: {plan:?}");
+            }
+            for value in [range.start().checked_sub(1), range.end().checked_add(1)].into_iter().flatten() {
+                let faults = proposal(|body| body[field] = json!(value)).check("p".into());
+                let faults = faults.expect_err("out of range");
+                assert_eq!(faults.len(), 1, "{field} {value}");
+                assert_eq!((&*faults[0].pointer, faults[0].code), (&*format!("/{field}"), "out_of_range"));
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_judged_by_form() {
+        let long = "x".repeat(65);
+        for code in ["", "Starter", "-a", "_a", "a b", "ä", &long] {
+            let faults = proposal(|_| ()).check(code.into()).expect_err("not a code");
+            assert_eq!(faults[0].pointer, "/code", "{code}");
+        }
+        for code in ["a", "9", "a-b_c", &long[..64]] {
+            assert!(proposal(|_| ()).check(code.into()).is_ok(), "{code}");
+        }
+        for (field, value, pointer) in [
+            ("name", json!(""), "/name"),
+            ("name", json!("n".repeat(129)), "/name"),
+            ("currency", json!("eur"), "/currency"),
+            ("currency", json!("EURO"), "/currency"),
+            ("plugins", json!(["a", "a"]), "/plugins/1"),
+            ("plugins", json!(["A"]), "/plugins/0"),
+            ("plugins", json!([""]), "/plugins/0"),
+        ] {
+            let faults =
+                proposal(|body| body[field] = value.clone()).check("p".into()).expect_err("not allowed");
+            assert_eq!((faults.len(), &*faults[0].pointer), (1, pointer), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_said_at_once() {
+        let wrong = proposal(|body| {
+            body["name"] = json!("");
+            body["currency"] = json!("");
+            body["messages_per_minute"] = json!(0);
+            body["retention_days"] = json!(0);
+        });
+        assert_eq!(wrong.check("!".into()).expect_err("wrong").len(), 5);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use phonenumber::metadata::DATABASE;
+use phonenumber::metadata::{DATABASE, Descriptors};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -41,8 +41,7 @@ impl Phone {
         let code = number.country().code();
         let national = digits.len().saturating_sub(code.to_string().len()) as u16;
         let regions = DATABASE.by_code(&code).ok_or(PhoneError::Country)?;
-        let possible =
-            regions.iter().any(|region| region.descriptors().general().possible_length().contains(&national));
+        let possible = regions.iter().any(|region| has_length(region.descriptors(), national));
         if possible { Ok(Self(text.to_owned())) } else { Err(PhoneError::Length) }
     }
 
@@ -57,8 +56,49 @@ impl Phone {
     }
 }
 
+/// Lengths are listed per kind of number; the general entry has none.
+fn has_length(country: &Descriptors, national: u16) -> bool {
+    let kinds = [
+        country.fixed_line(),
+        country.mobile(),
+        country.toll_free(),
+        country.premium_rate(),
+        country.shared_cost(),
+        country.personal_number(),
+        country.voip(),
+        country.pager(),
+        country.uan(),
+    ];
+    kinds.into_iter().flatten().any(|kind| kind.possible_length().contains(&national))
+}
+
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Phone(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_taken_when_its_country_has_its_length() {
+        let table = [
+            ("+15551230001", Ok(())),
+            ("+15550000463", Ok(())),
+            ("+4915112345678", Ok(())),
+            ("+5511987654321", Ok(())),
+            ("+390612345678", Ok(())),
+            ("+1555123000", Err(PhoneError::Length)),
+            ("+155512300012", Err(PhoneError::Length)),
+            ("+9991234567", Err(PhoneError::Country)),
+            ("15551230001", Err(PhoneError::Form)),
+            ("+1 555 123 0001", Err(PhoneError::Form)),
+            ("+05551230001", Err(PhoneError::Form)),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(Phone::parse(text).map(|_| ()), wanted, "{text}");
+        }
     }
 }

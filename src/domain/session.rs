@@ -106,7 +106,10 @@ pub enum SessionStatus {
 }
 
 /// Why a link closed. The reason alone decides what happens next (DESIGN, section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, strum::EnumDiscriminants)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter, strum::EnumDiscriminants,
+)]
+#[serde(tag = "reason", rename_all = "snake_case")]
 #[strum_discriminants(
     name(CloseCause),
     derive(EnumIter, Display, EnumString, IntoStaticStr, Hash),

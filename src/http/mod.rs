@@ -1,1 +1,24 @@
 //! The HTTP face: parses, authenticates, asks, renders. Decides nothing about messages or sessions.
+//!
+//! A request passes `middleware` from the outermost in, then the extractors of its handler from the first argument to
+//! the last. Since every one of them answers at once, the order of arguments is the order of refusals in API.md.
+
+pub mod admin;
+pub mod answer;
+pub mod cursor;
+pub mod extract;
+pub mod gate;
+pub mod in_flight;
+pub mod listing;
+pub mod middleware;
+pub mod pairing_limit;
+pub mod presented;
+pub mod problem;
+pub mod render;
+pub mod routes;
+pub mod server;
+pub mod state;
+pub mod v1;
+
+pub use routes::routes;
+pub use state::{HttpPorts, HttpState};

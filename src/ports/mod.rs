@@ -11,6 +11,7 @@ pub mod sandbox;
 pub mod sessions;
 pub mod signals;
 pub mod store;
+pub mod supervisor;
 pub mod sweep;
 pub mod tickets;
 pub mod transport;

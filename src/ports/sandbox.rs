@@ -77,7 +77,8 @@ pub struct Frame {
 }
 
 /// What the network answers to a player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SandboxError {
     /// No session shows this code, or it has expired.
     #[error("no session shows this code, or it has expired")]

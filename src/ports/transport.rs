@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::outbox::Work;
@@ -64,7 +65,8 @@ pub enum LinkEvent {
 }
 
 /// An attempt that produced no ack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SendError {
     /// There is no open link of this lease. Nothing was sent.
     #[error("no link")]
@@ -86,7 +88,7 @@ pub enum SendError {
 }
 
 /// A code to be typed into the phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairingCode {
     /// `ABCD-EFGH`.
     pub code: String,
@@ -95,7 +97,8 @@ pub struct PairingCode {
 }
 
 /// A call to the network that did not work.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TransportError {
     /// There is no open link of this lease, or it does not answer.
     #[error("no link")]

@@ -1,1 +1,3 @@
 //! Adapters to the network, one per engine. Blind to `storage` and to everything above the ports.
+
+pub mod sandbox;

@@ -2,3 +2,5 @@
 
 pub mod clock;
 pub mod events;
+pub mod tokio_clock;
+pub mod vault;

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The gate: everything that has to pass before a change lands, and where the time went.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+steps=()
+run() {
+  local name=$1 began=$SECONDS
+  shift
+  echo "== $name"
+  "$@"
+  steps+=("$(printf '%6d s  %s' $((SECONDS - began)) "$name")")
+}
+
+if [ ! -d target/debug/deps ]; then
+  echo "first build: about 400 crates, about 5 minutes on two cores"
+fi
+run "build" cargo test --workspace --locked --no-run
+run "format, lints, docs, licences" scripts/check.sh
+run "tests" cargo test --workspace --locked
+
+echo "== where the time went"
+printf '%s\n' "${steps[@]}"
+printf '%6d s  in all\n' "$SECONDS"

@@ -1,0 +1,111 @@
+//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, other processes' news.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::prelude::*;
+
+use super::arbiters::Placement;
+use crate::domain::scope::SystemScope;
+use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
+use crate::ports::signals::Signals;
+use crate::ports::store::StoreError;
+use crate::ports::sweep::Sweep;
+use crate::ports::vault::Vaults;
+
+/// Rows dealt with in one call, so that a sweep never holds the writer for long.
+const BATCH: u32 = 500;
+/// Expiry and news.
+const TICK: Duration = Duration::from_secs(1);
+/// Every so many ticks: wakes that were lost.
+const RING_EVERY: u64 = 5;
+/// Every so many ticks: rows that nobody will come back to, and retention.
+const TIDY_EVERY: u64 = 30;
+
+/// Every port the sweeps need.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its trait")]
+pub struct Ports {
+    pub clock: Arc<dyn Clock>,
+    pub sweep: Arc<dyn Sweep>,
+    pub directory: Arc<dyn Directory>,
+    pub signals: Arc<dyn Signals>,
+    pub vaults: Arc<dyn Vaults>,
+}
+
+/// Does the rounds. All its work is in rows: a round that fails is made up by the next.
+pub struct Housekeeper {
+    ports: Ports,
+    round: u64,
+}
+
+impl Housekeeper {
+    /// Starts on its own thread.
+    pub fn launch(ports: Ports, placement: &Placement) {
+        Self::start_in_arbiter(placement.of("housekeeper"), move |_| Self { ports, round: 0 });
+    }
+
+    /// One-shot and re-armed after the round: a slow store makes rounds rarer, never simultaneous.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(TICK, |keeper, ctx| {
+            keeper.round += 1;
+            let work = round(keeper.ports.clone(), keeper.round);
+            // In a task of its own: a panic in there ends the round, not the keeper.
+            let task = actix::spawn(work);
+            ctx.spawn(task.into_actor(keeper).map(|done, keeper, ctx| {
+                if let Err(panic) = done {
+                    tracing::error!(%panic, "a round of the housekeeper panicked");
+                }
+                keeper.arm(ctx);
+            }));
+        });
+    }
+}
+
+impl Actor for Housekeeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.arm(ctx);
+    }
+}
+
+async fn round(ports: Ports, round: u64) {
+    let wall = ports.clock.wall();
+    log("refresh", ports.directory.refresh().await);
+    until_done("expire", || ports.sweep.expire(SystemScope, wall, BATCH)).await;
+    if round.is_multiple_of(RING_EVERY) {
+        match ports.sweep.due(SystemScope, wall).await {
+            Ok(sessions) => sessions.into_iter().for_each(|session| ports.signals.wake(session)),
+            Err(error) => log("due", Err(error)),
+        }
+    }
+    if round.is_multiple_of(TIDY_EVERY) {
+        until_done("abandon", || ports.sweep.abandon(SystemScope, wall, BATCH)).await;
+        until_done("release", || ports.sweep.release(SystemScope, wall, BATCH)).await;
+        until_done("forget", || ports.sweep.forget(SystemScope, wall, BATCH)).await;
+        if let Err(error) = ports.vaults.sweep(SystemScope, wall).await {
+            tracing::warn!(%error, "vault not swept");
+        }
+    }
+}
+
+/// Repeats a bounded sweep while it finds full batches.
+async fn until_done<F>(what: &'static str, mut sweep: impl FnMut() -> F)
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
+    loop {
+        match sweep().await {
+            Ok(count) if count >= u64::from(BATCH) => {}
+            Ok(_) => return,
+            Err(error) => return log(what, Err(error)),
+        }
+    }
+}
+
+fn log(what: &'static str, answer: Result<(), StoreError>) {
+    if let Err(error) = answer {
+        tracing::warn!(what, %error, "sweep failed, the next round makes up for it");
+    }
+}

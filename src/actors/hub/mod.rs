@@ -1,0 +1,200 @@
+//! Fans committed events to subscribers: in order, each encoded once. Stop 10 of the route.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix::prelude::*;
+use bytestring::ByteString;
+
+use self::inbox::Inbox;
+use self::messages::{Arrived, Filter, GoAway, Subscribe, Subscribed, SubscriberId, Unsubscribe};
+use self::ring::{Entered, Ring};
+use super::arbiters::Placement;
+use super::death::RootGuard;
+use super::subscriber::outlet::Outlet;
+use crate::domain::event::StatusEvent;
+use crate::domain::id::TenantId;
+use crate::domain::scope::{SystemScope, TenantScope};
+use crate::ports::feed::FeedLog;
+use crate::ports::store::StoreError;
+
+mod handle;
+pub mod inbox;
+pub mod messages;
+pub mod ring;
+
+pub use self::handle::HubHandle;
+
+/// Events read at start to fill the rings.
+const TAIL: u32 = 50_000;
+/// The longest hole that is filled; a longer one is announced.
+const LONGEST_HOLE: u64 = 10_000;
+
+struct Listener {
+    filter: Filter,
+    outlet: Outlet,
+}
+
+/// One tenant's feed.
+#[derive(Default)]
+struct Feed {
+    ring: Ring,
+    listeners: HashMap<SubscriberId, Listener>,
+    /// What came while a hole is being filled; `None` when there is none.
+    waiting: Option<Vec<StatusEvent>>,
+}
+
+impl Feed {
+    fn tell(&self, event: &StatusEvent) {
+        let mut text: Option<ByteString> = None;
+        for listener in self.listeners.values().filter(|listener| listener.filter.admits(event)) {
+            let text = text.get_or_insert_with(|| encode(event));
+            listener.outlet.push(event, text.clone());
+        }
+    }
+}
+
+/// An event's frame, shared by all who get it.
+pub fn encode(event: &StatusEvent) -> ByteString {
+    // The encoder writes JSON, and JSON is UTF-8.
+    ByteString::try_from(event.encode()).unwrap_or_default()
+}
+
+/// Fans committed events to subscribers.
+pub struct HubActor {
+    feeds: HashMap<TenantId, Feed>,
+    inbox: Inbox,
+    log: Arc<dyn FeedLog>,
+    _root: RootGuard,
+}
+
+impl HubActor {
+    /// Fills the rings from the log, then starts on its own thread and takes what `inbox` has collected meanwhile.
+    pub async fn launch(
+        inbox: Inbox,
+        log: Arc<dyn FeedLog>,
+        placement: &Placement,
+        root: RootGuard,
+    ) -> Result<HubHandle, StoreError> {
+        let mut feeds: HashMap<TenantId, Feed> = HashMap::new();
+        for (tenant, head) in log.heads(SystemScope).await? {
+            feeds.entry(tenant).or_default().ring = Ring::at(head);
+        }
+        let mut filled: HashMap<TenantId, Ring> = HashMap::new();
+        for event in log.tail(SystemScope, TAIL).await? {
+            filled.entry(event.tenant).or_insert_with(|| Ring::at(event.seq - 1)).refill(event);
+        }
+        for (tenant, ring) in filled {
+            feeds.entry(tenant).or_default().ring = ring;
+        }
+        let addr =
+            Self::start_in_arbiter(placement.of("hub"), move |_| Self { feeds, inbox, log, _root: root });
+        Ok(HubHandle::new(addr))
+    }
+
+    fn enter(&mut self, event: StatusEvent, ctx: &mut Context<Self>) {
+        let feed = self.feeds.entry(event.tenant).or_default();
+        if let Some(waiting) = &mut feed.waiting {
+            return waiting.push(event);
+        }
+        match feed.ring.enter(event) {
+            Entered::InOrder => feed.tell(&event),
+            Entered::Known => {}
+            Entered::Hole { first } => {
+                feed.waiting = Some(vec![event]);
+                self.fill(event.tenant, first, event.seq - 1, ctx);
+            }
+        }
+    }
+
+    /// Reads what is missing; what comes meanwhile waits.
+    fn fill(&self, tenant: TenantId, first: u64, last: u64, ctx: &mut Context<Self>) {
+        tracing::warn!(%tenant, first, last, "hole in a feed, filling it from the log");
+        let log = Arc::clone(&self.log);
+        let read = async move {
+            match last - first {
+                few if few < LONGEST_HOLE => log.range(TenantScope::authenticated(tenant), first, last).await,
+                _ => Ok(vec![]),
+            }
+        };
+        ctx.spawn(read.into_actor(self).map(move |missing, hub, ctx| hub.filled(tenant, last, missing, ctx)));
+    }
+
+    /// What could not be read is announced: every listener is told to look at the state again.
+    fn filled(
+        &mut self,
+        tenant: TenantId,
+        last: u64,
+        missing: Result<Vec<StatusEvent>, StoreError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let feed = self.feeds.entry(tenant).or_default();
+        let waiting = feed.waiting.take().unwrap_or_default();
+        for event in missing.unwrap_or_default() {
+            if feed.ring.enter(event) == Entered::InOrder {
+                feed.tell(&event);
+            }
+        }
+        if feed.ring.head() < last {
+            feed.ring = Ring::at(last);
+            feed.listeners.values().for_each(|listener| listener.outlet.resync());
+        }
+        for event in waiting {
+            self.enter(event, ctx);
+        }
+    }
+}
+
+impl Actor for HubActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.inbox.attach(ctx.address().recipient());
+    }
+}
+
+impl Handler<Arrived> for HubActor {
+    type Result = ();
+
+    fn handle(&mut self, Arrived { permit }: Arrived, ctx: &mut Context<Self>) {
+        // The place is given back before the inbox is emptied: an event that comes later rings again.
+        drop(permit);
+        for event in self.inbox.take() {
+            self.enter(event, ctx);
+        }
+    }
+}
+
+impl Handler<Subscribe> for HubActor {
+    type Result = Subscribed;
+
+    fn handle(&mut self, wish: Subscribe, _: &mut Context<Self>) -> Subscribed {
+        let epoch = self.log.epoch().to_owned();
+        let feed = self.feeds.entry(wish.tenant).or_default();
+        let missed = wish.resume.filter(|resume| resume.epoch == epoch).and_then(|resume| {
+            let events = feed.ring.after(resume.seq)?;
+            Some(events.filter(|event| wish.filter.admits(event)).copied().collect())
+        });
+        let seq = feed.ring.head();
+        feed.listeners.insert(wish.subscriber, Listener { filter: wish.filter, outlet: wish.outlet });
+        Subscribed { epoch, seq, missed }
+    }
+}
+
+impl Handler<Unsubscribe> for HubActor {
+    type Result = ();
+
+    fn handle(&mut self, goodbye: Unsubscribe, _: &mut Context<Self>) {
+        if let Some(feed) = self.feeds.get_mut(&goodbye.tenant) {
+            feed.listeners.remove(&goodbye.subscriber);
+        }
+    }
+}
+
+impl Handler<GoAway> for HubActor {
+    type Result = ();
+
+    fn handle(&mut self, _: GoAway, _: &mut Context<Self>) {
+        let listeners = self.feeds.values().flat_map(|feed| feed.listeners.values());
+        listeners.for_each(|listener| listener.outlet.go_away());
+    }
+}

@@ -1,0 +1,46 @@
+//! What enters the registry's mailbox. Its one fact, [`Down`](crate::actors::death::Down), lives beside its guard.
+
+use actix::Message;
+
+use super::table::Phase;
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::session::{Generation, Session};
+
+// ---- commands -------------------------------------------------------------------------------------------------
+
+/// Start these, paced, in this order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Boot(pub Vec<Session>);
+
+/// The session's row says what is wanted; act on it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Heed(pub Session);
+
+/// A new incarnation, please.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restart {
+    /// Of which session.
+    pub session: SessionId,
+    /// Whose.
+    pub tenant: TenantId,
+}
+
+/// The session exists no more. Answered once its actor has ended, or after a few seconds.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Remove(pub SessionId);
+
+/// Stop every session. Answered when the last has ended: how many there were.
+#[derive(Debug, Message)]
+#[rtype(result = "usize")]
+pub struct Drain;
+
+// ---- queries --------------------------------------------------------------------------------------------------
+
+/// Where does the session stand?
+#[derive(Debug, Message)]
+#[rtype(result = "Option<(Generation, Phase)>")]
+pub struct Find(pub SessionId);

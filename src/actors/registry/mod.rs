@@ -1,0 +1,332 @@
+//! Supervises sessions: a table that decides, a factory that builds, and this shell.
+//!
+//! A restart is a new actor from the factory under a new generation. Nothing of the old struct is kept:
+//! a panic may have left it half-changed, and what matters is in the store.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use self::messages::{Boot, Drain, Find, Heed, Remove, Restart};
+use self::routes::Routes;
+use self::table::{Order, Phase, Table, Word};
+use super::arbiters::Placement;
+use super::death::{Down, DownGuard, RootGuard};
+use super::session::{Intent, SessionHandle};
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::scope::SystemScope;
+use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
+use crate::domain::tenant::TenantStatus;
+use crate::domain::time::Jitter;
+use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
+use crate::ports::sessions::{Sessions, StatusChange};
+use crate::ports::vault::Vaults;
+
+mod handle;
+pub mod messages;
+pub mod restart;
+pub mod routes;
+pub mod table;
+
+pub use self::handle::RegistryHandle;
+
+/// What a factory needs to build one incarnation.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its type")]
+pub struct Birth {
+    pub tenant: TenantId,
+    pub session: SessionId,
+    pub generation: Generation,
+    pub intent: Intent,
+    pub placement: Placement,
+    registry: Recipient<Down>,
+}
+
+impl Birth {
+    /// The witness that the new actor has to hold as a field.
+    pub fn guard(&self) -> DownGuard {
+        DownGuard::new(self.session, self.generation, self.registry.clone())
+    }
+}
+
+/// Builds one incarnation on the thread that `Birth::placement` names. It must not block and must not panic.
+pub type Factory = Box<dyn Fn(Birth) -> SessionHandle + Send>;
+
+/// What the registry needs besides its factory.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its type")]
+pub struct Setup {
+    pub clock: Arc<dyn Clock>,
+    pub sessions: Arc<dyn Sessions>,
+    pub directory: Arc<dyn Directory>,
+    pub vaults: Arc<dyn Vaults>,
+    pub placement: Placement,
+    pub routes: Routes,
+    /// Sessions started per second at boot.
+    pub boot_rate: u32,
+    /// Called for every delay.
+    pub draw: fn() -> Jitter,
+}
+
+/// The supervisor of this node's sessions.
+pub struct RegistryActor {
+    table: Table,
+    /// Keyed by generation, so that a stale notice can remove only its own entry.
+    live: HashMap<(SessionId, Generation), SessionHandle>,
+    /// Who waits for a session's actor to end.
+    farewells: HashMap<SessionId, Vec<oneshot::Sender<()>>>,
+    draining: bool,
+    factory: Factory,
+    setup: Setup,
+    _root: RootGuard,
+}
+
+impl RegistryActor {
+    /// Starts on its own thread. `root` ends the process if the registry dies.
+    pub fn launch(factory: Factory, setup: Setup, root: RootGuard) -> RegistryHandle {
+        let (routes, vaults) = (setup.routes.clone(), Arc::clone(&setup.vaults));
+        let placement = setup.placement.clone();
+        let build = move |_: &mut Context<Self>| Self {
+            table: Table::default(),
+            live: HashMap::new(),
+            farewells: HashMap::new(),
+            draining: false,
+            factory,
+            setup,
+            _root: root,
+        };
+        RegistryHandle::new(Self::start_in_arbiter(placement.of("registry"), build), routes, vaults)
+    }
+
+    fn is_suspended(&self, tenant: TenantId) -> bool {
+        let snapshot = self.setup.directory.snapshot();
+        snapshot.tenants.get(&tenant).is_none_or(|tenant| tenant.status == TenantStatus::Suspended)
+    }
+
+    /// What the row wants, as an order to the table.
+    fn heed(&mut self, session: &Session) -> Order {
+        let (id, tenant) = (session.id, session.tenant);
+        if self.is_suspended(tenant) {
+            return self.table.stop(id);
+        }
+        match session.desired {
+            Desired::Running => self.table.start(id, tenant, Intent::Run, Duration::ZERO),
+            Desired::Stopped => self.table.stop(id),
+            Desired::LoggedOut if session.paired || self.table.find(id).is_some() => {
+                self.table.start(id, tenant, Intent::LogOut, Duration::ZERO)
+            }
+            Desired::LoggedOut => self.table.stop(id),
+        }
+    }
+}
+
+impl Actor for RegistryActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Boot> for RegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, Boot(sessions): Boot, ctx: &mut Context<Self>) {
+        for (session, index) in sessions.into_iter().zip(0..) {
+            let intent = if session.desired == Desired::LoggedOut { Intent::LogOut } else { Intent::Run };
+            let delay = restart::boot_delay(index, self.setup.boot_rate, (self.setup.draw)());
+            let order = self.table.start(session.id, session.tenant, intent, delay);
+            self.perform(session.id, order, ctx);
+        }
+    }
+}
+
+impl Handler<Heed> for RegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, Heed(session): Heed, ctx: &mut Context<Self>) {
+        let order = self.heed(&session);
+        self.perform(session.id, order, ctx);
+    }
+}
+
+impl Handler<Restart> for RegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, Restart { session, tenant }: Restart, ctx: &mut Context<Self>) {
+        let order = if self.is_suspended(tenant) {
+            self.table.stop(session)
+        } else {
+            self.table.restart(session, tenant)
+        };
+        self.perform(session, order, ctx);
+    }
+}
+
+impl Handler<Remove> for RegistryActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Remove(session): Remove, ctx: &mut Context<Self>) -> Self::Result {
+        // Of the orders only a stop matters: nobody is left to read what a pronouncement would say.
+        if let order @ Order::Stop(_) = self.table.stop(session) {
+            self.perform(session, order, ctx);
+        }
+        let ended = self.ended(session);
+        if !self.is_live(session) {
+            self.table.remove(session);
+        }
+        Box::pin(async move { drop(ended.await) })
+    }
+}
+
+impl Handler<Drain> for RegistryActor {
+    type Result = ResponseFuture<usize>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
+        self.draining = true;
+        let mut all = vec![];
+        for session in self.table.active() {
+            let order = self.table.stop(session);
+            if let Order::Stop(_) = order {
+                self.perform(session, order, ctx);
+            }
+            all.push(self.ended(session));
+        }
+        let count = all.len();
+        Box::pin(async move {
+            for ended in all {
+                drop(ended.await);
+            }
+            count
+        })
+    }
+}
+
+impl Handler<Down> for RegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, down: Down, ctx: &mut Context<Self>) {
+        let Down { session, generation, panicking } = down;
+        tracing::info!(%session, generation = generation.0, panicking, "session down");
+        self.live.remove(&(session, generation));
+        self.setup.routes.remove(session, generation);
+        let order = self.table.down(session, generation, self.setup.clock.now(), (self.setup.draw)());
+        if !self.is_live(session) {
+            // A waiter that has left needs no answer.
+            self.farewells
+                .remove(&session)
+                .into_iter()
+                .flatten()
+                .for_each(|waiter| waiter.send(()).unwrap_or(()));
+        }
+        if !self.draining {
+            self.perform(session, order, ctx);
+        }
+    }
+}
+
+impl Handler<Find> for RegistryActor {
+    type Result = MessageResult<Find>;
+
+    fn handle(&mut self, Find(session): Find, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.table.find(session))
+    }
+}
+
+/// Effects: the only place of this actor that spawns, calls ports or arms timers.
+impl RegistryActor {
+    fn perform(&mut self, session: SessionId, order: Order, ctx: &mut Context<Self>) {
+        match order {
+            Order::Nothing => {}
+            Order::Call(Duration::ZERO, generation) => self.due(session, generation, ctx),
+            Order::Call(delay, generation) => self.call(session, delay, generation, ctx),
+            Order::Spawn(generation) => self.spawn(session, generation, ctx),
+            Order::Tell(generation) => self.tell(session, generation, ctx),
+            Order::Stop(generation) => self.stop(session, generation, ctx),
+            Order::Pronounce(Word::Stopped) => {
+                self.pronounce(session, SessionStatus::Stopped, Reason::Requested, ctx)
+            }
+            Order::Pronounce(Word::Quarantined) => {
+                tracing::error!(%session, "session quarantined after too many exits");
+                self.pronounce(session, SessionStatus::Quarantined, Reason::CrashLoop, ctx);
+            }
+            Order::Crashed(delay, generation) => {
+                self.pronounce(session, SessionStatus::Reconnecting, Reason::Crashed, ctx);
+                self.call(session, delay, generation, ctx);
+            }
+        }
+    }
+
+    fn due(&mut self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        if self.draining {
+            return;
+        }
+        let order = self.table.due(session, generation);
+        self.perform(session, order, ctx);
+    }
+
+    fn call(&self, session: SessionId, delay: Duration, generation: Generation, ctx: &mut Context<Self>) {
+        ctx.run_later(delay, move |registry, ctx| registry.due(session, generation, ctx));
+    }
+
+    fn spawn(&mut self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        let Some((tenant, intent)) = self.table.purpose(session) else { return };
+        let placement = self.setup.placement.clone();
+        let registry = ctx.address().recipient();
+        let handle = (self.factory)(Birth { tenant, session, generation, intent, placement, registry });
+        self.setup.routes.insert(session, generation, handle.clone());
+        self.live.insert((session, generation), handle);
+    }
+
+    /// A failed send needs no answer: the actor is gone, and its `Down` is on the way.
+    fn tell(&self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        let intent = self.table.purpose(session).map(|(_, intent)| intent);
+        if let Some(handle) = self.live.get(&(session, generation)).cloned() {
+            let told = async move {
+                match intent {
+                    Some(Intent::LogOut) => handle.log_out().await.unwrap_or(()),
+                    _ => handle.start().await.unwrap_or(()),
+                }
+            };
+            ctx.spawn(told.into_actor(self));
+        }
+    }
+
+    fn stop(&self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.live.get(&(session, generation)).cloned() {
+            let asked = async move { handle.stop().await.unwrap_or(()) };
+            ctx.spawn(asked.into_actor(self));
+        }
+    }
+
+    /// The word of the supervisor about a session that has no actor to speak for itself.
+    fn pronounce(&self, session: SessionId, status: SessionStatus, reason: Reason, ctx: &mut Context<Self>) {
+        let sessions = Arc::clone(&self.setup.sessions);
+        let since = self.setup.clock.wall();
+        let change = StatusChange { status, reason: Some(reason), code: None, since };
+        let written = async move {
+            if let Err(error) = sessions.pronounce(SystemScope, session, change).await {
+                tracing::warn!(%session, %error, "status not written");
+            }
+        };
+        ctx.spawn(written.into_actor(self));
+    }
+
+    fn is_live(&self, session: SessionId) -> bool {
+        matches!(self.table.find(session), Some((generation, _)) if self.live.contains_key(&(session, generation)))
+    }
+
+    /// Resolves when the session's actor has ended; at once when it has none.
+    fn ended(&mut self, session: SessionId) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        if self.is_live(session) {
+            self.farewells.entry(session).or_default().push(sender);
+        }
+        receiver
+    }
+}
+
+impl Phase {
+    /// Whether an actor is wanted.
+    pub fn is_wanted(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running | Self::Stopping { then_start: true })
+    }
+}

@@ -1,0 +1,183 @@
+//! Who is supervised and where each stands: id → (generation, phase). Pure; the shell performs the orders.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::restart::{Exits, Verdict};
+use crate::actors::session::Intent;
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::session::Generation;
+use crate::domain::time::{Jitter, Moment};
+
+/// Where one session stands with its supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its actor comes when a delay ends.
+    Waiting,
+    /// Its actor runs. An exit now is unexpected, panic or not.
+    Running,
+    /// Its actor was asked to stop.
+    Stopping {
+        /// A start came meanwhile: the exit is followed by a new generation.
+        then_start: bool,
+    },
+    /// No actor, and none wanted.
+    Stopped,
+    /// No actor: it exited too often.
+    Quarantined,
+}
+
+/// What the shell has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing.
+    Nothing,
+    /// Ask again with [`Table::due`] after this delay.
+    Call(Duration, Generation),
+    /// Build the actor of this generation.
+    Spawn(Generation),
+    /// Tell the actor of this generation what is wanted of it now.
+    Tell(Generation),
+    /// Ask the actor of this generation to stop.
+    Stop(Generation),
+    /// There is no actor that could say so: write that the session is stopped.
+    Pronounce(Word),
+    /// It crashed: write that, and ask again with [`Table::due`] after this delay.
+    Crashed(Duration, Generation),
+}
+
+/// What the supervisor itself says about a session without an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// It rests, as was asked.
+    Stopped,
+    /// It crashed too often.
+    Quarantined,
+}
+
+#[derive(Debug)]
+struct Row {
+    tenant: TenantId,
+    intent: Intent,
+    generation: Generation,
+    phase: Phase,
+    exits: Exits,
+}
+
+/// Every session this node supervises.
+#[derive(Debug, Default)]
+pub struct Table(HashMap<SessionId, Row>);
+
+impl Table {
+    /// The session is to run (or to log out), its actor coming after `delay`.
+    pub fn start(&mut self, id: SessionId, tenant: TenantId, intent: Intent, delay: Duration) -> Order {
+        let row = self.0.entry(id).or_insert_with(|| Row::new(tenant));
+        row.intent = intent;
+        match row.phase {
+            Phase::Waiting => Order::Nothing,
+            Phase::Running => Order::Tell(row.generation),
+            Phase::Stopping { .. } => row.pass(Phase::Stopping { then_start: true }, Order::Nothing),
+            Phase::Stopped => row.wait(delay),
+            Phase::Quarantined => {
+                row.exits = Exits::default(); // a person vouches for it
+                row.wait(delay)
+            }
+        }
+    }
+
+    /// The session is not to run.
+    pub fn stop(&mut self, id: SessionId) -> Order {
+        let Some(row) = self.0.get_mut(&id) else { return Order::Pronounce(Word::Stopped) };
+        match row.phase {
+            Phase::Running => row.pass(Phase::Stopping { then_start: false }, Order::Stop(row.generation)),
+            Phase::Stopping { .. } => row.pass(Phase::Stopping { then_start: false }, Order::Nothing),
+            Phase::Waiting | Phase::Stopped | Phase::Quarantined => {
+                row.pass(Phase::Stopped, Order::Pronounce(Word::Stopped))
+            }
+        }
+    }
+
+    /// The session is to run as a new incarnation.
+    pub fn restart(&mut self, id: SessionId, tenant: TenantId) -> Order {
+        match self.0.get_mut(&id) {
+            Some(row) if row.phase == Phase::Running => {
+                row.intent = Intent::Run;
+                row.pass(Phase::Stopping { then_start: true }, Order::Stop(row.generation))
+            }
+            _ => self.start(id, tenant, Intent::Run, Duration::ZERO),
+        }
+    }
+
+    /// A delay ended.
+    pub fn due(&mut self, id: SessionId, generation: Generation) -> Order {
+        match self.current(id, generation) {
+            Some(row) if row.phase == Phase::Waiting => row.pass(Phase::Running, Order::Spawn(generation)),
+            _ => Order::Nothing,
+        }
+    }
+
+    /// An actor is gone.
+    pub fn down(&mut self, id: SessionId, generation: Generation, now: Moment, jitter: Jitter) -> Order {
+        let Some(row) = self.current(id, generation) else { return Order::Nothing };
+        match row.phase {
+            Phase::Running => match row.exits.count(now, jitter) {
+                Verdict::RestartAfter(delay) => match row.wait(delay) {
+                    Order::Call(delay, generation) => Order::Crashed(delay, generation),
+                    order => order,
+                },
+                Verdict::Quarantine => row.pass(Phase::Quarantined, Order::Pronounce(Word::Quarantined)),
+            },
+            Phase::Stopping { then_start: true } => row.wait(Duration::ZERO),
+            Phase::Stopping { then_start: false } => row.pass(Phase::Stopped, Order::Nothing),
+            Phase::Waiting | Phase::Stopped | Phase::Quarantined => Order::Nothing,
+        }
+    }
+
+    /// The session exists no more.
+    pub fn remove(&mut self, id: SessionId) {
+        self.0.remove(&id);
+    }
+
+    /// Where the session stands; `None` if it was never started here.
+    pub fn find(&self, id: SessionId) -> Option<(Generation, Phase)> {
+        self.0.get(&id).map(|row| (row.generation, row.phase))
+    }
+
+    /// What its next actor is for.
+    pub fn purpose(&self, id: SessionId) -> Option<(TenantId, Intent)> {
+        self.0.get(&id).map(|row| (row.tenant, row.intent))
+    }
+
+    /// Every session that has an actor, or is about to.
+    pub fn active(&self) -> Vec<SessionId> {
+        let is_active = |row: &Row| !matches!(row.phase, Phase::Stopped | Phase::Quarantined);
+        self.0.iter().filter(|(_, row)| is_active(row)).map(|(id, _)| *id).collect()
+    }
+
+    /// The row, unless the fact comes from another generation than the current one.
+    fn current(&mut self, id: SessionId, generation: Generation) -> Option<&mut Row> {
+        self.0.get_mut(&id).filter(|row| row.generation == generation)
+    }
+}
+
+impl Row {
+    fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            intent: Intent::Run,
+            generation: Generation::default(),
+            phase: Phase::Stopped,
+            exits: Exits::default(),
+        }
+    }
+
+    fn pass(&mut self, phase: Phase, order: Order) -> Order {
+        self.phase = phase;
+        order
+    }
+
+    /// A new generation begins with its delay, not with its actor: a timer of the one before is stale at once.
+    fn wait(&mut self, delay: Duration) -> Order {
+        self.generation = self.generation.next();
+        self.pass(Phase::Waiting, Order::Call(delay, self.generation))
+    }
+}

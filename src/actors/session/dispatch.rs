@@ -1,0 +1,357 @@
+//! Which message goes next, and when: agenda, window, cadence and what is under way. Pure.
+//!
+//! One claim at a time and never ahead of its slot; up to [`UNDER_WAY`] attempts at once, each to another chat.
+
+use std::time::Duration;
+
+use super::agenda::{Agenda, Item, Next};
+use super::cadence::Cadence;
+use super::machine::Effect;
+use crate::domain::id::MessageId;
+use crate::domain::message::{MessageStatus, WaId};
+use crate::domain::plan::Caps;
+use crate::domain::time::{Moment, Reading, WallTime};
+use crate::domain::window::Window;
+use crate::outbound::attempt::End;
+use crate::outbound::claim::ClaimError;
+use crate::ports::outbox::{Claimed, Pending, Position, Work};
+use crate::ports::store::StoreError;
+
+/// Attempts that may be out at once: an ack takes a while, and one slow chat must not stop the others.
+pub const UNDER_WAY: usize = 8;
+/// Messages kept in memory; what is beyond is read when half of them are gone.
+pub const KEPT: usize = 10_000;
+/// Messages read at once.
+pub const READ: u32 = 1_000;
+
+/// An older claim is not sent: its slot in the durable log would end before its slot on the wire.
+const CLAIM_KEEPS: Duration = Duration::from_secs(1);
+/// An attempt without an ack becomes `unknown` then.
+const ACK_LIMIT: Duration = Duration::from_secs(60);
+/// Pause after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// A row that is not due in the store although it was in memory is asked for again after this, not at once.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Its attempt is on the wire.
+    OnTheWire,
+    /// The attempt is over and nothing is known.
+    Open,
+    /// `unknown` is being written.
+    GivingUp,
+}
+
+/// One message claimed and not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Flight {
+    item: Item,
+    number: u32,
+    wa_id: WaId,
+    claimed: Moment,
+    phase: Phase,
+}
+
+/// Whether the store is being asked what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Idle,
+    /// `again`: a hint came meanwhile.
+    Asked {
+        again: bool,
+    },
+}
+
+/// The sending half of a session.
+pub struct Dispatch {
+    agenda: Agenda,
+    window: Window,
+    cadence: Cadence,
+    caps: Caps,
+    flights: Vec<Flight>,
+    claiming: Option<(Item, Moment)>,
+    look: Look,
+    /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
+    turn: u64,
+    /// A row may be waiting that no read has looked for yet.
+    bell: bool,
+    /// Nothing is claimed before: the store failed, or the tenant's sum is used up.
+    paused_until: Moment,
+    /// Since when a message could go and did not.
+    head_since: Option<Moment>,
+}
+
+impl Dispatch {
+    /// Nothing waits yet, and the window counts as full until the store says better.
+    pub fn new(caps: Caps, now: Moment, seed: u64) -> Self {
+        Self {
+            agenda: Agenda::default(),
+            window: Window::full(caps.per_minute, now),
+            cadence: Cadence::new(&caps, now, seed),
+            caps,
+            flights: vec![],
+            claiming: None,
+            look: Look::Idle,
+            turn: 0,
+            bell: false,
+            paused_until: Moment::default(),
+            head_since: None,
+        }
+    }
+
+    /// Binds new caps; the log of attempts stays.
+    pub fn bind(&mut self, caps: Caps, now: Moment) {
+        if caps != self.caps {
+            self.caps = caps;
+            self.window.recap(caps.per_minute, now);
+        }
+    }
+
+    /// Begins as a new owner: with the log of the ones before, and nothing under way of its own.
+    pub fn begin(&mut self, attempts: Option<Vec<Moment>>, now: Moment) {
+        self.window = match attempts {
+            Some(attempts) => Window::replay(self.caps.per_minute, attempts),
+            None => Window::full(self.caps.per_minute, now),
+        };
+        self.turn += 1;
+        self.agenda.forget();
+        self.flights.clear();
+        self.claiming = None;
+        self.look = Look::Idle;
+        self.bell = true;
+        self.paused_until = now;
+        self.head_since = None;
+    }
+
+    /// A row may be waiting.
+    pub fn ring(&mut self) {
+        self.bell = true;
+        if let Look::Asked { again } = &mut self.look {
+            *again = true;
+        }
+    }
+
+    /// Reads everything again: earlier owners' rows were dealt with.
+    pub fn reread(&mut self) {
+        self.agenda.forget();
+        self.ring();
+    }
+
+    /// Attempts on the wire; a stop waits for them.
+    pub fn on_the_wire(&self) -> usize {
+        let wire = self.flights.iter().filter(|flight| flight.phase == Phase::OnTheWire).count();
+        wire + usize::from(self.claiming.is_some())
+    }
+
+    /// Since when a message could go and did not.
+    pub fn head_age(&self, now: Moment) -> Duration {
+        self.head_since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// Whether a message is being claimed, and since when. For the machine's promises.
+    pub fn claiming(&self) -> Option<MessageId> {
+        self.claiming.as_ref().map(|(item, _)| item.message)
+    }
+
+    /// Does what can be done now. The moment is when to look again.
+    pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
+        let mut effects = vec![];
+        if self.bell && self.look == Look::Idle && self.agenda.len() <= KEPT / 2 {
+            self.bell = false;
+            self.look = Look::Asked { again: false };
+            effects.push(Effect::Read { turn: self.turn, after: self.agenda.seen() });
+        }
+        let look_again = self.claim_next(at, locked, &mut effects);
+        (effects, look_again)
+    }
+
+    fn claim_next(
+        &mut self,
+        at: Reading,
+        timelock_until: Option<WallTime>,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Moment> {
+        if self.claiming.is_some() || self.on_the_wire() >= UNDER_WAY {
+            return None;
+        }
+        let mut admitted = false;
+        loop {
+            let item = match self.agenda.next(at.now) {
+                Next::Nothing => return None,
+                Next::At(later) => return Some(later.max(self.paused_until)),
+                Next::Ready(item) => item,
+            };
+            let slot = self.window.opens_at(at.now).max(self.paused_until);
+            if slot > at.now {
+                return Some(slot);
+            }
+            if !admitted && let Err(later) = self.cadence.admit(&self.caps, at.now) {
+                return Some(later);
+            }
+            admitted = true;
+            self.head_since.get_or_insert(at.now);
+            self.agenda.take(&item);
+            if let Err(opens) = self.cadence.admit_to(&self.caps, at.now, &item.chat) {
+                self.agenda.put_back(Item { not_before: opens, ..item });
+                continue;
+            }
+            effects.push(Effect::Claim { turn: self.turn, message: item.message, at, timelock_until });
+            self.claiming = Some((item, at.now));
+            return None;
+        }
+    }
+
+    /// Whether an answer is to a question of this turn.
+    pub fn is_current(&self, turn: u64) -> bool {
+        turn == self.turn
+    }
+
+    /// The store answered [`Effect::Read`].
+    pub fn read(&mut self, at: Reading, answer: Result<Vec<Pending>, StoreError>) -> Option<Moment> {
+        let Look::Asked { again } = std::mem::replace(&mut self.look, Look::Idle) else { return None };
+        let Ok(rows) = answer else {
+            self.bell = true;
+            self.paused_until = at.now + STORE_PAUSE;
+            return Some(self.paused_until);
+        };
+        self.bell |= again || rows.len() >= READ as usize;
+        for row in rows {
+            self.enter(at, row);
+        }
+        None
+    }
+
+    fn enter(&mut self, at: Reading, row: Pending) {
+        if self.is_under_way(row.message) {
+            return;
+        }
+        if row.status == MessageStatus::Sending {
+            return self.agenda.block(row.chat, row.position);
+        }
+        let not_before = at.moment_of(row.not_before);
+        let Pending { message, position, chat, scheduled, .. } = row;
+        self.agenda.enter(Item { message, position, chat, not_before, scheduled });
+    }
+
+    fn is_under_way(&self, message: MessageId) -> bool {
+        self.claiming.as_ref().is_some_and(|(item, _)| item.message == message)
+            || self.flights.iter().any(|flight| flight.item.message == message)
+    }
+
+    /// The store answered [`Effect::Claim`]. `open`: the link still works.
+    pub fn claimed(&mut self, at: Reading, answer: Result<Claimed, ClaimError>, open: bool) -> Vec<Effect> {
+        let Some((item, since)) = self.claiming.take() else { return vec![] };
+        self.head_since = None;
+        match answer {
+            Ok(Claimed::Work(work)) => {
+                // The slot is used from here on, sent or not: the attempt is in the durable log.
+                self.window.record(since);
+                if open && at.now.since(since) <= CLAIM_KEEPS {
+                    self.fly(item, &work, since);
+                    return vec![Effect::Attempt(work)];
+                }
+                let effect = Effect::GiveBack { message: work.message, number: work.number };
+                self.agenda.put_back(Item { not_before: at.now, ..item });
+                vec![effect]
+            }
+            Ok(Claimed::Gone) => {
+                self.agenda.finish(&item.chat, at.now);
+                vec![]
+            }
+            Ok(Claimed::NotYet { until }) => {
+                let not_before = at.moment_of(until).max(at.now + SECOND_LOOK);
+                self.agenda.put_back(Item { not_before, ..item });
+                vec![]
+            }
+            Err(ClaimError::TenantCap(opens)) => {
+                self.paused_until = opens;
+                self.agenda.put_back(item);
+                vec![]
+            }
+            Err(ClaimError::Store(StoreError::Poisoned(_))) => {
+                self.agenda.finish(&item.chat, at.now);
+                vec![]
+            }
+            Err(ClaimError::Store(_)) => {
+                self.paused_until = at.now + STORE_PAUSE;
+                self.agenda.put_back(item);
+                vec![]
+            }
+        }
+    }
+
+    fn flight(&self, message: MessageId, number: u32) -> Option<usize> {
+        self.flights.iter().position(|flight| flight.item.message == message && flight.number == number)
+    }
+
+    fn fly(&mut self, item: Item, work: &Work, claimed: Moment) {
+        let (number, wa_id) = (work.number, work.wa_id.clone());
+        self.flights.push(Flight { item, number, wa_id, claimed, phase: Phase::OnTheWire });
+    }
+
+    /// An attempt is over. The moment is when to give up on its ack.
+    pub fn ended(&mut self, at: Reading, message: MessageId, number: u32, end: End) -> Option<Moment> {
+        let index = self.flight(message, number)?;
+        match end {
+            End::Open => {
+                let flight = &mut self.flights[index];
+                flight.phase = Phase::Open;
+                return Some(flight.claimed + ACK_LIMIT);
+            }
+            End::Settled => {
+                let flight = self.flights.swap_remove(index);
+                self.agenda.finish(&flight.item.chat, at.now);
+            }
+            End::Again(until) => {
+                let flight = self.flights.swap_remove(index);
+                self.agenda.put_back(Item { not_before: at.moment_of(until), ..flight.item });
+            }
+        }
+        None
+    }
+
+    /// A receipt or a late ack was stored: if its attempt was open, it no longer is.
+    pub fn heard(&mut self, at: Reading, wa_id: &WaId) {
+        let open = |flight: &Flight| flight.phase == Phase::Open && flight.wa_id == *wa_id;
+        if let Some(index) = self.flights.iter().position(open) {
+            let flight = self.flights.swap_remove(index);
+            self.agenda.finish(&flight.item.chat, at.now);
+        }
+    }
+
+    /// Gives up on acks that are overdue. The moment is the next such.
+    pub fn overdue(&mut self, now: Moment) -> (Vec<Effect>, Option<Moment>) {
+        let mut effects = vec![];
+        for flight in self.flights.iter_mut().filter(|flight| flight.phase == Phase::Open) {
+            if flight.claimed + ACK_LIMIT <= now {
+                flight.phase = Phase::GivingUp;
+                effects.push(Effect::GiveUp { message: flight.item.message, number: flight.number });
+            }
+        }
+        let open = self.flights.iter().filter(|flight| flight.phase == Phase::Open);
+        (effects, open.map(|flight| flight.claimed + ACK_LIMIT).min())
+    }
+
+    /// [`Effect::GiveUp`] was performed, or the store could not.
+    pub fn given_up(&mut self, at: Reading, message: MessageId, number: u32, done: bool) -> Option<Moment> {
+        let index = self.flight(message, number)?;
+        if done {
+            let flight = self.flights.swap_remove(index);
+            self.agenda.finish(&flight.item.chat, at.now);
+            return None;
+        }
+        self.flights[index].phase = Phase::Open;
+        Some(at.now + STORE_PAUSE)
+    }
+
+    /// The last place read. For tests and the machine's own reads.
+    pub fn seen(&self) -> Position {
+        self.agenda.seen()
+    }
+
+    /// Messages that wait, as far as they were read.
+    pub fn waiting(&self) -> usize {
+        self.agenda.len()
+    }
+}

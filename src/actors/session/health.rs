@@ -1,0 +1,95 @@
+//! Is the session well? Four signs in, a verdict out. The worst verdict is a reconnect with the same credentials:
+//! there is no way from here to a log-out.
+
+use std::time::Duration;
+
+use crate::domain::time::Moment;
+
+/// Time between two probes, before the jitter.
+pub const EVERY: Duration = Duration::from_secs(30);
+/// Time to the second look after a miss, so that a half-open socket is known within 65 s.
+pub const AGAIN: Duration = Duration::from_secs(5);
+/// A message that could go and does not for this long is a sign that the session is stuck.
+pub const HEAD_STUCK: Duration = Duration::from_secs(60);
+/// A timer that fires this late says that our own thread was busy, not that the link is bad.
+pub const OWN_LAG: Duration = Duration::from_secs(5);
+/// So many misses in a row end the link.
+pub const MISSES: u32 = 2;
+
+/// What one probe saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signs {
+    /// Since the last frame came in.
+    pub frame_age: Duration,
+    /// Round trip of a real request; `None` when no answer came.
+    pub ping: Option<Duration>,
+    /// Since when a message could go and did not.
+    pub head_age: Duration,
+    /// How late the probe's own timer fired.
+    pub lag: Duration,
+}
+
+/// What to make of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Well,
+    /// Not well; look again soon.
+    Miss,
+    /// Not well for the second time: reconnect.
+    Reconnect,
+}
+
+/// The probes of one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    misses: u32,
+    last_frame: Moment,
+    due: Moment,
+    lag: Duration,
+}
+
+impl Health {
+    /// A link that has just answered.
+    pub fn fresh(now: Moment) -> Self {
+        Self { misses: 0, last_frame: now, due: now, lag: Duration::ZERO }
+    }
+
+    /// A frame came in.
+    pub fn frame(&mut self, now: Moment) {
+        self.last_frame = now;
+    }
+
+    /// The next probe is due then.
+    pub fn expect(&mut self, due: Moment) {
+        self.due = due;
+    }
+
+    /// The probe begins.
+    pub fn begin(&mut self, now: Moment) {
+        self.lag = now.since(self.due);
+    }
+
+    /// The probe is over.
+    pub fn conclude(&mut self, now: Moment, ping: Option<Duration>, head_age: Duration) -> Verdict {
+        let signs = Signs { frame_age: now.since(self.last_frame), ping, head_age, lag: self.lag };
+        if ping.is_some() {
+            self.last_frame = now;
+        }
+        self.misses = if is_miss(signs) { self.misses + 1 } else { 0 };
+        match self.misses {
+            0 => Verdict::Well,
+            few if few < MISSES => Verdict::Miss,
+            _ => Verdict::Reconnect,
+        }
+    }
+}
+
+/// A frame that came while the ping was out proves the link as well as its answer does.
+fn is_miss(signs: Signs) -> bool {
+    if signs.lag > OWN_LAG {
+        return false;
+    }
+    let silent = signs.ping.is_none() && signs.frame_age > AGAIN;
+    silent || signs.head_age > HEAD_STUCK
+}

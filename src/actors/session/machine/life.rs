@@ -1,0 +1,225 @@
+//! Coming and going.
+
+use std::time::Duration;
+
+use super::{Effect, Machine, State};
+use crate::actors::session::deadlines::{Purpose, TimerEpoch};
+use crate::actors::session::health::{self, Health};
+use crate::domain::session::Reason;
+use crate::domain::time::{Reading, WallTime};
+use crate::ports::outbox::Memory;
+use crate::ports::sessions::StatusChange;
+use crate::ports::store::StoreError;
+use crate::ports::supervisor::PairingView;
+
+const PAIRING_LIMIT: Duration = Duration::from_secs(180);
+/// An attempt of an earlier owner has its own deadline of 10 s; after that nobody else settles it.
+const RECOVERY_GRACE: Duration = Duration::from_secs(10);
+/// When an engine never says that it has caught up.
+const RECOVERY_LATEST: Duration = Duration::from_secs(40);
+const STOP_GRACE: Duration = Duration::from_secs(5);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Machine {
+    pub(super) fn start(&mut self, at: Reading) -> Vec<Effect> {
+        self.enter(at, State::Starting, None, None);
+        vec![Effect::Recall]
+    }
+
+    /// Attempts on the wire get a few seconds; the link stays open for their acks.
+    pub(super) fn stop(&mut self, at: Reading) -> Vec<Effect> {
+        let waits = self.state == State::Connected && self.dispatch.on_the_wire() > 0;
+        self.enter(at, State::Stopping, Some(Reason::Requested), None);
+        if !waits {
+            return self.leave(at);
+        }
+        self.deadlines.set(Purpose::State, at.now + STOP_GRACE);
+        vec![]
+    }
+
+    pub(super) fn leave(&mut self, at: Reading) -> Vec<Effect> {
+        if self.state != State::Stopping {
+            self.enter(at, State::Stopped, self.reason, self.code);
+        }
+        self.state = State::Stopped;
+        vec![Effect::Close, Effect::Exit]
+    }
+
+    pub(super) fn recall_succeeded(&mut self, at: Reading, memory: Memory) -> Vec<Effect> {
+        self.recalled = true;
+        self.paired = memory.paired;
+        self.recovered = false;
+        self.dispatch.begin(memory.attempts, at.now);
+        self.reconnect.inherit(memory.standing);
+        self.deadlines.clear(Purpose::State);
+        if self.state == State::LoggingOut {
+            return vec![Effect::LogOut { tell: true }];
+        }
+        match self.reconnect.ban_ends(at) {
+            Some(end) => self.park(at, Reason::Banned, Some(402), Some(end)),
+            None => vec![Effect::Open],
+        }
+    }
+
+    /// Retried here: an exit would count as a crash, and a store that is away would quarantine the whole fleet.
+    pub(super) fn recall_failed(&mut self, at: Reading) -> Vec<Effect> {
+        let delay = self.reconnect.delay();
+        self.reason = Some(Reason::StoreUnavailable);
+        self.deadlines.set(Purpose::State, at.now + delay);
+        vec![]
+    }
+
+    pub(super) fn show_code(&mut self, at: Reading, code: String, expires_at: WallTime) -> Vec<Effect> {
+        let attempt = self.pairing.as_ref().map_or(1, |shown| shown.attempt + 1);
+        if self.state != State::Pairing {
+            self.enter(at, State::Pairing, None, None);
+            self.deadlines.set(Purpose::State, at.now + PAIRING_LIMIT);
+        }
+        self.pairing = Some(PairingView { code, expires_at, attempt });
+        vec![]
+    }
+
+    pub(super) fn note_paired(&mut self) -> Vec<Effect> {
+        self.paired = true;
+        self.pairing = None;
+        vec![Effect::NotePaired]
+    }
+
+    pub(super) fn connected(&mut self, at: Reading) -> Vec<Effect> {
+        self.enter(at, State::Connected, None, None);
+        self.health = Health::fresh(at.now);
+        self.probe_in(at, health::EVERY);
+        if !self.recovered {
+            self.deadlines.set(Purpose::Recovery, at.now + RECOVERY_LATEST);
+        }
+        let mut effects = vec![];
+        if !self.paired {
+            effects.extend(self.note_paired()); // an engine that pairs and logs in on one link
+        }
+        if std::mem::replace(&mut self.linked, true) {
+            effects.push(Effect::CountReconnect);
+        }
+        effects.extend(self.ring(at));
+        effects
+    }
+
+    pub(super) fn caught_up(&mut self, at: Reading) -> Vec<Effect> {
+        if !self.recovered {
+            self.deadlines.set(Purpose::Recovery, at.now + RECOVERY_GRACE);
+        }
+        vec![]
+    }
+
+    pub(super) fn timelocked(&mut self, until: WallTime) -> Vec<Effect> {
+        self.reconnect.timelocked(until);
+        vec![Effect::Remember(self.reconnect.standing())]
+    }
+
+    /// The tenant gives the credentials up. Before the first recall there is no right to act yet, so that comes first.
+    pub(super) fn log_out(&mut self, at: Reading) -> Vec<Effect> {
+        self.enter(at, State::LoggingOut, Some(Reason::Requested), None);
+        match self.recalled {
+            true => vec![Effect::LogOut { tell: true }],
+            false => vec![Effect::Recall],
+        }
+    }
+
+    pub(super) fn log_out_over(&mut self, at: Reading, answer: Result<(), StoreError>) -> Vec<Effect> {
+        if answer.is_err() {
+            self.deadlines.set(Purpose::State, at.now + STORE_PAUSE);
+            return vec![];
+        }
+        self.paired = false;
+        self.enter(at, State::LoggedOut, Some(Reason::Requested), None);
+        vec![Effect::Close]
+    }
+
+    /// The server logged us out; the credentials have to be put away as well.
+    pub(super) fn archive_over(&mut self, at: Reading, answer: Result<(), StoreError>) -> Vec<Effect> {
+        match answer {
+            Ok(()) => self.paired = false,
+            Err(_) => self.deadlines.set(Purpose::State, at.now + STORE_PAUSE),
+        }
+        vec![]
+    }
+
+    pub(super) fn timer_fired(&mut self, at: Reading, epoch: TimerEpoch) -> Vec<Effect> {
+        if !self.deadlines.fired(epoch) {
+            return vec![];
+        }
+        let mut effects = vec![];
+        if self.deadlines.take(Purpose::Announce, at.now) {
+            self.announced = None;
+        }
+        if self.deadlines.take(Purpose::Ack, at.now) {
+            effects.extend(self.acks_overdue(at.now));
+        }
+        if self.deadlines.take(Purpose::Recovery, at.now) {
+            effects.push(Effect::Recover);
+        }
+        if self.deadlines.take(Purpose::Probe, at.now) {
+            self.health.begin(at.now);
+            effects.push(Effect::Ping);
+        }
+        if self.deadlines.take(Purpose::Pump, at.now) {
+            effects.extend(self.pump(at));
+        }
+        if self.deadlines.take(Purpose::State, at.now) {
+            effects.extend(self.state_ended(at));
+        }
+        effects
+    }
+
+    pub(super) fn state_ended(&mut self, at: Reading) -> Vec<Effect> {
+        match self.state {
+            State::Starting => vec![Effect::Recall],
+            State::Pairing => self.nobody_scanned(at),
+            State::Reconnecting => vec![Effect::Open],
+            State::Parked => self.start(at),
+            State::LoggedOut => vec![Effect::LogOut { tell: false }],
+            State::LoggingOut => self.log_out(at),
+            State::Stopping => self.leave(at),
+            State::Connected | State::Stopped => vec![],
+        }
+    }
+
+    pub(super) fn nobody_scanned(&mut self, at: Reading) -> Vec<Effect> {
+        let mut effects = self.park(at, Reason::PairingTimeout, None, None);
+        effects.push(Effect::Close);
+        effects
+    }
+
+    /// Every change of state ends the waits that belonged to the one before. What is still wanted is set afterwards;
+    /// an ack is still wanted whatever the state, and so is an announcement.
+    pub(super) fn enter(&mut self, at: Reading, state: State, reason: Option<Reason>, code: Option<u16>) {
+        for purpose in [Purpose::State, Purpose::Pump, Purpose::Probe, Purpose::Recovery] {
+            self.deadlines.clear(purpose);
+        }
+        if state != State::Pairing {
+            self.pairing = None;
+        }
+        self.state = state;
+        self.since = at.wall;
+        self.up_since = at.now;
+        self.reason = reason;
+        self.code = code;
+    }
+
+    /// What people are to see and have not been told. Before the first recall there is no right to tell it.
+    pub(super) fn unannounced(&mut self, at: Reading) -> Option<StatusChange> {
+        let restricted = self.reconnect.standing().restriction(at.wall).map(|limit| limit.until);
+        let shown = (self.status(), self.reason, restricted);
+        if !self.recalled || self.announced == Some(shown) {
+            return None;
+        }
+        self.announced = Some(shown);
+        Some(StatusChange { status: shown.0, reason: self.reason, code: self.code, since: self.since })
+    }
+
+    pub(super) fn announcement_over(&mut self, at: Reading, answer: Result<(), StoreError>) -> Vec<Effect> {
+        if answer.is_err() {
+            self.deadlines.set(Purpose::Announce, at.now + STORE_PAUSE);
+        }
+        vec![]
+    }
+}

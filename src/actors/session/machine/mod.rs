@@ -1,0 +1,206 @@
+//! What a session decides: inputs in, effects out. No async, no actix, no clock.
+//!
+//! Promises, each kept by a test in `tests/it/actors/machine.rs`: every state takes every input; at most one timer is
+//! armed; a claim is made only while connected, one at a time, never beyond the cap; nothing but a log-out the server
+//! or the tenant asked for touches credentials.
+
+use strum::EnumIter;
+
+use super::deadlines::Deadlines;
+use super::dispatch::Dispatch;
+use super::health::Health;
+use super::reconnect::Reconnect;
+use crate::domain::plan::Caps;
+use crate::domain::session::{Reason, SessionStatus};
+use crate::domain::time::{Jitter, Moment, Reading, WallTime};
+use crate::outbound::claim::ClaimError;
+use crate::ports::store::StoreError;
+use crate::ports::supervisor::PairingView;
+
+mod life;
+mod link;
+mod sending;
+mod vocabulary;
+
+pub use self::vocabulary::{Effect, Input, InputName};
+
+/// Where a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
+pub enum State {
+    /// Before the first input and after the last; nothing is open.
+    Stopped,
+    /// Recalls what earlier owners left, then opens the first link.
+    Starting,
+    /// A person has to scan a code.
+    Pairing,
+    /// The link works: messages may be claimed.
+    Connected,
+    /// Between two links: waits for the back-off to end, then for the new link to answer.
+    Reconnecting,
+    /// Waits for a person, or for the end of a ban; nothing is open.
+    Parked,
+    /// The credentials are void; a person has to pair again.
+    LoggedOut,
+    /// The tenant gives the credentials up: the server is told, the vault put away.
+    LoggingOut,
+    /// Was asked to stop and lets attempts on the wire end.
+    Stopping,
+}
+
+/// Decides for one session.
+pub struct Machine {
+    state: State,
+    since: WallTime,
+    up_since: Moment,
+    reason: Option<Reason>,
+    code: Option<u16>,
+    announced: Option<(SessionStatus, Option<Reason>, Option<WallTime>)>,
+    /// The store has answered once: this incarnation may act.
+    recalled: bool,
+    /// A link has worked in this incarnation; further ones are reconnects.
+    linked: bool,
+    paired: bool,
+    recovered: bool,
+    dispatch: Dispatch,
+    health: Health,
+    deadlines: Deadlines,
+    reconnect: Reconnect,
+    pairing: Option<PairingView>,
+    jitter: Jitter,
+}
+
+impl Machine {
+    /// A stopped session. Its window counts as full until a recall says better. `seed` decides its gaps.
+    pub fn new(at: Reading, caps: Caps, jitter: Jitter, seed: u64) -> Self {
+        Self {
+            state: State::Stopped,
+            since: at.wall,
+            up_since: at.now,
+            reason: None,
+            code: None,
+            announced: None,
+            recalled: false,
+            linked: false,
+            paired: false,
+            recovered: false,
+            dispatch: Dispatch::new(caps, at.now, seed),
+            health: Health::fresh(at.now),
+            deadlines: Deadlines::default(),
+            reconnect: Reconnect::new(jitter),
+            pairing: None,
+            jitter,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Public status.
+    pub fn status(&self) -> SessionStatus {
+        match self.state {
+            State::Stopped | State::Stopping => SessionStatus::Stopped,
+            State::Starting => SessionStatus::Starting,
+            State::Pairing => SessionStatus::Pairing,
+            State::Connected => SessionStatus::Connected,
+            State::Reconnecting => SessionStatus::Reconnecting,
+            State::Parked => SessionStatus::Parked,
+            State::LoggedOut | State::LoggingOut => SessionStatus::LoggedOut,
+        }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// What a person can scan.
+    pub fn pairing(&self) -> Option<&PairingView> {
+        self.pairing.as_ref()
+    }
+
+    /// The sending half.
+    pub fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
+    /// Binds the caps of the plan as it stands.
+    pub fn bind(&mut self, caps: Caps, now: Moment) {
+        self.dispatch.bind(caps, now);
+    }
+
+    /// Takes one input. What it leads to is announced if it shows, and the timer follows the earliest deadline.
+    pub fn on(&mut self, at: Reading, input: Input) -> Vec<Effect> {
+        let mut effects = self.decide(at, input);
+        let exits = effects.last() == Some(&Effect::Exit);
+        if let Some(change) = self.unannounced(at) {
+            let place = effects.len() - usize::from(exits);
+            effects.insert(place, Effect::Announce(change));
+        }
+        if !exits && let Some((epoch, at)) = self.deadlines.rearm() {
+            effects.push(Effect::Arm { epoch, at });
+        }
+        effects
+    }
+
+    /// The whole session, one line per case; a line that answers nothing is legal and changes nothing.
+    #[rustfmt::skip]
+    fn decide(&mut self, at: Reading, input: Input) -> Vec<Effect> {
+        use {Input as I, State as S, StoreError::Fenced};
+        match (self.state, input) {
+            (S::Stopped | S::Parked | S::LoggedOut, I::Start)      => self.start(at),
+            (_, I::Start)                                          => vec![],
+            (S::Stopping, I::Stop)                                 => vec![],
+            (_, I::Stop)                                           => self.stop(at),
+            (S::LoggingOut | S::Stopping, I::LogOut)               => vec![],
+            (_, I::LogOut)                                         => self.log_out(at),
+            (_, I::Wake)                                           => self.ring(at),
+
+            // An owner that was replaced leaves at once, whatever it is doing.
+            (_, I::Recalled(Err(Fenced)))                          => self.leave(at),
+            (_, I::Read { turn, answer: Err(Fenced) })
+                if self.dispatch.is_current(turn)                  => self.leave(at),
+            (_, I::Claimed { turn, answer: Err(ClaimError::Store(Fenced)) })
+                if self.dispatch.is_current(turn)                  => self.leave(at),
+            (_, I::Heard { stored: Err(Fenced), .. })              => self.leave(at),
+            (_, I::Recovered(Err(Fenced)))                         => self.leave(at),
+            (_, I::Announced(Err(Fenced)))                         => self.leave(at),
+            (_, I::LoggedOut(Err(Fenced)))                         => self.leave(at),
+
+            (S::Starting | S::LoggingOut, I::Recalled(Ok(memory))) => self.recall_succeeded(at, memory),
+            (S::Starting | S::LoggingOut, I::Recalled(Err(_)))     => self.recall_failed(at),
+            (_, I::Recalled(_))                                    => vec![],
+
+            (S::Starting | S::Pairing | S::Reconnecting, I::CodeShown { code, expires_at })
+                                                                   => self.show_code(at, code, expires_at),
+            (_, I::CodeShown { .. })                               => vec![],
+            (S::Starting | S::Pairing | S::Reconnecting, I::Paired) => self.note_paired(),
+            (_, I::Paired)                                         => vec![],
+            (S::Starting | S::Pairing | S::Reconnecting, I::Connected) => self.connected(at),
+            (_, I::Connected)                                      => vec![],
+            (S::Connected, I::OfflineSynced)                       => self.caught_up(at),
+            (_, I::OfflineSynced)                                  => vec![],
+            (S::Stopped, I::Timelocked { .. })                     => vec![],
+            (_, I::Timelocked { until })                           => self.timelocked(until),
+            (_, I::Heard { wa_id, .. })                            => self.heard(at, wa_id),
+            (S::Starting | S::Pairing | S::Connected | S::Reconnecting, I::Closed(reason))
+                                                                   => self.closed(at, reason),
+            (_, I::Closed(_))                                      => vec![],
+
+            (_, I::Read { turn, answer })                          => self.read(at, turn, answer),
+            (_, I::Claimed { turn, answer })                       => self.claimed(at, turn, answer),
+            (_, I::Ended { message, number, end })                 => self.ended(at, message, number, end),
+            (_, I::GivenUp { message, number, done })              => self.given_up(at, message, number, done),
+            (_, I::Recovered(answer))                              => self.recovery_over(at, answer),
+            (S::Connected, I::Pinged(answer))                      => self.pinged(at, answer),
+            (_, I::Pinged(_))                                      => vec![],
+            (_, I::Announced(answer))                              => self.announcement_over(at, answer),
+            (S::LoggingOut, I::LoggedOut(answer))                  => self.log_out_over(at, answer),
+            (S::LoggedOut, I::LoggedOut(answer))                   => self.archive_over(at, answer),
+            (_, I::LoggedOut(_))                                   => vec![],
+
+            (_, I::TimerFired(epoch))                              => self.timer_fired(at, epoch),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a session can be told, and what it can want done.
+
+use std::time::Duration;
+
+use strum::{EnumDiscriminants, EnumIter};
+
+use crate::actors::session::deadlines::TimerEpoch;
+use crate::domain::id::MessageId;
+use crate::domain::message::WaId;
+use crate::domain::session::{CloseReason, Standing};
+use crate::domain::time::{Moment, Reading, WallTime};
+use crate::outbound::attempt::End;
+use crate::outbound::claim::ClaimError;
+use crate::ports::outbox::{Claimed, Memory, Pending, Position, Work};
+use crate::ports::sessions::StatusChange;
+use crate::ports::store::StoreError;
+
+/// Everything a session can be told: commands imperative, facts in the past tense.
+#[derive(Debug, Clone, PartialEq, EnumDiscriminants)]
+#[strum_discriminants(name(InputName), derive(EnumIter), doc = "An [`Input`] without its value.")]
+pub enum Input {
+    /// Command: connect, or connect again.
+    Start,
+    /// Command: close and end.
+    Stop,
+    /// Command: give the credentials up.
+    LogOut,
+    /// Command: a row may be waiting, or the caps have changed.
+    Wake,
+    /// The store answered [`Effect::Recall`].
+    Recalled(Result<Memory, StoreError>),
+    /// The link shows a code to scan.
+    CodeShown {
+        /// What the picture holds.
+        code: String,
+        /// When the next one comes.
+        expires_at: WallTime,
+    },
+    /// A person scanned; the credentials are in the vault.
+    Paired,
+    /// The link works.
+    Connected,
+    /// What came while we were away has been delivered.
+    OfflineSynced,
+    /// The account may not write to new chats.
+    Timelocked {
+        /// Until then.
+        until: WallTime,
+    },
+    /// A delivery from the link was stored and confirmed.
+    Heard {
+        /// The message a receipt was about.
+        wa_id: Option<WaId>,
+        /// Whether it is on disk.
+        stored: Result<(), StoreError>,
+    },
+    /// The link is gone.
+    Closed(CloseReason),
+    /// The store answered [`Effect::Read`].
+    Read {
+        /// Comes from the effect.
+        turn: u64,
+        /// What it said.
+        answer: Result<Vec<Pending>, StoreError>,
+    },
+    /// The store answered [`Effect::Claim`].
+    Claimed {
+        /// Comes from the effect.
+        turn: u64,
+        /// What it said.
+        answer: Result<Claimed, ClaimError>,
+    },
+    /// The attempt is over.
+    Ended {
+        /// Of which message.
+        message: MessageId,
+        /// Which attempt.
+        number: u32,
+        /// How.
+        end: End,
+    },
+    /// [`Effect::GiveUp`] was performed.
+    GivenUp {
+        /// Of which message.
+        message: MessageId,
+        /// Which attempt.
+        number: u32,
+        /// Whether it is on disk.
+        done: bool,
+    },
+    /// The store answered [`Effect::Recover`].
+    Recovered(Result<(), StoreError>),
+    /// The network answered [`Effect::Ping`]; `None` when it did not.
+    Pinged(Option<Duration>),
+    /// The store answered [`Effect::Announce`].
+    Announced(Result<(), StoreError>),
+    /// [`Effect::LogOut`] was performed.
+    LoggedOut(Result<(), StoreError>),
+    /// A timer fired, perhaps a stale one.
+    TimerFired(TimerEpoch),
+}
+
+/// Everything a session can want done. The shell performs them in order, and answers each that has an answer once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Take a new epoch, ask what earlier owners left, open the vault; answered by [`Input::Recalled`].
+    Recall,
+    /// Open a link in place of any other.
+    Open,
+    /// Close the link, keep the credentials.
+    Close,
+    /// Write the public status and its event; answered by [`Input::Announced`].
+    Announce(StatusChange),
+    /// Store the standing for the generations to come.
+    Remember(Standing),
+    /// Count a link opened after the first.
+    CountReconnect,
+    /// Note that the session holds credentials.
+    NotePaired,
+    /// Read what waits beyond `after`; answered by [`Input::Read`].
+    Read {
+        /// Comes back in the answer.
+        turn: u64,
+        /// The last place read.
+        after: Position,
+    },
+    /// Take this message; answered by [`Input::Claimed`].
+    Claim {
+        /// Comes back in the answer.
+        turn: u64,
+        /// Which.
+        message: MessageId,
+        /// Dates the attempt.
+        at: Reading,
+        /// The account may not write to new chats until then.
+        timelock_until: Option<WallTime>,
+    },
+    /// Send and settle this message; answered by [`Input::Ended`].
+    Attempt(Work),
+    /// Put back this message, claimed but not sent.
+    GiveBack {
+        /// Which.
+        message: MessageId,
+        /// Which attempt.
+        number: u32,
+    },
+    /// Write that nobody knows whether this message left; answered by [`Input::GivenUp`].
+    GiveUp {
+        /// Which.
+        message: MessageId,
+        /// Which attempt.
+        number: u32,
+    },
+    /// Deal with what earlier owners left under way; answered by [`Input::Recovered`].
+    Recover,
+    /// Ask the server anything; answered by [`Input::Pinged`] within 10 s.
+    Ping,
+    /// Tell the server, put the vault away, note that no credentials are held; answered by [`Input::LoggedOut`].
+    /// `tell`: whether the server has to hear of it from us.
+    LogOut {
+        /// The server does not know yet.
+        tell: bool,
+    },
+    /// Arm the timer in place of any other.
+    Arm {
+        /// Comes back in [`Input::TimerFired`].
+        epoch: TimerEpoch,
+        /// When it is to fire.
+        at: Moment,
+    },
+    /// Mark the vault as closed in good order and end the actor.
+    Exit,
+}

@@ -1,0 +1,30 @@
+//! How the process ends, by `sysexits.h`, so that a service manager and a script can tell.
+
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+/// Why the process could not do its work. Every text says what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Failure {
+    /// 64: the command line or a setting is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// 69: something it depends on does not answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// 75: another process works on the same data directory.
+    #[error("{0}")]
+    InUse(String),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) => 64,
+            Self::Unavailable(_) => 69,
+            Self::InUse(_) => 75,
+        })
+    }
+}

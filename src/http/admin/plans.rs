@@ -1,0 +1,102 @@
+//! Plans: made, read, replaced. Caps bind all their tenants at once, in both directions.
+
+use actix_web::http::StatusCode;
+
+use crate::billing::plan::Proposal;
+use crate::domain::refusal::{Fault, Refusal};
+use crate::http::answer::{Answer, created, ok, to_the_end};
+use crate::http::cursor;
+use crate::http::extract::State;
+use crate::http::extract::idempotency::Idempotent;
+use crate::http::extract::json::{Form, Json};
+use crate::http::extract::operator::Operator;
+use crate::http::extract::path::Id;
+use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
+use crate::http::in_flight::Owner;
+use crate::http::listing::Listing;
+
+impl Form for Proposal {}
+
+/// `POST /plans`; 409 when the code exists.
+pub async fn create(
+    state: State,
+    _: Query<Nothing>,
+    idempotent: Idempotent,
+    Json(NewPlan(mut proposal)): Json<NewPlan>,
+    _: Operator,
+) -> Answer {
+    let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
+    let code = proposal.code.take().unwrap_or_default();
+    let plan = proposal.check(code).map_err(Refusal::invalid)?;
+    let made = state.directory.create_plan(plan, idempotent.0, state.clock.wall()).await?;
+    created(StatusCode::CREATED, made.is_replayed(), made.into_inner())
+}
+
+/// The body of `POST /plans`: a proposal that names its code.
+#[derive(Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub struct NewPlan(Proposal);
+
+impl Form for NewPlan {
+    fn misshapen(&self) -> Vec<Fault> {
+        let missing = || Fault::new("/code", "missing", "this field is required");
+        self.0.code.is_none().then(missing).into_iter().collect()
+    }
+}
+
+/// The query of `GET /plans`.
+#[derive(Debug)]
+pub struct Wanted {
+    after: Option<String>,
+    limit: usize,
+}
+
+impl Parameters for Wanted {
+    fn take(given: &mut Given) -> Self {
+        let after = given.reads("cursor", |text| cursor::code(text).ok_or_else(not_a_cursor));
+        Self { after, limit: given.limit() as usize }
+    }
+}
+
+/// `GET /plans`: in order of their codes.
+pub async fn list(state: State, Query(wanted): Query<Wanted>, _: Operator) -> Answer {
+    let snapshot = state.directory.snapshot();
+    let beyond = |code: &String| wanted.after.as_ref().is_none_or(|after| code > after);
+    let mut data: Vec<_> = snapshot.plans.values().filter(|plan| beyond(&plan.code)).collect();
+    let has_more = data.len() > wanted.limit;
+    data.truncate(wanted.limit);
+    let next_cursor = data.last().filter(|_| has_more).map(|plan| cursor::of_code(&plan.code));
+    ok(Listing { data, next_cursor, has_more })
+}
+
+/// `GET /plans/{code}`.
+pub async fn get(state: State, _: Query<Nothing>, _: Operator, Id(code): Id<String>) -> Answer {
+    ok(state.directory.snapshot().plans.get(&code).ok_or_else(Refusal::not_found)?)
+}
+
+/// `PUT /plans/{code}`: a new version.
+pub async fn put(
+    state: State,
+    _: Query<Nothing>,
+    Json(mut proposal): Json<Proposal>,
+    _: Operator,
+    Id(code): Id<String>,
+) -> Answer {
+    if !state.directory.snapshot().plans.contains_key(&code) {
+        return Err(Refusal::not_found().into());
+    }
+    if proposal.code.take().is_some_and(|given| given != code) {
+        let detail = "the code in the path names the plan, for ever; leave it out or repeat it";
+        return Err(Refusal::invalid(vec![Fault::new("/code", "not_allowed", detail)]).into());
+    }
+    let plan = proposal.check(code).map_err(Refusal::invalid)?;
+    to_the_end(async move {
+        let plan = state.directory.put_plan(plan, state.clock.wall()).await?;
+        let snapshot = state.directory.snapshot();
+        for tenant in snapshot.tenants.values().filter(|tenant| tenant.plan == plan.code) {
+            state.signals.wake_tenant(tenant.id);
+        }
+        ok(plan)
+    })
+    .await
+}

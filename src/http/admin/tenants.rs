@@ -1,0 +1,161 @@
+//! Tenants: made, changed, suspended, removed. The row is written first; then their sessions hear of it.
+
+use actix_web::http::StatusCode;
+use serde::Deserialize;
+
+use super::wrong_name;
+use crate::domain::id::TenantId;
+use crate::domain::page::Page;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::SystemScope;
+use crate::domain::session::Session;
+use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::http::answer::{Answer, created, done, ok, to_the_end};
+use crate::http::extract::State;
+use crate::http::extract::idempotency::Idempotent;
+use crate::http::extract::json::{Form, Json};
+use crate::http::extract::operator::Operator;
+use crate::http::extract::path::Id;
+use crate::http::extract::query::{Nothing, Query};
+use crate::http::in_flight::Owner;
+use crate::http::listing::{Listing, cut};
+use crate::ports::directory::TenantPatch;
+use crate::ports::sessions::FleetFilter;
+use crate::ports::store::StoreError;
+
+/// The body of `POST /tenants`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    name: String,
+    plan: String,
+}
+
+impl Form for NewTenant {}
+
+/// `POST /tenants`.
+pub async fn create(
+    state: State,
+    _: Query<Nothing>,
+    idempotent: Idempotent,
+    Json(body): Json<NewTenant>,
+    _: Operator,
+) -> Answer {
+    let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
+    if let Some(fault) = wrong_name(&body.name) {
+        return Err(Refusal::invalid(vec![fault]).into());
+    }
+    let now = state.clock.wall();
+    let tenant = Tenant {
+        id: TenantId::mint(now),
+        name: body.name,
+        plan: body.plan,
+        status: TenantStatus::Active,
+        created_at: now,
+    };
+    let made = state.directory.create_tenant(tenant, idempotent.0).await?;
+    created(StatusCode::CREATED, made.is_replayed(), made.into_inner())
+}
+
+/// `GET /tenants`.
+pub async fn list(state: State, Query(page): Query<Page>, _: Operator) -> Answer {
+    let snapshot = state.directory.snapshot();
+    let slice = cut(snapshot.tenants.values(), |tenant| tenant.id.uuid(), page);
+    ok(Listing::by_id(&slice, |tenant| tenant.id.uuid(), |&tenant| tenant))
+}
+
+/// `GET /tenants/{id}`.
+pub async fn get(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
+    ok(state.directory.snapshot().tenants.get(&id).ok_or_else(Refusal::not_found)?)
+}
+
+/// The body of `PATCH /tenants/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    plan: Option<String>,
+}
+
+impl Form for Change {}
+
+/// `PATCH /tenants/{id}`. A new plan's caps bind at once.
+pub async fn patch(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<Change>,
+    _: Operator,
+    Id(id): Id<TenantId>,
+) -> Answer {
+    if !state.directory.snapshot().tenants.contains_key(&id) {
+        return Err(Refusal::not_found().into());
+    }
+    if let Some(fault) = body.name.as_deref().and_then(wrong_name) {
+        return Err(Refusal::invalid(vec![fault]).into());
+    }
+    let patch = TenantPatch { name: body.name, plan: body.plan, status: None };
+    to_the_end(async move {
+        let tenant = state.directory.patch_tenant(id, patch, state.clock.wall()).await?;
+        state.signals.wake_tenant(id);
+        ok(tenant)
+    })
+    .await
+}
+
+/// `POST /tenants/{id}/suspend`: every call of theirs answers 403, and their sessions stop.
+pub async fn suspend(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
+    put_status(state, id, TenantStatus::Suspended).await
+}
+
+/// `POST /tenants/{id}/resume`: what is wanted of their sessions has stayed, and is done again.
+pub async fn resume(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
+    put_status(state, id, TenantStatus::Active).await
+}
+
+async fn put_status(state: State, id: TenantId, status: TenantStatus) -> Answer {
+    let patch = TenantPatch { status: Some(status), ..TenantPatch::default() };
+    to_the_end(async move {
+        let tenant = state.directory.patch_tenant(id, patch, state.clock.wall()).await?;
+        for session in sessions(&state, id).await? {
+            // The row is written: a session that does not hear of it now does at its next start.
+            if let Err(error) = state.supervisor.heed(&session).await {
+                tracing::warn!(%error, session = %session.id, "session did not hear of its tenant's new status");
+            }
+        }
+        ok(tenant)
+    })
+    .await
+}
+
+/// `DELETE /tenants/{id}`. Suspended first, so that nothing starts meanwhile; the row goes last, so that the call can
+/// be repeated.
+pub async fn delete(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
+    to_the_end(async move {
+        let now = state.clock.wall();
+        let patch = TenantPatch { status: Some(TenantStatus::Suspended), ..TenantPatch::default() };
+        state.directory.patch_tenant(id, patch, now).await?;
+        for session in sessions(&state, id).await? {
+            state.supervisor.remove(&session).await?;
+        }
+        state.directory.delete_tenant(id, now).await?;
+        done()
+    })
+    .await
+}
+
+/// Every session of a tenant.
+async fn sessions(state: &State, tenant: TenantId) -> Result<Vec<Session>, StoreError> {
+    let filter = FleetFilter { tenant: Some(tenant), status: None };
+    let mut all: Vec<Session> = Vec::new();
+    let mut page = Page { limit: 200, before: None };
+    loop {
+        let slice = state.sessions.fleet(SystemScope, filter, page).await?;
+        all.extend(slice.rows);
+        page.before = all.last().map(|session| session.id.uuid());
+        if !slice.has_more {
+            return Ok(all);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Reads the body, up to a size and for a time, before anybody is asked who sends it.
+//!
+//! Extractors find it whole and therefore answer at once, which is what makes their order the order of refusals.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::http::{Method, header};
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{Error, HttpMessage as _};
+use futures_util::StreamExt as _;
+
+use crate::domain::refusal::Refusal;
+
+/// The body of a request that has one.
+#[derive(Debug, Clone, Default)]
+pub struct RawBody(pub Bytes);
+
+/// 413 beyond the limit, whether announced or counted; 400 when it does not arrive.
+pub async fn body<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // The payload of a GET may be a websocket.
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let state = super::state(&request);
+        let read = read(&mut request, state.body_limit);
+        let refusal = match tokio::time::timeout(state.body_timeout, read).await {
+            Ok(Ok(bytes)) => {
+                request.extensions_mut().insert(RawBody(bytes));
+                None
+            }
+            Ok(Err(refusal)) => Some(refusal),
+            Err(_) => Some(Refusal::malformed("the body did not arrive in time", vec![])),
+        };
+        if let Some(refusal) = refusal {
+            return Ok(super::refuse(request, refusal));
+        }
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+async fn read(request: &mut ServiceRequest, limit: usize) -> Result<Bytes, Refusal> {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|text| text.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(Refusal::payload_too_large(limit));
+    }
+    let mut payload = request.take_payload();
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| match error {
+            PayloadError::Overflow => Refusal::payload_too_large(limit),
+            _ => Refusal::malformed("the body broke off", vec![]),
+        })?;
+        if whole.len() + chunk.len() > limit {
+            return Err(Refusal::payload_too_large(limit));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}

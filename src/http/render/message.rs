@@ -1,0 +1,65 @@
+//! A message as the API shows it.
+
+use serde::Serialize;
+
+use crate::domain::id::{MessageId, SessionId};
+use crate::domain::message::{
+    Category, Content, Delivery, Direction, Message, MessageReason, MessageStatus, Text, Times, WaId,
+};
+use crate::domain::phone::Phone;
+use crate::domain::time::WallTime;
+
+/// A message as the API shows it.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "each is documented at Message")]
+pub struct MessageRecord<'a> {
+    pub id: MessageId,
+    pub session: SessionId,
+    pub direction: Direction,
+    pub chat: &'a Phone,
+    /// The recipient; null for inbound.
+    pub to: Option<&'a Phone>,
+    /// The sender; null for outbound.
+    pub from: Option<&'a Phone>,
+    pub r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a Text>,
+    pub status: MessageStatus,
+    pub reason: Option<MessageReason>,
+    pub wa_id: &'a WaId,
+    pub client_ref: Option<&'a str>,
+    pub category: Category,
+    pub delivery: Delivery,
+    pub reply_to: Option<MessageId>,
+    pub send_at: Option<WallTime>,
+    pub expires_at: Option<WallTime>,
+    pub attempts: u32,
+    pub times: &'a Times,
+}
+
+/// A message as the API shows it.
+pub fn record(message: &Message) -> MessageRecord<'_> {
+    let Content::Text(text) = &message.content;
+    let other = |direction| (message.direction == direction).then_some(&message.chat);
+    MessageRecord {
+        id: message.id,
+        session: message.session,
+        direction: message.direction,
+        chat: &message.chat,
+        to: other(Direction::Out),
+        from: other(Direction::In),
+        r#type: message.content.kind(),
+        text: Some(text),
+        status: message.status,
+        reason: message.reason,
+        wa_id: &message.wa_id,
+        client_ref: message.client_ref.as_deref(),
+        category: message.category,
+        delivery: message.delivery,
+        reply_to: message.reply_to,
+        send_at: message.send_at,
+        expires_at: message.expires_at,
+        attempts: message.attempts,
+        times: &message.times,
+    }
+}

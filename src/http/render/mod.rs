@@ -1,0 +1,4 @@
+//! Records as the API shows them, where more than one resource does.
+
+pub mod message;
+pub mod session;

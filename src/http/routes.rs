@@ -1,0 +1,80 @@
+//! The table of routes: the whole outside at a glance. A path that is not here answers 404; a method that is not, 405
+//! with `Allow`.
+
+use actix_web::middleware::from_fn;
+use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
+
+use super::admin::{keys, plans, sessions as fleet, tenants};
+use super::answer::Answer;
+use super::middleware::body::body;
+use super::middleware::edge_limit::edge_limit;
+use super::middleware::problems::problems;
+use super::middleware::query_keys::query_keys;
+use super::middleware::request_id::request_id;
+use super::v1::{feed, health, limits, messages, pairing, sandbox, sessions, usage};
+use crate::domain::refusal::Refusal;
+
+/// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
+pub fn routes(config: &mut ServiceConfig) {
+    let all = scope("")
+        .configure(health::routes)
+        .service(scope("/v1/admin").configure(admin))
+        .service(scope("/v1").configure(v1))
+        .default_service(to(absent))
+        // The last one wrapped is the first to see a request.
+        .wrap(from_fn(body))
+        .wrap(from_fn(query_keys))
+        .wrap(from_fn(edge_limit))
+        .wrap(from_fn(problems))
+        .wrap(from_fn(request_id));
+    config.service(all);
+}
+
+fn v1(v1: &mut ServiceConfig) {
+    v1.service(resource("/sessions").route(get().to(sessions::list)).route(post().to(sessions::create)))
+        .service(
+            resource("/sessions/{id}").route(get().to(sessions::get)).route(delete().to(sessions::delete)),
+        )
+        .service(resource("/sessions/{id}/start").route(post().to(sessions::start)))
+        .service(resource("/sessions/{id}/stop").route(post().to(sessions::stop)))
+        .service(resource("/sessions/{id}/restart").route(post().to(sessions::restart)))
+        .service(resource("/sessions/{id}/logout").route(post().to(sessions::logout)))
+        .service(resource("/sessions/{id}/queue").route(delete().to(sessions::clear_queue)))
+        .service(resource("/sessions/{id}/qr").route(get().to(pairing::qr)))
+        .service(resource("/sessions/{id}/pairing-code").route(post().to(pairing::pairing_code)))
+        .service(resource("/sessions/{id}/messages").route(post().to(messages::send)))
+        .service(resource("/messages").route(get().to(messages::list)))
+        .service(
+            resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),
+        )
+        .service(resource("/usage").route(get().to(usage::get)))
+        .service(resource("/limits").route(get().to(limits::get)))
+        .service(resource("/sandbox/scan").route(post().to(sandbox::scan)))
+        .service(resource("/sandbox/messages").route(post().to(sandbox::write)))
+        .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))
+        .service(resource("/sandbox/frames").route(get().to(sandbox::frames)))
+        .service(resource("/feed/tickets").route(post().to(feed::ticket)))
+        .service(resource("/feed").route(get().to(feed::socket)));
+}
+
+fn admin(admin: &mut ServiceConfig) {
+    admin
+        .service(resource("/tenants").route(get().to(tenants::list)).route(post().to(tenants::create)))
+        .service(
+            resource("/tenants/{id}")
+                .route(get().to(tenants::get))
+                .route(patch().to(tenants::patch))
+                .route(delete().to(tenants::delete)),
+        )
+        .service(resource("/tenants/{id}/suspend").route(post().to(tenants::suspend)))
+        .service(resource("/tenants/{id}/resume").route(post().to(tenants::resume)))
+        .service(resource("/tenants/{id}/keys").route(get().to(keys::list)).route(post().to(keys::create)))
+        .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
+        .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
+        .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
+        .service(resource("/sessions").route(get().to(fleet::list)));
+}
+
+async fn absent() -> Answer {
+    Err(Refusal::not_found().into())
+}

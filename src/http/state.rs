@@ -1,0 +1,98 @@
+//! What every handler can reach: ports, and the few things this process keeps for its callers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gate::Gate;
+use super::in_flight::InFlight;
+use super::middleware::edge_limit::EdgeLimit;
+use super::pairing_limit::PairingLimit;
+use crate::actors::subscriber::Setup;
+use crate::config::http::HttpOptions;
+use crate::outbound::accept::Accept;
+use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
+use crate::ports::messages::Messages;
+use crate::ports::outbox::Outbox;
+use crate::ports::sandbox::Sandbox;
+use crate::ports::sessions::Sessions;
+use crate::ports::signals::Signals;
+use crate::ports::supervisor::Supervisor;
+use crate::ports::tickets::Tickets;
+use crate::tenancy::operator::OperatorToken;
+
+/// Every port the HTTP face needs.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its port")]
+pub struct HttpPorts {
+    pub directory: Arc<dyn Directory>,
+    pub sessions: Arc<dyn Sessions>,
+    pub outbox: Arc<dyn Outbox>,
+    pub messages: Arc<dyn Messages>,
+    pub sandbox: Arc<dyn Sandbox>,
+    pub supervisor: Arc<dyn Supervisor>,
+    pub signals: Arc<dyn Signals>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What every handler can reach. Cheap to clone; one is shared by all workers.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its port or is documented at its type")]
+pub struct HttpState {
+    pub directory: Arc<dyn Directory>,
+    pub sessions: Arc<dyn Sessions>,
+    pub messages: Arc<dyn Messages>,
+    pub sandbox: Arc<dyn Sandbox>,
+    pub supervisor: Arc<dyn Supervisor>,
+    pub signals: Arc<dyn Signals>,
+    pub clock: Arc<dyn Clock>,
+    pub accept: Accept,
+    pub operator: OperatorToken,
+    pub gate: Arc<Gate>,
+    pub in_flight: InFlight,
+    pub edge_limit: Arc<EdgeLimit>,
+    pub pairing_limit: Arc<PairingLimit>,
+    /// Bytes a request's body may have.
+    pub body_limit: usize,
+    /// In which it has to arrive.
+    pub body_timeout: Duration,
+}
+
+impl HttpState {
+    /// `gate` is closed until whoever boots the server opens it.
+    pub fn new(ports: HttpPorts, operator: OperatorToken, gate: Arc<Gate>, options: &HttpOptions) -> Self {
+        Self {
+            accept: Accept {
+                outbox: ports.outbox,
+                directory: ports.directory.clone(),
+                signals: ports.signals.clone(),
+                clock: ports.clock.clone(),
+            },
+            edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone())),
+            directory: ports.directory,
+            sessions: ports.sessions,
+            messages: ports.messages,
+            sandbox: ports.sandbox,
+            supervisor: ports.supervisor,
+            signals: ports.signals,
+            clock: ports.clock,
+            operator,
+            gate,
+            in_flight: InFlight::default(),
+            pairing_limit: Arc::default(),
+            body_limit: options.body_limit,
+            body_timeout: Duration::from_secs(options.body_timeout_s.get().into()),
+        }
+    }
+}
+
+/// What the feed needs besides.
+#[derive(Clone)]
+pub struct FeedState {
+    /// Single-use tickets.
+    pub tickets: Arc<dyn Tickets>,
+    /// What each subscriber is given.
+    pub subscribers: Setup,
+    /// Origins whose pages may open the feed.
+    pub allowed_origins: Vec<String>,
+}

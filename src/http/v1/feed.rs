@@ -1,0 +1,175 @@
+//! The live feed: tickets, and the way from an HTTP request to a subscriber.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpMessage as _, HttpRequest, rt, web};
+use actix_ws::{AggregatedMessage, CloseReason, MessageStream, Session as Socket};
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::owned;
+use crate::actors::subscriber::machine::CloseCode;
+use crate::actors::subscriber::messages::Frame;
+use crate::actors::subscriber::{SubscriberActor, SubscriberHandle};
+use crate::domain::id::SessionId;
+use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::tenant::KeyScope;
+use crate::domain::time::WallTime;
+use crate::http::answer::{Answer, created};
+use crate::http::extract::State;
+use crate::http::extract::json::{Form, Json};
+use crate::http::extract::query::{Nothing, Query};
+use crate::http::extract::tenant::{self, Tenant};
+use crate::http::presented::Presented;
+use crate::http::problem::Problem;
+use crate::http::state::FeedState;
+use crate::ports::tickets::Grant;
+use crate::tenancy::keys::ticket_text;
+
+/// What the protocol is called in `Sec-WebSocket-Protocol`.
+const PROTOCOL: &str = "columba.v1";
+const TICKET_PREFIX: &str = "ticket.";
+const TICKET_LIFE: Duration = Duration::from_secs(30);
+/// Sessions a ticket can be narrowed to.
+const TICKET_SESSIONS: usize = 100;
+/// Bytes one frame of a client may have; what it can say fits many times.
+const FRAME: usize = 64 * 1024;
+
+/// The body of `POST /feed/tickets`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTicket {
+    #[serde(default)]
+    sessions: Option<Vec<SessionId>>,
+}
+
+impl Form for NewTicket {}
+
+#[derive(Serialize)]
+struct TicketRecord<'a> {
+    ticket: &'a str,
+    expires_at: WallTime,
+}
+
+/// `POST /feed/tickets`.
+pub async fn ticket(
+    state: State,
+    feed: web::Data<FeedState>,
+    _: Query<Nothing>,
+    Json(body): Json<NewTicket>,
+    tenant: Tenant<tenant::Read>,
+) -> Answer {
+    let sessions = body.sessions;
+    if sessions.as_ref().is_some_and(|wanted| wanted.is_empty() || wanted.len() > TICKET_SESSIONS) {
+        let detail = format!("1 to {TICKET_SESSIONS} sessions, or leave it out for all of them");
+        return Err(Refusal::invalid(vec![Fault::new("/sessions", "out_of_range", detail)]).into());
+    }
+    for &session in sessions.iter().flatten() {
+        owned(&state, tenant.principal(), session).await?;
+    }
+    let text = ticket_text(&mut rand::rng());
+    let grant = Grant { tenant: tenant.id(), key: tenant.principal().key, sessions };
+    feed.tickets.issue(text.to_string(), grant, state.clock.now() + TICKET_LIFE).await?;
+    let expires_at = state.clock.wall() + TICKET_LIFE;
+    created(StatusCode::CREATED, false, TicketRecord { ticket: &text, expires_at })
+}
+
+/// `GET /feed`: the websocket. A ticket that is no good is told so after the upgrade, where a browser can see it.
+pub async fn socket(
+    state: State,
+    feed: web::Data<FeedState>,
+    _: Query<Nothing>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Answer {
+    admit_origin(&feed, request.headers())?;
+    let shown = presented_ticket(request.headers());
+    let bearer = match &shown {
+        Some(_) => None,
+        None => Some(by_bearer(&request)?),
+    };
+    let (response, socket, stream) = actix_ws::handle_with_protocols(&request, body, &[PROTOCOL])
+        .map_err(|_| Refusal::malformed("this path speaks websocket; send an upgrade request", vec![]))?;
+    let grant = match shown {
+        Some(ticket) => feed.tickets.redeem(&ticket, state.clock.now()).await?,
+        None => bearer,
+    };
+    match grant {
+        Some(grant) => serve(&feed, grant, socket, stream),
+        None => close(socket, CloseCode::TicketSpent),
+    }
+    Ok(response)
+}
+
+/// A page may open the feed only if it is ours or the operator named its origin. Programs send no origin.
+fn admit_origin(feed: &FeedState, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
+    if (own && !host.is_empty()) || feed.allowed_origins.iter().any(|allowed| allowed == origin) {
+        return Ok(());
+    }
+    let detail =
+        "pages of this origin may not open the feed; the operator can allow it with http.allowed_origins";
+    Err(Refusal::forbidden(detail).into())
+}
+
+/// The ticket among the subprotocols offered, if there is one.
+fn presented_ticket(headers: &HeaderMap) -> Option<String> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let texts = offered.filter_map(|value| value.to_str().ok());
+    texts
+        .flat_map(|text| text.split(','))
+        .find_map(|protocol| protocol.trim().strip_prefix(TICKET_PREFIX).map(str::to_owned))
+}
+
+fn by_bearer(request: &HttpRequest) -> Result<Grant, Problem> {
+    match request.extensions().get::<Presented>() {
+        Some(Presented::Tenant(principal)) => {
+            principal.require(KeyScope::Read)?;
+            Ok(Grant { tenant: principal.scope.tenant(), key: principal.key, sessions: None })
+        }
+        Some(Presented::Refused(refusal)) => Err(refusal.clone().into()),
+        _ => Err(Refusal::unauthorized(
+            "send Authorization: Bearer <key>, or offer the subprotocols columba.v1, ticket.<ticket>",
+        )
+        .into()),
+    }
+}
+
+fn close(socket: Socket, code: CloseCode) {
+    rt::spawn(async move {
+        let reason = CloseReason::from(actix_ws::CloseCode::from(code as u16));
+        if socket.close(Some(reason)).await.is_err() {
+            tracing::debug!("a client left before it was told why");
+        }
+    });
+}
+
+/// The subscriber writes; this task reads, a frame at a time, and waits for each to be looked at.
+fn serve(feed: &FeedState, grant: Grant, mut socket: Socket, stream: MessageStream) {
+    let subscriber = SubscriberActor::launch(grant, socket.clone(), feed.subscribers.clone());
+    let mut stream = stream.max_frame_size(FRAME).aggregate_continuations().max_continuation_size(FRAME);
+    rt::spawn(async move {
+        while let Some(Ok(message)) = stream.next().await {
+            let heard = match message {
+                AggregatedMessage::Text(text) => subscriber.heard(Frame::Text(text.to_string())).await,
+                AggregatedMessage::Binary(_) => subscriber.heard(Frame::Other).await,
+                AggregatedMessage::Pong(_) => subscriber.heard(Frame::Alive).await,
+                AggregatedMessage::Ping(payload) => pong(&subscriber, &mut socket, &payload).await,
+                AggregatedMessage::Close(_) => false,
+            };
+            if !heard {
+                break;
+            }
+        }
+        subscriber.gone().await;
+    });
+}
+
+async fn pong(subscriber: &SubscriberHandle, socket: &mut Socket, payload: &[u8]) -> bool {
+    socket.pong(payload).await.is_ok() && subscriber.heard(Frame::Alive).await
+}

@@ -1,0 +1,126 @@
+//! Pairing: a person scans a picture, or types a code into the phone.
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::{Deserialize, Serialize};
+
+use super::owned;
+use crate::domain::id::SessionId;
+use crate::domain::phone::Phone;
+use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::session::{Session, SessionStatus};
+use crate::domain::time::WallTime;
+use crate::http::answer::{Answer, ok};
+use crate::http::extract::State;
+use crate::http::extract::json::{Form, Json};
+use crate::http::extract::path::Id;
+use crate::http::extract::query::{Nothing, Query};
+use crate::http::extract::tenant::{self, Tenant};
+use crate::http::problem::Problem;
+use crate::ports::supervisor::{PairingView, SupervisorError};
+
+const SVG: &str = "image/svg+xml";
+/// Pixels a side at the least; every phone's camera takes it.
+const SIDE: u32 = 264;
+
+#[derive(Serialize)]
+struct QrRecord<'a> {
+    code: &'a str,
+    expires_at: WallTime,
+    attempt: u32,
+}
+
+/// `GET /sessions/{id}/qr`.
+pub async fn qr(
+    state: State,
+    _: Query<Nothing>,
+    tenant: Tenant<tenant::Read>,
+    Id(id): Id<SessionId>,
+    request: HttpRequest,
+) -> Answer {
+    let session = owned(&state, tenant.principal(), id).await?;
+    let view = shown(&state, &session).await?;
+    if !wants_picture(request.headers()) {
+        return ok(QrRecord { code: &view.code, expires_at: view.expires_at, attempt: view.attempt });
+    }
+    let drawn = web::block(move || picture(&view.code)).await.ok().flatten();
+    let Some(drawn) = drawn else {
+        tracing::error!(session = %id, "a pairing code does not fit into a picture");
+        return Err(Refusal::unsupported("this code does not fit into a picture; ask for JSON").into());
+    };
+    Ok(HttpResponse::Ok().content_type(SVG).body(drawn))
+}
+
+/// The body of `POST /sessions/{id}/pairing-code`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairByPhone {
+    phone: String,
+}
+
+impl Form for PairByPhone {}
+
+#[derive(Serialize)]
+struct CodeRecord {
+    code: String,
+    expires_at: WallTime,
+}
+
+/// `POST /sessions/{id}/pairing-code`.
+pub async fn pairing_code(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<PairByPhone>,
+    tenant: Tenant<tenant::Session>,
+    Id(id): Id<SessionId>,
+) -> Answer {
+    let session = owned(&state, tenant.principal(), id).await?;
+    shown(&state, &session).await?;
+    let phone = Phone::parse(&body.phone)
+        .map_err(|error| Refusal::invalid(vec![Fault::new("/phone", "not_allowed", error.to_string())]))?;
+    state.pairing_limit.take(tenant.id(), &phone, state.clock.now())?;
+    tracing::info!(tenant = %tenant.id(), session = %id, key = %tenant.principal().key, "pairing code asked for");
+    let code = state.supervisor.pairing_code(&session, phone).await?;
+    ok(CodeRecord { code: code.code, expires_at: code.expires_at })
+}
+
+/// The code the session shows; 409 saying what to do when it shows none.
+async fn shown(state: &State, session: &Session) -> Result<PairingView, Problem> {
+    match state.supervisor.pairing(session.id).await {
+        Ok(Some(view)) => Ok(view),
+        Ok(None) | Err(SupervisorError::Gone) => Err(Refusal::not_pairing(advice(session.status)).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn advice(status: SessionStatus) -> &'static str {
+    match status {
+        SessionStatus::Stopped => "the session is stopped: start it, then ask for the code",
+        SessionStatus::Starting | SessionStatus::Pairing => {
+            "the first code is not there yet: ask again in a second"
+        }
+        SessionStatus::Connected => {
+            "the session is connected: there is nothing to pair; log it out to pair anew"
+        }
+        SessionStatus::Reconnecting => "the session is reconnecting with the credentials it has: wait for it",
+        SessionStatus::Parked => "the session is parked: see its reason, then start it",
+        SessionStatus::LoggedOut => "the session is logged out: start it to pair anew",
+        SessionStatus::Quarantined => "the session crashed too often: start it to try again",
+    }
+}
+
+fn wants_picture(headers: &HeaderMap) -> bool {
+    let ranges = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    ranges.flat_map(|value| value.split(',')).any(|range| {
+        let kind = range.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case(SVG)
+    })
+}
+
+/// With the quiet zone that scanners need.
+fn picture(code: &str) -> Option<String> {
+    let qr = QrCode::new(code).ok()?;
+    Some(qr.render::<svg::Color<'_>>().quiet_zone(true).min_dimensions(SIDE, SIDE).build())
+}

@@ -1,0 +1,145 @@
+//! What a tenant plays on the simulated network: the phone, a correspondent, trouble; and what the network received.
+
+use serde::{Deserialize, Serialize};
+
+use super::messages::wrong_text;
+use super::owned;
+use crate::domain::id::SessionId;
+use crate::domain::message::WaId;
+use crate::domain::phone::Phone;
+use crate::domain::refusal::{Fault, Refusal};
+use crate::http::answer::{Answer, accepted, ok};
+use crate::http::extract::State;
+use crate::http::extract::json::{Form, Json};
+use crate::http::extract::query::{Given, Nothing, Parameters, Query};
+use crate::http::extract::tenant::{self, Tenant};
+use crate::http::listing::Listing;
+use crate::ports::sandbox::{Frame, SandboxFault};
+use crate::ports::supervisor::Trouble;
+
+/// The body of `POST /sandbox/scan`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    code: String,
+}
+
+impl Form for Scan {}
+
+#[derive(Serialize)]
+struct Played {
+    session: SessionId,
+}
+
+/// `POST /sandbox/scan`: plays the phone. Somebody else's code is as unknown as none.
+pub async fn scan(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<Scan>,
+    tenant: Tenant<tenant::Session>,
+) -> Answer {
+    let session = state.sandbox.find_code(&body.code).await?.ok_or_else(Refusal::not_found)?;
+    owned(&state, tenant.principal(), session).await?;
+    let session = state.sandbox.scan(&body.code).await?;
+    accepted(Played { session })
+}
+
+/// The body of `POST /sandbox/messages`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letter {
+    session: SessionId,
+    from: String,
+    text: String,
+}
+
+impl Form for Letter {}
+
+#[derive(Serialize)]
+struct Written {
+    wa_id: WaId,
+}
+
+/// `POST /sandbox/messages`: plays a correspondent.
+pub async fn write(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<Letter>,
+    tenant: Tenant<tenant::Session>,
+) -> Answer {
+    owned(&state, tenant.principal(), body.session).await?;
+    let mut faults: Vec<Fault> = wrong_text(&body.text, "/text").into_iter().collect();
+    let from =
+        Phone::parse(&body.from).map_err(|error| Fault::new("/from", "not_allowed", error.to_string()));
+    let from = match from {
+        Ok(from) if faults.is_empty() => from,
+        other => {
+            faults.extend(other.err());
+            return Err(Refusal::invalid(faults).into());
+        }
+    };
+    let wa_id = state.sandbox.write(body.session, from, body.text).await?;
+    accepted(Written { wa_id })
+}
+
+/// The body of `POST /sandbox/faults`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    session: SessionId,
+    fault: SandboxFault,
+}
+
+impl Form for Play {}
+
+/// `POST /sandbox/faults`: plays trouble, at the network or in the session's own actor.
+pub async fn fault(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<Play>,
+    tenant: Tenant<tenant::Session>,
+) -> Answer {
+    owned(&state, tenant.principal(), body.session).await?;
+    match body.fault {
+        SandboxFault::Hang => state.supervisor.play(body.session, Trouble::Hang).await?,
+        SandboxFault::Panic => state.supervisor.play(body.session, Trouble::Panic).await?,
+        fault => state.sandbox.fault(body.session, fault).await?,
+    }
+    accepted(Played { session: body.session })
+}
+
+/// The query of `GET /sandbox/frames`.
+#[derive(Debug)]
+pub struct Wanted {
+    session: Option<SessionId>,
+    after: u64,
+    limit: u32,
+}
+
+impl Parameters for Wanted {
+    fn take(given: &mut Given) -> Self {
+        if !given.has("session") {
+            given.wrong("session", "missing", "this parameter is required");
+        }
+        let session = given.value("session");
+        let number = |text: &str| text.parse().map_err(|_| "expected the seq of a frame".to_owned());
+        // `next_cursor` is a seq, so that a caller who follows cursors and one who remembers frames do the same.
+        let after = given.reads("after", number);
+        let cursor = given.reads("cursor", number);
+        if after.is_some() && cursor.is_some() {
+            given.wrong("cursor", "not_allowed", "after and cursor say the same: give one of them");
+        }
+        Self { session, after: after.or(cursor).unwrap_or(0), limit: given.limit() }
+    }
+}
+
+/// `GET /sandbox/frames`: in order of `seq`, oldest first.
+pub async fn frames(state: State, Query(wanted): Query<Wanted>, tenant: Tenant<tenant::Read>) -> Answer {
+    let session = wanted.session.ok_or_else(Refusal::not_found)?;
+    owned(&state, tenant.principal(), session).await?;
+    let mut frames = state.sandbox.frames(session, wanted.after, wanted.limit + 1).await?;
+    let has_more = frames.len() > wanted.limit as usize;
+    frames.truncate(wanted.limit as usize);
+    let next_cursor = frames.last().filter(|_| has_more).map(|frame: &Frame| frame.seq.to_string());
+    ok(Listing { data: frames, next_cursor, has_more })
+}

@@ -1,0 +1,82 @@
+//! Stops 3 to 6: may this message be accepted, and if so, is it safe on disk before anybody hears yes.
+
+use std::sync::Arc;
+
+use crate::billing::period::month_of;
+use crate::domain::id::{MessageId, SessionId};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::message::{Draft, Message, WaId};
+use crate::domain::plan::Allowance;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::TenantScope;
+use crate::domain::time::WallTime;
+use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
+use crate::ports::outbox::{Acceptance, Outbox, Terms};
+use crate::ports::signals::Signals;
+use crate::ports::store::{Created, StoreError, WriteError};
+
+/// Accepts messages. Cheap to clone.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is its port")]
+pub struct Accept {
+    pub outbox: Arc<dyn Outbox>,
+    pub directory: Arc<dyn Directory>,
+    pub signals: Arc<dyn Signals>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Accept {
+    /// Accepts one message, or says the first refusal in the order of API.md.
+    ///
+    /// `draft` is what stop 1 made of the request: a draft, or the 422 it earned. That refusal is said only after
+    /// those that stand before it: 404, the stored answer of a replay, 409. `metered`: whether it counts to usage.
+    pub async fn accept(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        metered: bool,
+        draft: Result<Draft, Refusal>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<Message>, WriteError> {
+        let at = self.clock.wall();
+        let draft = match draft {
+            Ok(draft) => draft,
+            Err(refusal) => {
+                let stored = self.outbox.foresee(scope.tenant(), session, idempotency, at).await?;
+                return stored.map(Created::Replayed).ok_or(WriteError::Refused(refusal));
+            }
+        };
+        let terms = self.terms(scope, metered, at)?;
+        let acceptance = Acceptance {
+            tenant: scope.tenant(),
+            session,
+            id: MessageId::mint(at),
+            wa_id: WaId::mint(at, rand::random()),
+            draft,
+            terms,
+            idempotency,
+            at,
+        };
+        let created = self.outbox.accept(acceptance).await?;
+        if !created.is_replayed() {
+            self.signals.wake(session);
+        }
+        Ok(created)
+    }
+
+    /// What binds a message of this tenant now.
+    fn terms(&self, scope: TenantScope, metered: bool, at: WallTime) -> Result<Terms, StoreError> {
+        let snapshot = self.directory.snapshot();
+        // Authentication found the tenant a moment ago, so this is a hole in the data, not a caller's mistake.
+        let plan = snapshot
+            .plan_of(scope.tenant())
+            .ok_or_else(|| StoreError::Unavailable("the tenant's plan is missing".to_owned()))?;
+        Ok(Terms {
+            period: month_of(at),
+            allowance: Allowance { limit: plan.messages_per_month, quota: plan.quota },
+            caps: plan.caps(),
+            metered,
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! Stop 7: one message is taken, once its slot is due, and its attempt enters the log in the same transaction.
+//!
+//! From: the session's agenda. To: [`attempt`](super::attempt).
+
+use std::num::NonZeroU32;
+
+use thiserror::Error;
+
+use crate::domain::time::Moment;
+use crate::ports::limits::TenantWindows;
+use crate::ports::outbox::{Claim, Claimed, Outbox};
+use crate::ports::store::StoreError;
+
+/// Why nothing was claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ClaimError {
+    /// The tenant's sessions together have used their slots; there is one then.
+    #[error("the tenant's cap is used up")]
+    TenantCap(Moment),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes a slot of the tenant's window, where its plan has one, then the message.
+///
+/// A slot taken for a message that turns out to be gone stays taken: the sum errs to the safe side.
+pub async fn claim(
+    outbox: &dyn Outbox,
+    windows: &dyn TenantWindows,
+    tenant_cap: Option<NonZeroU32>,
+    claim: Claim,
+) -> Result<Claimed, ClaimError> {
+    if let Some(cap) = tenant_cap {
+        windows.take(claim.lease.tenant, cap, claim.at).await?.map_err(ClaimError::TenantCap)?;
+    }
+    Ok(outbox.claim(claim).await?)
+}

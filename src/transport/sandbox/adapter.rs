@@ -1,0 +1,160 @@
+//! The sandbox engine: the ports over a [`Wire`], and the credential in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::ready;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::time::timeout;
+
+use super::device;
+use super::wire::{Hello, Outgoing, Wire, WireEvent};
+use crate::domain::id::SessionId;
+use crate::domain::message::{Content, WaId};
+use crate::domain::phone::Phone;
+use crate::domain::session::{CloseReason, Lease};
+use crate::ports::clock::Clock;
+use crate::ports::outbox::Work;
+use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
+use crate::ports::transport::{
+    DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
+};
+use crate::ports::vault::{Vault, Writer};
+
+/// The longest a request waits for its response; an attempt's deadline is its caller's.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The sandbox engine. Holds no link of its own: a link lives as long as the stream it reports through.
+#[derive(Clone)]
+pub struct SandboxTransport {
+    wire: Arc<dyn Wire>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SandboxTransport {
+    /// Speaks to the network behind `wire`.
+    pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> Self {
+        Self { wire, clock }
+    }
+
+    /// How this engine signs the vaults it writes.
+    pub fn writer() -> Writer {
+        device::writer()
+    }
+}
+
+/// Turns what the network says into what the port promises; a new credential is kept before anyone hears of it.
+async fn report(event: WireEvent, lease: Lease, vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> LinkEvent {
+    match event {
+        WireEvent::PairingCode { code, expires_at } => LinkEvent::PairingCode { code, expires_at },
+        WireEvent::Paired { token } => match device::save(&*vault, token, clock.wall()).await {
+            Ok(()) => LinkEvent::Paired,
+            Err(error) => lost(lease, &error),
+        },
+        WireEvent::Connected => LinkEvent::Connected,
+        WireEvent::OfflineSynced => LinkEvent::OfflineSynced,
+        WireEvent::Receipt { delivery, wa_id, kind } => {
+            LinkEvent::Receipt { delivery: DeliveryId(delivery), wa_id, kind }
+        }
+        WireEvent::Inbound { delivery, wa_id, from, content } => {
+            LinkEvent::Inbound { delivery: DeliveryId(delivery), wa_id, from, content }
+        }
+        WireEvent::Timelocked { until } => LinkEvent::Timelocked { until },
+        WireEvent::Closed(reason) => LinkEvent::Closed(reason),
+    }
+}
+
+fn lost(lease: Lease, error: &device::DeviceError) -> LinkEvent {
+    tracing::warn!(session = %lease.session, why = error.word(), "device record not at hand");
+    LinkEvent::Closed(error.reason())
+}
+
+/// Ends after the first `Closed`, and with one in any case.
+fn closing(events: BoxStream<'static, LinkEvent>) -> BoxStream<'static, LinkEvent> {
+    events
+        .chain(stream::iter([LinkEvent::Closed(CloseReason::TransportLost)]))
+        .scan(false, |closed, event| {
+            let ended = std::mem::replace(closed, matches!(event, LinkEvent::Closed(_)));
+            ready((!ended).then_some(event))
+        })
+        .boxed()
+}
+
+async fn in_time<T>(
+    answer: impl Future<Output = Result<T, TransportError>> + Send,
+) -> Result<T, TransportError> {
+    timeout(PATIENCE, answer).await.unwrap_or(Err(TransportError::NoLink))
+}
+
+async fn played<T>(answer: impl Future<Output = Result<T, SandboxError>> + Send) -> Result<T, SandboxError> {
+    timeout(PATIENCE, answer).await.unwrap_or(Err(SandboxError::Unreachable))
+}
+
+#[async_trait]
+impl Probe for SandboxTransport {
+    async fn ping(&self, lease: Lease) -> Result<Duration, TransportError> {
+        let asked = self.clock.now();
+        in_time(self.wire.ping(lease.into())).await?;
+        Ok(self.clock.now().since(asked))
+    }
+}
+
+#[async_trait]
+impl Transport for SandboxTransport {
+    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+        let (wire, clock) = (Arc::clone(&self.wire), Arc::clone(&self.clock));
+        let link = async move {
+            match device::load(&*vault).await {
+                Ok(token) => wire
+                    .open(Hello { caller: lease.into(), token })
+                    .then(move |event| report(event, lease, Arc::clone(&vault), Arc::clone(&clock)))
+                    .boxed(),
+                Err(error) => stream::iter([lost(lease, &error)]).boxed(),
+            }
+        };
+        closing(stream::once(link).flatten().boxed())
+    }
+
+    async fn send(&self, work: &Work) -> Result<(), SendError> {
+        let Content::Text(_) = &work.content;
+        let (wa_id, to) = (work.wa_id.clone(), work.to.clone());
+        self.wire.send(Outgoing { caller: work.lease.into(), wa_id, to }).await
+    }
+
+    async fn confirm(&self, lease: Lease, delivery: &DeliveryId) -> Result<(), TransportError> {
+        in_time(self.wire.confirm(lease.into(), delivery.0.clone())).await
+    }
+
+    /// The number is not used: any phone may type the code.
+    async fn pairing_code(&self, lease: Lease, _: &Phone) -> Result<PairingCode, TransportError> {
+        in_time(self.wire.pairing_code(lease.into())).await
+    }
+
+    async fn log_out(&self, lease: Lease) -> Result<(), TransportError> {
+        in_time(self.wire.log_out(lease.into())).await
+    }
+}
+
+#[async_trait]
+impl Sandbox for SandboxTransport {
+    async fn find_code(&self, code: &str) -> Result<Option<SessionId>, SandboxError> {
+        played(self.wire.find_code(code.to_owned())).await
+    }
+
+    async fn scan(&self, code: &str) -> Result<SessionId, SandboxError> {
+        played(self.wire.scan(code.to_owned())).await
+    }
+
+    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError> {
+        played(self.wire.write(session, from, text)).await
+    }
+
+    async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError> {
+        played(self.wire.fault(session, fault)).await
+    }
+
+    async fn frames(&self, session: SessionId, after: u64, limit: u32) -> Result<Vec<Frame>, SandboxError> {
+        played(self.wire.frames(session, after, limit)).await
+    }
+}

@@ -1,0 +1,555 @@
+//! Every state takes every input, and the promises in the machine's header hold under any sequence.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use columba::actors::session::deadlines::TimerEpoch;
+use columba::actors::session::machine::{Effect, Input, InputName, Machine, State};
+use columba::actors::session::reconnect::back_off;
+use columba::domain::id::{MessageId, SessionId, TenantId};
+use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
+use columba::domain::phone::Phone;
+use columba::domain::plan::{Caps, Pacing};
+use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Standing};
+use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
+use columba::outbound::attempt::End;
+use columba::outbound::claim::ClaimError;
+use columba::ports::outbox::{Claimed, Memory, Pending, Position, Work};
+use columba::ports::store::StoreError;
+use proptest::{prelude::*, sample::Index};
+use strum::IntoEnumIterator;
+
+const START: Reading =
+    Reading { now: Moment(10_000_000), wall: WallTime(1_795_000_000_000), boot: BootId(1) };
+const BAN_END: WallTime = WallTime(START.wall.0 + 600_000);
+const CAP: u32 = 3;
+
+fn caps() -> Caps {
+    Caps {
+        per_minute: NonZeroU32::new(CAP).unwrap(),
+        per_minute_tenant: None,
+        pacing: Pacing::None,
+        queue_max: 100,
+        sessions_max: 1,
+    }
+}
+
+fn fresh() -> Machine {
+    Machine::new(START, caps(), Jitter::NONE, 7)
+}
+
+fn lease() -> Lease {
+    let at = WallTime(1);
+    Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(1) }
+}
+
+fn memory(standing: Standing) -> Input {
+    Input::Recalled(Ok(Memory { lease: lease(), attempts: Some(vec![]), standing, paired: true }))
+}
+
+fn message(number: u128) -> MessageId {
+    uuid::Uuid::from_u128(number).into()
+}
+
+fn chat(number: u64) -> Phone {
+    Phone::stored(format!("+1555123{number:04}"))
+}
+
+fn pending(number: u64) -> Pending {
+    Pending {
+        message: message(number.into()),
+        position: Position(number as i64),
+        chat: chat(number),
+        not_before: START.wall,
+        scheduled: false,
+        attempts: 0,
+        status: MessageStatus::Queued,
+    }
+}
+
+fn work(message: MessageId, number: u32) -> Work {
+    Work {
+        lease: lease(),
+        message,
+        number,
+        wa_id: WaId(format!("3EB0{message}")),
+        to: chat(1),
+        content: Content::Text(Text { body: "hello".to_owned() }),
+        delivery: Delivery::AtLeastOnce,
+    }
+}
+
+/// A machine on which `inputs` were tried at `START`, and the effects of the last one.
+fn after(inputs: &[Input]) -> (Machine, Vec<Effect>) {
+    let mut machine = fresh();
+    let effects = inputs.iter().map(|input| machine.on(START, input.clone())).last();
+    (machine, effects.unwrap_or_default())
+}
+
+fn code() -> Input {
+    Input::CodeShown { code: "2@x".to_owned(), expires_at: START.wall }
+}
+
+fn read(rows: Vec<Pending>) -> Input {
+    Input::Read { turn: 1, answer: Ok(rows) }
+}
+
+fn claimed(answer: Result<Claimed, ClaimError>) -> Input {
+    Input::Claimed { turn: 1, answer }
+}
+
+/// The shortest way into each state.
+fn way_into(state: State) -> Vec<Input> {
+    let open = [Input::Start, memory(Standing::default())];
+    let then = |inputs: &[Input]| [&open[..], inputs].concat();
+    let one = message(1);
+    match state {
+        State::Stopped => vec![],
+        State::Starting => open.to_vec(),
+        State::Pairing => then(&[code()]),
+        State::Connected => then(&[Input::Connected]),
+        State::Reconnecting => then(&[Input::Closed(CloseReason::TransportLost)]),
+        State::Parked => then(&[Input::Closed(CloseReason::Banned { until: BAN_END })]),
+        State::LoggedOut => then(&[Input::Closed(CloseReason::LoggedOut { code: 401 })]),
+        State::LoggingOut => then(&[Input::LogOut]),
+        State::Stopping => then(&[
+            Input::Connected,
+            read(vec![pending(1)]),
+            claimed(Ok(Claimed::Work(work(one, 1)))),
+            Input::Stop,
+        ]),
+    }
+}
+
+fn last_timer(effects: &[Effect]) -> Option<(TimerEpoch, Moment)> {
+    effects.iter().rev().find_map(|effect| match effect {
+        Effect::Arm { epoch, at } => Some((*epoch, *at)),
+        _ => None,
+    })
+}
+
+/// Input, then the state that must follow it in each column's state.
+#[rustfmt::skip]
+fn table() -> Vec<(Input, [State; 9])> {
+    use {CloseReason as C, Input as I, State::*};
+    let away = || StoreError::Unavailable("away".to_owned());
+    let banned = Standing { banned_until: Some(BAN_END), ..Standing::default() };
+    let heard = |stored| I::Heard { wa_id: None, stored };
+    // Stopped  Starting  Pairing  Connected  Reconnecting  Parked  LoggedOut  LoggingOut  Stopping
+    let same = [Stopped, Starting, Pairing, Connected, Reconnecting, Parked, LoggedOut, LoggingOut, Stopping];
+    // Answers of turn 1; a machine that never recalled has turn 0.
+    let fenced = [Stopped; 9];
+    let links = |next| [Stopped, next, next, next, next, Parked, LoggedOut, LoggingOut, Stopping];
+    vec![
+        (I::Start,                                [Starting, Starting, Pairing, Connected, Reconnecting, Starting, Starting, LoggingOut, Stopping]),
+        (I::Stop,                                 [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
+        (I::LogOut,                               [LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, Stopping]),
+        (I::Wake,                                 same),
+        (memory(Standing::default()),             same),
+        (memory(banned),                          [Stopped, Parked, Pairing, Connected, Reconnecting, Parked, LoggedOut, LoggingOut, Stopping]),
+        (I::Recalled(Err(away())),                same),
+        (I::Recalled(Err(StoreError::Fenced)),    fenced),
+        (code(),                                  [Stopped, Pairing, Pairing, Connected, Pairing, Parked, LoggedOut, LoggingOut, Stopping]),
+        (I::Paired,                               same),
+        (I::Connected,                            [Stopped, Connected, Connected, Connected, Connected, Parked, LoggedOut, LoggingOut, Stopping]),
+        (I::OfflineSynced,                        same),
+        (I::Timelocked { until: BAN_END },        same),
+        (heard(Ok(())),                           same),
+        (heard(Err(away())),                      same),
+        (heard(Err(StoreError::Fenced)),          fenced),
+        (I::Closed(C::RestartRequired),           links(Reconnecting)),
+        (I::Closed(C::TransportLost),             links(Reconnecting)),
+        (I::Closed(C::ServerUnavailable),         links(Reconnecting)),
+        (I::Closed(C::Malformed),                 links(Reconnecting)),
+        (I::Closed(C::ProbeFailed),               links(Reconnecting)),
+        (I::Closed(C::Throttled),                 links(Reconnecting)),
+        (I::Closed(C::Replaced),                  links(Reconnecting)),
+        (I::Closed(C::Banned { until: BAN_END }), links(Parked)),
+        (I::Closed(C::ClientOutdated),            links(Parked)),
+        (I::Closed(C::Unknown { code: 599 }),     links(Parked)),
+        (I::Closed(C::LoggedOut { code: 403 }),   links(LoggedOut)),
+        (read(vec![]),                            same),
+        (I::Read { turn: 1, answer: Err(StoreError::Fenced) }, [Stopped; 9]),
+        (claimed(Ok(Claimed::Gone)),              same),
+        (claimed(Err(ClaimError::Store(StoreError::Fenced))), fenced),
+        (I::Ended { message: message(9), number: 1, end: End::Settled }, same),
+        (I::Ended { message: message(1), number: 1, end: End::Settled },
+                                                  [Stopped, Starting, Pairing, Connected, Reconnecting, Parked, LoggedOut, LoggingOut, Stopped]),
+        (I::GivenUp { message: message(9), number: 1, done: true }, same),
+        (I::Recovered(Ok(())),                    same),
+        (I::Recovered(Err(StoreError::Fenced)),   fenced),
+        (I::Pinged(Some(Duration::ZERO)),         same),
+        (I::Pinged(None),                         same),
+        (I::Announced(Ok(())),                    same),
+        (I::Announced(Err(away())),               same),
+        (I::Announced(Err(StoreError::Fenced)),   fenced),
+        (I::LoggedOut(Ok(())),                    [Stopped, Starting, Pairing, Connected, Reconnecting, Parked, LoggedOut, LoggedOut, Stopping]),
+        (I::LoggedOut(Err(away())),               same),
+        (I::LoggedOut(Err(StoreError::Fenced)),   fenced),
+        // A timer at its time: the last one armed on the way in, see the test.
+        (I::TimerFired(TimerEpoch::default()),    [Stopped, Starting, Parked, Connected, Reconnecting, Starting, LoggedOut, LoggingOut, Stopped]),
+    ]
+}
+
+#[test]
+fn every_state_answers_every_input_as_the_table_says() {
+    for (input, expected) in table() {
+        for (state, expected) in State::iter().zip(columns(expected)) {
+            let (mut machine, effects) = after(&way_into(state));
+            assert_eq!(machine.state(), state, "the way into {state:?} leads elsewhere");
+            let (input, at) = match (input.clone(), last_timer(&effects)) {
+                (Input::TimerFired(_), Some((epoch, now))) => (
+                    Input::TimerFired(epoch),
+                    Reading { now, wall: START.wall + now.since(START.now), ..START },
+                ),
+                (input, _) => (input, START),
+            };
+            machine.on(at, input.clone());
+            assert_eq!(machine.state(), expected, "{input:?} in {state:?}");
+        }
+    }
+}
+
+/// The table's columns in the order of the enum.
+fn columns(row: [State; 9]) -> Vec<State> {
+    let order = [
+        State::Stopped,
+        State::Starting,
+        State::Pairing,
+        State::Connected,
+        State::Reconnecting,
+        State::Parked,
+        State::LoggedOut,
+        State::LoggingOut,
+        State::Stopping,
+    ];
+    State::iter().map(|state| row[order.iter().position(|column| *column == state).unwrap()]).collect()
+}
+
+#[test]
+fn no_pair_of_state_and_input_is_missing_from_the_table() {
+    assert_eq!(State::iter().count(), 9, "a tenth state needs a column");
+    let rows: Vec<Input> = table().into_iter().map(|(input, _)| input).collect();
+    for name in InputName::iter() {
+        assert!(rows.iter().any(|row| InputName::from(row) == name), "{name:?} has no row");
+    }
+    for cause in CloseCause::iter() {
+        let covered = |row: &Input| matches!(row, Input::Closed(reason) if CloseCause::from(reason) == cause);
+        assert!(rows.iter().any(covered), "{cause} has no row");
+    }
+}
+
+#[test]
+fn back_off_grows_as_fibonacci_up_to_a_quarter_of_an_hour() {
+    let seconds = |attempt| back_off(attempt, Jitter::NONE).as_secs();
+    assert_eq!([1, 2, 3, 4, 5, 6, 15, 16, u32::MAX].map(seconds), [1, 1, 2, 3, 5, 8, 610, 900, 900]);
+    assert_eq!(back_off(16, Jitter::from_bits(2000)), Duration::from_secs(990));
+}
+
+#[test]
+fn no_connect_is_tried_before_a_ban_ends_not_even_by_a_start() {
+    let (mut machine, effects) = after(&way_into(State::Parked));
+    let held = Standing { banned_until: Some(BAN_END), ..Standing::default() };
+    assert!(effects.contains(&Effect::Remember(held)), "a next generation has to know");
+    let effects = machine.on(START, Input::Start);
+    assert!(effects.contains(&Effect::Recall) && !effects.contains(&Effect::Open), "{effects:?}");
+    let effects = machine.on(START, memory(Standing::default())); // the store has not heard of the ban yet
+    assert_eq!(machine.state(), State::Parked);
+    assert!(!effects.contains(&Effect::Open));
+    assert_eq!(last_timer(&effects).unwrap().1, START.moment_of(BAN_END), "it comes back by itself");
+}
+
+#[test]
+fn stability_forgives_failures_and_only_an_hour_forgives_throttling() {
+    let (mut machine, _) = after(&way_into(State::Connected));
+    let mut at = START;
+    let mut wait_after = |reason, stable: u64| {
+        machine.on(at, Input::Connected);
+        at = Reading { now: at.now + Duration::from_secs(stable), ..at };
+        let (_, armed) = last_timer(&machine.on(at, Input::Closed(reason))).unwrap();
+        armed.since(at.now).as_secs()
+    };
+    use CloseReason::{Throttled, TransportLost};
+    assert_eq!([1, 1, 1].map(|up| wait_after(TransportLost, up)), [1, 1, 2]);
+    assert_eq!(wait_after(TransportLost, 30), 1);
+    assert_eq!(wait_after(Throttled, 30), 8);
+    assert_eq!(wait_after(TransportLost, 30), 8);
+    assert_eq!(wait_after(TransportLost, 3600), 1);
+}
+
+#[test]
+fn a_second_replacement_within_ten_minutes_parks() {
+    let (mut machine, effects) =
+        after(&[way_into(State::Connected), vec![Input::Closed(CloseReason::Replaced)]].concat());
+    assert_eq!(last_timer(&effects).unwrap().1.since(START.now).as_secs(), 67);
+    machine.on(START, Input::Connected);
+    machine.on(START, Input::Closed(CloseReason::Replaced));
+    assert_eq!(machine.state(), State::Parked);
+}
+
+#[test]
+fn two_missed_probes_reconnect_within_65_seconds_and_keep_the_credentials() {
+    let (mut machine, effects) = after(&way_into(State::Connected));
+    let mut timer = last_timer(&effects);
+    let mut at = START;
+    while machine.state() == State::Connected {
+        let (epoch, now) = timer.unwrap();
+        at = Reading { now, ..at };
+        let effects = machine.on(at, Input::TimerFired(epoch));
+        timer = last_timer(&effects).or(timer);
+        if effects.contains(&Effect::Ping) {
+            at = Reading { now: at.now + Duration::from_secs(10), ..at }; // the ping's own deadline
+            let effects = machine.on(at, Input::Pinged(None));
+            assert!(!effects.iter().any(|effect| matches!(effect, Effect::LogOut { .. })));
+            timer = last_timer(&effects).or(timer);
+        }
+    }
+    assert_eq!(machine.state(), State::Reconnecting);
+    assert!(at.now.since(START.now) <= Duration::from_secs(65), "{:?}", at.now.since(START.now));
+}
+
+#[test]
+fn a_late_probe_blames_our_own_thread_and_not_the_link() {
+    let (mut machine, effects) = after(&way_into(State::Connected));
+    let (epoch, due) = last_timer(&effects).unwrap();
+    let late = Reading { now: due + Duration::from_secs(20), ..START };
+    machine.on(late, Input::TimerFired(epoch));
+    for _ in 0..3 {
+        machine.on(late, Input::Pinged(None));
+    }
+    assert_eq!(machine.state(), State::Connected);
+}
+
+#[test]
+fn an_older_claim_is_given_back_and_its_slot_counts() {
+    let mut machine = after(&way_into(State::Connected)).0;
+    let effects = machine.on(START, read(vec![pending(1)]));
+    assert!(matches!(effects[0], Effect::Claim { .. }), "{effects:?}");
+    let late = Reading { now: START.now + Duration::from_millis(1_001), ..START };
+    let effects = machine.on(late, claimed(Ok(Claimed::Work(work(message(1), 1)))));
+    assert_eq!(effects[0], Effect::GiveBack { message: message(1), number: 1 });
+    assert!(matches!(effects[1], Effect::Claim { .. }), "the next of {CAP} slots is free: {effects:?}");
+}
+
+#[test]
+fn an_attempt_without_an_ack_is_given_up_after_a_minute_unless_a_receipt_comes() {
+    for receipt in [false, true] {
+        let (mut machine, effects) = after(&way_into(State::Connected));
+        let probe = last_timer(&effects);
+        machine.on(START, read(vec![pending(1)]));
+        let sent = work(message(1), 1);
+        machine.on(START, claimed(Ok(Claimed::Work(sent.clone()))));
+        let mut timer =
+            last_timer(&machine.on(START, Input::Ended { message: message(1), number: 1, end: End::Open }))
+                .or(probe);
+        if receipt {
+            machine.on(START, Input::Heard { wa_id: Some(sent.wa_id.clone()), stored: Ok(()) });
+        }
+        let (mut given_up, mut at) = (None, START);
+        while at.now.since(START.now) < Duration::from_secs(90) && given_up.is_none() {
+            let Some((epoch, now)) = timer.take() else { break };
+            at = Reading { now, ..at };
+            let effects = machine.on(at, Input::TimerFired(epoch));
+            given_up = effects.iter().find(|effect| matches!(effect, Effect::GiveUp { .. })).cloned();
+            timer = last_timer(&effects);
+            if effects.contains(&Effect::Ping) {
+                timer = last_timer(&machine.on(at, Input::Pinged(Some(Duration::ZERO)))).or(timer);
+            }
+        }
+        let expected = (!receipt).then_some(Effect::GiveUp { message: message(1), number: 1 });
+        assert_eq!(given_up, expected, "receipt: {receipt}");
+    }
+}
+
+// ---- a small world around the machine ---------------------------------------------------------------------------
+
+/// What a step of the world does.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The oldest or some other open question is answered; `luck` decides how.
+    Answer(Index, u8),
+    /// The timer fires, time running ahead to it.
+    Fire,
+    /// Time passes.
+    Pass(u16),
+    /// The wall and boot clocks are set back.
+    JumpBack(u16),
+    /// Something comes from outside.
+    Outside(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (any::<Index>(), any::<u8>()).prop_map(|(which, luck)| Step::Answer(which, luck)),
+        3 => Just(Step::Fire),
+        3 => (0..5_000u16).prop_map(Step::Pass),
+        1 => (0..2_000u16).prop_map(Step::JumpBack),
+        2 => any::<u8>().prop_map(Step::Outside),
+    ]
+}
+
+struct World {
+    machine: Machine,
+    at: Reading,
+    true_now: u64,
+    open: VecDeque<Effect>,
+    timer: Option<(TimerEpoch, Moment)>,
+    attempts: Vec<u64>,
+    /// Turns with a claim out; those of earlier owners are answered to nobody.
+    claims_open: Vec<u64>,
+    logged_out_asked: bool,
+    exited: bool,
+}
+
+impl World {
+    fn tell(&mut self, input: Input) {
+        let effects = self.machine.on(self.at, input);
+        let timers = effects.iter().filter(|effect| matches!(effect, Effect::Arm { .. })).count();
+        assert!(timers <= 1, "{effects:?}");
+        for effect in effects {
+            match effect {
+                Effect::Arm { epoch, at } => {
+                    assert!(self.timer.is_none_or(|(old, _)| old < epoch), "epochs only grow");
+                    self.timer = Some((epoch, at));
+                }
+                Effect::Exit => self.exited = true,
+                Effect::LogOut { .. } => {
+                    assert!(self.logged_out_asked, "credentials touched and nobody asked");
+                    self.open.push_back(effect);
+                }
+                Effect::Claim { turn, .. } => {
+                    assert_eq!(self.machine.state(), State::Connected, "claims only while connected");
+                    assert!(!self.claims_open.contains(&turn), "one claim at a time");
+                    self.claims_open.push(turn);
+                    self.open.push_back(effect);
+                }
+                Effect::Attempt(_) => {
+                    self.attempts.push(self.true_now);
+                    self.open.push_back(effect);
+                }
+                effect => self.open.push_back(effect),
+            }
+        }
+    }
+
+    fn answer(&mut self, which: Index, luck: u8) {
+        if self.open.is_empty() {
+            return;
+        }
+        let index = which.index(self.open.len());
+        let effect = self.open.remove(index).unwrap();
+        let away = || StoreError::Unavailable("away".to_owned());
+        let lucky = luck >= 40;
+        match effect {
+            Effect::Recall if lucky => self.tell(memory(Standing::default())),
+            Effect::Recall => self.tell(Input::Recalled(Err(away()))),
+            Effect::Open => match luck % 8 {
+                0 => self.tell(Input::Closed(CloseReason::TransportLost)),
+                1 => self.tell(code()),
+                _ => self.tell(Input::Connected),
+            },
+            Effect::Announce(_) => self.tell(Input::Announced(if lucky { Ok(()) } else { Err(away()) })),
+            Effect::Read { turn, after } => {
+                let rows =
+                    (0..u64::from(luck % 4)).map(|offset| pending(after.0 as u64 + 1 + offset)).collect();
+                self.tell(Input::Read { turn, answer: if lucky { Ok(rows) } else { Err(away()) } });
+            }
+            Effect::Claim { turn, message, .. } => {
+                self.claims_open.retain(|open| *open != turn);
+                let answer = match luck % 6 {
+                    0 => Ok(Claimed::Gone),
+                    1 => Ok(Claimed::NotYet { until: self.at.wall + Duration::from_secs(2) }),
+                    2 => Err(ClaimError::Store(away())),
+                    _ => Ok(Claimed::Work(work(message, 1))),
+                };
+                self.tell(Input::Claimed { turn, answer });
+            }
+            Effect::Attempt(work) => {
+                let end = match luck % 4 {
+                    0 => End::Open,
+                    1 => End::Again(self.at.wall + Duration::from_secs(1)),
+                    _ => End::Settled,
+                };
+                self.tell(Input::Ended { message: work.message, number: work.number, end });
+            }
+            Effect::GiveUp { message, number } => self.tell(Input::GivenUp { message, number, done: lucky }),
+            Effect::Recover => self.tell(Input::Recovered(if lucky { Ok(()) } else { Err(away()) })),
+            Effect::Ping => self.tell(Input::Pinged(lucky.then_some(Duration::ZERO))),
+            Effect::LogOut { .. } => self.tell(Input::LoggedOut(if lucky { Ok(()) } else { Err(away()) })),
+            _ => {}
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.true_now += millis;
+        self.at.now = Moment(self.at.now.0 + millis);
+        self.at.wall = self.at.wall + Duration::from_millis(millis);
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Answer(which, luck) => self.answer(which, luck),
+            Step::Fire => {
+                if let Some((epoch, at)) = self.timer.take() {
+                    self.pass(at.since(self.at.now).as_millis() as u64);
+                    self.tell(Input::TimerFired(epoch));
+                }
+            }
+            Step::Pass(millis) => self.pass(millis.into()),
+            Step::JumpBack(millis) => {
+                self.at.now = Moment(self.at.now.0.saturating_sub(millis.into()));
+                self.at.wall = self.at.wall - Duration::from_millis(millis.into());
+            }
+            Step::Outside(kind) => {
+                let reason = |index: u8| CloseReason::iter().nth(index as usize % 10).unwrap();
+                let until = self.at.wall + Duration::from_secs(60);
+                match kind % 16 {
+                    0..=5 => self.tell(Input::Wake),
+                    6..=8 => self.tell(Input::Start),
+                    9 => self.tell(Input::OfflineSynced),
+                    10 => self.tell(Input::Timelocked { until }),
+                    11 => self.tell(Input::TimerFired(TimerEpoch(u64::from(kind)))),
+                    _ => self.tell(Input::Closed(match reason(kind) {
+                        CloseReason::Banned { .. } => CloseReason::Banned { until },
+                        other => other,
+                    })),
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn under_any_sequence_the_promises_hold(
+        steps in prop::collection::vec(step(), 1..400),
+        log_out in any::<bool>(),
+    ) {
+        let mut world = World {
+            machine: fresh(),
+            at: START,
+            true_now: 0,
+            open: VecDeque::new(),
+            timer: None,
+            attempts: vec![],
+            claims_open: vec![],
+            logged_out_asked: false,
+            exited: false,
+        };
+        world.tell(Input::Start);
+        for (index, step) in steps.iter().enumerate() {
+            if log_out && index == steps.len() / 2 {
+                world.logged_out_asked = true;
+                world.tell(Input::LogOut);
+            }
+            world.step(step.clone());
+            prop_assert!(!world.exited, "nobody asked for an exit");
+        }
+        for (first, beyond) in world.attempts.iter().zip(world.attempts.iter().skip(CAP as usize)) {
+            prop_assert!(beyond - first > 60_000, "{} attempts within {} ms", CAP + 1, beyond - first);
+        }
+    }
+}
