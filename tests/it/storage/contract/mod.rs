@@ -64,5 +64,5 @@ mod messages;
 mod recover;
 mod sessions;
 mod settle;
-mod stage;
+pub mod stage;
 mod sweep;
