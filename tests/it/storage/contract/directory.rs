@@ -77,16 +77,16 @@ async fn a_patch_changes_what_it_names_and_no_more(fixture: Fixture) {
     stage.directory.create_plan(plan("gold"), None, stage.now()).await.unwrap();
     let mut expected: Tenant = stage.directory.snapshot().tenants[&stage.tenant].clone();
     let none = TenantPatch::default;
-    let patches: [(TenantPatch, fn(&mut Tenant)); 4] = [
-        (none(), |_| ()),
-        (TenantPatch { name: Some("Zenith".into()), ..none() }, |tenant| tenant.name = "Zenith".into()),
-        (TenantPatch { plan: Some("gold".into()), ..none() }, |tenant| tenant.plan = "gold".into()),
-        (TenantPatch { status: Some(TenantStatus::Suspended), ..none() }, |tenant| {
-            tenant.status = TenantStatus::Suspended;
-        }),
-    ];
-    for (patch, change) in patches {
-        change(&mut expected);
+    for patch in [
+        none(),
+        TenantPatch { name: Some("Zenith".into()), ..none() },
+        TenantPatch { plan: Some("gold".into()), ..none() },
+        TenantPatch { status: Some(TenantStatus::Suspended), ..none() },
+        TenantPatch { status: Some(TenantStatus::Active), name: Some("Acme".into()), plan: None },
+    ] {
+        expected.name = patch.name.clone().unwrap_or(expected.name);
+        expected.plan = patch.plan.clone().unwrap_or(expected.plan);
+        expected.status = patch.status.unwrap_or(expected.status);
         let answer = stage.directory.patch_tenant(stage.tenant, patch, stage.now()).await;
         assert_eq!(answer, Ok(expected.clone()));
         assert_eq!(stage.directory.snapshot().tenants[&stage.tenant], expected);
