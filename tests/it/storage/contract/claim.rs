@@ -133,9 +133,13 @@ async fn a_chat_keeps_the_order_of_acceptance(fixture: Fixture) {
     let mut draft = stage.draft(ANN);
     draft.send_at = Some(stage.in_secs(3600));
     stage.accept_draft(draft).await;
+    let mut draft = stage.draft(ANN);
+    draft.expires_at = stage.in_secs(1);
+    stage.accept_draft(draft).await;
+    stage.wait_secs(1);
     let (first, second) = (stage.accept(ANN).await, stage.accept(ANN).await);
     assert!(matches!(stage.claim(second.id).await, Claimed::NotYet { .. }), "the first waits");
-    let work = stage.work(first.id).await;
+    let work = stage.work(first.id).await; // neither the scheduled nor the expired one stands before it
     let not_before = stage.in_secs(30);
     stage.settle(&work, Outcome::Retry { not_before, reason: MessageReason::Throttled }).await;
     stage.wait_secs(1);

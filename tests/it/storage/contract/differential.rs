@@ -9,6 +9,7 @@ use columba::domain::page::Page;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Lease, SessionCounters};
 use columba::domain::time::WallTime;
+use columba::domain::window::SPAN;
 use columba::ports::clock::Clock as _;
 use columba::ports::messages::MessageFilter;
 use columba::ports::outbox::{Acceptance, Claim, Claimed, Inbound, Outcome, Receipt, Settlement};
@@ -175,6 +176,8 @@ impl World {
                 let memory = outbox.recall(self.leases[session].session, reading).await.unwrap();
                 self.leases[session] = memory.lease;
                 let mut attempts = memory.attempts.unwrap();
+                // One that is exactly a span old delays nobody: it may be told or not.
+                attempts.retain(|&attempt| reading.now.since(attempt) < SPAN);
                 attempts.sort();
                 let recovered = if recovers { Some(outbox.recover(memory.lease, now).await) } else { None };
                 format!("{:?} {attempts:?} {recovered:?}", memory.lease.epoch)
@@ -331,7 +334,7 @@ fn invariants((messages, usage, counters): &View) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn stores_that_are_told_the_same_end_up_the_same(deeds in prop::collection::vec(deed(), 1..60)) {
