@@ -16,7 +16,9 @@
 //! One outbound message passes ten stops; `ARCHITECTURE.md` walks them.
 
 pub mod actors;
+pub mod app;
 pub mod billing;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,3 +1,7 @@
-//! `columba`: see `cli`.
+//! `columba`: see [`columba::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    columba::cli::run()
+}

@@ -2,4 +2,5 @@
 
 pub mod embedded;
 pub mod memory;
+pub mod sql;
 pub mod vault;

@@ -62,6 +62,7 @@ pub struct Setup {
     pub sessions: Arc<dyn Sessions>,
     pub directory: Arc<dyn Directory>,
     pub vaults: Arc<dyn Vaults>,
+    /// Where sessions live.
     pub placement: Placement,
     pub routes: Routes,
     /// Sessions started per second at boot.
@@ -84,10 +85,10 @@ pub struct RegistryActor {
 }
 
 impl RegistryActor {
-    /// Starts on its own thread. `root` ends the process if the registry dies.
-    pub fn launch(factory: Factory, setup: Setup, root: RootGuard) -> RegistryHandle {
+    /// Starts on the thread that `home` names, away from its sessions: one that hangs must not stop its supervisor.
+    /// `root` ends the process if the registry dies.
+    pub fn launch(factory: Factory, setup: Setup, home: &Placement, root: RootGuard) -> RegistryHandle {
         let (routes, vaults) = (setup.routes.clone(), Arc::clone(&setup.vaults));
-        let placement = setup.placement.clone();
         let build = move |_: &mut Context<Self>| Self {
             table: Table::default(),
             live: HashMap::new(),
@@ -97,7 +98,7 @@ impl RegistryActor {
             setup,
             _root: root,
         };
-        RegistryHandle::new(Self::start_in_arbiter(placement.of("registry"), build), routes, vaults)
+        RegistryHandle::new(Self::start_in_arbiter(home.of("registry"), build), routes, vaults)
     }
 
     fn is_suspended(&self, tenant: TenantId) -> bool {

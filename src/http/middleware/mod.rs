@@ -12,7 +12,7 @@ pub mod request_id;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
 use super::problem::Problem;
 use super::state::HttpState;
@@ -20,7 +20,8 @@ use crate::domain::refusal::Refusal;
 
 /// Ends a request with a refusal; `problems` makes it a document.
 fn refuse(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
-    request.into_response(HttpResponse::from_error(Problem::from(refusal)))
+    // Not `into_response`, which forgets the error.
+    request.error_response(Problem::from(refusal))
 }
 
 fn state(request: &ServiceRequest) -> web::Data<HttpState> {

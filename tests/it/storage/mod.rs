@@ -3,4 +3,5 @@
 #[macro_use]
 mod contract;
 mod embedded;
+mod sql;
 mod vault;

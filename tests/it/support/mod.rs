@@ -1,6 +1,8 @@
 //! What tests stand on, named by what it is made of.
 
+pub mod api;
 pub mod clock;
 pub mod events;
+pub mod server;
 pub mod tokio_clock;
 pub mod vault;

@@ -18,6 +18,7 @@ const RECOVERY_GRACE: Duration = Duration::from_secs(10);
 /// When an engine never says that it has caught up.
 const RECOVERY_LATEST: Duration = Duration::from_secs(40);
 const STOP_GRACE: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Machine {
@@ -42,7 +43,17 @@ impl Machine {
             self.enter(at, State::Stopped, self.reason, self.code);
         }
         self.state = State::Stopped;
-        vec![Effect::Close, Effect::Exit]
+        self.leaving = true;
+        self.deadlines.clear_all();
+        self.deadlines.set(Purpose::State, at.now + LAST_WORDS);
+        vec![Effect::Close]
+    }
+
+    /// A newer owner speaks for the session now: this one says nothing more.
+    pub(super) fn leave_fenced(&mut self, at: Reading) -> Vec<Effect> {
+        self.recalled = false;
+        self.announcing = 0;
+        self.leave(at)
     }
 
     pub(super) fn recall_succeeded(&mut self, at: Reading, memory: Memory) -> Vec<Effect> {
@@ -179,7 +190,12 @@ impl Machine {
             State::LoggedOut => vec![Effect::LogOut { tell: false }],
             State::LoggingOut => self.log_out(at),
             State::Stopping => self.leave(at),
-            State::Connected | State::Stopped => vec![],
+            // The store was away too long for the last words.
+            State::Stopped => {
+                self.announcing = 0;
+                vec![]
+            }
+            State::Connected => vec![],
         }
     }
 
@@ -217,7 +233,8 @@ impl Machine {
     }
 
     pub(super) fn announcement_over(&mut self, at: Reading, answer: Result<(), StoreError>) -> Vec<Effect> {
-        if answer.is_err() {
+        self.announcing = self.announcing.saturating_sub(1);
+        if answer.is_err() && !self.leaving {
             self.deadlines.set(Purpose::Announce, at.now + STORE_PAUSE);
         }
         vec![]

@@ -57,6 +57,10 @@ pub struct Machine {
     announced: Option<(SessionStatus, Option<Reason>, Option<WallTime>)>,
     /// The store has answered once: this incarnation may act.
     recalled: bool,
+    /// Statuses that are being written.
+    announcing: u32,
+    /// The end is decided; only what is being said keeps it.
+    leaving: bool,
     /// A link has worked in this incarnation; further ones are reconnects.
     linked: bool,
     paired: bool,
@@ -80,6 +84,8 @@ impl Machine {
             code: None,
             announced: None,
             recalled: false,
+            announcing: 0,
+            leaving: false,
             linked: false,
             paired: false,
             recovered: false,
@@ -130,15 +136,17 @@ impl Machine {
         self.dispatch.bind(caps, now);
     }
 
-    /// Takes one input. What it leads to is announced if it shows, and the timer follows the earliest deadline.
+    /// Takes one input. What it leads to is announced if it shows, and the timer follows the earliest deadline. The
+    /// last thing to be said is said before the end.
     pub fn on(&mut self, at: Reading, input: Input) -> Vec<Effect> {
         let mut effects = self.decide(at, input);
-        let exits = effects.last() == Some(&Effect::Exit);
         if let Some(change) = self.unannounced(at) {
-            let place = effects.len() - usize::from(exits);
-            effects.insert(place, Effect::Announce(change));
+            self.announcing += 1;
+            effects.push(Effect::Announce(change));
         }
-        if !exits && let Some((epoch, at)) = self.deadlines.rearm() {
+        if self.leaving && self.announcing == 0 {
+            effects.push(Effect::Exit);
+        } else if let Some((epoch, at)) = self.deadlines.rearm() {
             effects.push(Effect::Arm { epoch, at });
         }
         effects
@@ -149,6 +157,7 @@ impl Machine {
     fn decide(&mut self, at: Reading, input: Input) -> Vec<Effect> {
         use {Input as I, State as S, StoreError::Fenced};
         match (self.state, input) {
+            (_, I::Start | I::Stop | I::LogOut) if self.leaving    => vec![],
             (S::Stopped | S::Parked | S::LoggedOut, I::Start)      => self.start(at),
             (_, I::Start)                                          => vec![],
             (S::Stopping, I::Stop)                                 => vec![],
@@ -158,15 +167,15 @@ impl Machine {
             (_, I::Wake)                                           => self.ring(at),
 
             // An owner that was replaced leaves at once, whatever it is doing.
-            (_, I::Recalled(Err(Fenced)))                          => self.leave(at),
+            (_, I::Recalled(Err(Fenced)))                          => self.leave_fenced(at),
             (_, I::Read { turn, answer: Err(Fenced) })
-                if self.dispatch.is_current(turn)                  => self.leave(at),
+                if self.dispatch.is_current(turn)                  => self.leave_fenced(at),
             (_, I::Claimed { turn, answer: Err(ClaimError::Store(Fenced)) })
-                if self.dispatch.is_current(turn)                  => self.leave(at),
-            (_, I::Heard { stored: Err(Fenced), .. })              => self.leave(at),
-            (_, I::Recovered(Err(Fenced)))                         => self.leave(at),
-            (_, I::Announced(Err(Fenced)))                         => self.leave(at),
-            (_, I::LoggedOut(Err(Fenced)))                         => self.leave(at),
+                if self.dispatch.is_current(turn)                  => self.leave_fenced(at),
+            (_, I::Heard { stored: Err(Fenced), .. })              => self.leave_fenced(at),
+            (_, I::Recovered(Err(Fenced)))                         => self.leave_fenced(at),
+            (_, I::Announced(Err(Fenced)))                         => self.leave_fenced(at),
+            (_, I::LoggedOut(Err(Fenced)))                         => self.leave_fenced(at),
 
             (S::Starting | S::LoggingOut, I::Recalled(Ok(memory))) => self.recall_succeeded(at, memory),
             (S::Starting | S::LoggingOut, I::Recalled(Err(_)))     => self.recall_failed(at),

@@ -1,0 +1,108 @@
+//! What the configuration chose: where the truth is kept, and which network is spoken to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::data_dir::DataDir;
+use super::exit::Failure;
+use crate::billing::quota;
+use crate::config::Config;
+use crate::config::sandbox::SandboxOptions;
+use crate::ports::Stores;
+use crate::ports::clock::Clock;
+use crate::ports::feed::FeedSink;
+use crate::ports::vault::Vaults;
+use crate::storage::sql::{Sql, SqlOptions};
+use crate::storage::vault::VaultOptions;
+use crate::transport::sandbox::{Latency, Network, RemoteNetwork, SandboxTransport, Wire};
+
+/// Everything below the ports.
+pub struct Backends {
+    /// Rows.
+    pub stores: Stores,
+    /// Auth state.
+    pub vaults: Arc<dyn Vaults>,
+    /// The sandbox engine, and its players' side.
+    pub sandbox: Arc<SandboxTransport>,
+    sql: Sql,
+}
+
+impl Backends {
+    /// Opens all of them; what does not answer ends the process with 69, naming it.
+    pub async fn open(
+        config: &Config,
+        data: &DataDir,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn FeedSink>,
+    ) -> Result<Self, Failure> {
+        let path = database_path(config, data);
+        let sql = crate::storage::sql::open(
+            SqlOptions { path: path.clone() },
+            Arc::clone(&clock),
+            quota::decide,
+            sink,
+        )
+        .await
+        .map_err(|error| {
+            Failure::Unavailable(format!("cannot open the database {}: {error}", path.display()))
+        })?;
+        let key_file = match config.vault.key_file.as_str() {
+            "" => {
+                tracing::warn!(
+                    "the vault's key lies in the data directory: whoever copies the directory has every account; \
+                     set vault.key_file to a path elsewhere"
+                );
+                data.path().join("vault.key")
+            }
+            path => PathBuf::from(path),
+        };
+        let options = VaultOptions { data_dir: data.path().to_owned(), key_file };
+        let vaults = crate::storage::vault::open(options, Arc::clone(&clock))
+            .await
+            .map_err(|error| Failure::Unavailable(format!("cannot open the vault: {error}")))?;
+        let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
+        Ok(Self { stores: sql.stores.clone(), vaults, sandbox, sql })
+    }
+
+    /// Resolves when nothing can be written any more.
+    pub async fn broken(&mut self) {
+        self.sql.broken().await;
+    }
+
+    /// Writes what is queued and closes the files.
+    pub async fn close(self) {
+        self.sql.close().await;
+    }
+}
+
+fn database_path(config: &Config, data: &DataDir) -> PathBuf {
+    match config.database.url.strip_prefix("sqlite://") {
+        Some(path) => PathBuf::from(path),
+        None => data.path().join("columba.db"),
+    }
+}
+
+fn wire(options: &SandboxOptions, data: &DataDir, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Wire>, Failure> {
+    if !options.url.is_empty() {
+        let remote = RemoteNetwork::at(&options.url)
+            .map_err(|error| Failure::Usage(format!("key `sandbox.url`: {error}")))?;
+        return Ok(remote);
+    }
+    let dir = data.path().join("sandbox");
+    let network = Network::open(&dir, Arc::clone(clock), latency(options)).map_err(|error| {
+        Failure::Unavailable(format!("cannot open the sandbox network in {}: {error}", dir.display()))
+    })?;
+    Ok(network)
+}
+
+/// How long the simulated network takes.
+pub fn latency(options: &SandboxOptions) -> Latency {
+    let millis = |count: u32| Duration::from_millis(count.into());
+    Latency {
+        ack: millis(options.ack_ms),
+        delivered: millis(options.delivered_ms),
+        read: millis(options.read_ms),
+        ..Latency::default()
+    }
+}

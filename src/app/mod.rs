@@ -1,0 +1,16 @@
+//! The only wiring: sees everything, decides nothing.
+
+pub mod backends;
+pub mod clock;
+pub mod data_dir;
+pub mod exit;
+pub mod quick_start;
+pub mod sandbox_net;
+pub mod seed;
+pub mod server;
+pub mod telemetry;
+
+/// Runs `work` on the main thread, which is also where the stores' writers live.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}

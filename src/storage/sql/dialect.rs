@@ -1,0 +1,318 @@
+//! What SQLite says in its own way: how it is opened, how it fails, and the statements of a batch.
+//!
+//! A statement here has one constant text whatever the size of the batch: its rows come as one JSON array, which keeps
+//! the cache of prepared statements small. Ids travel in JSON as hex digits, since JSON has no bytes.
+
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    sqlx,
+};
+
+use crate::ports::store::StoreError;
+
+/// Connections that only read. They never wait for the writer.
+const READERS: u32 = 4;
+
+/// Pages of the log after which it is copied back. A log that may grow further is slower: its file has to grow too.
+const CHECKPOINT_PAGES: &str = "2000";
+
+/// How long a connection waits for another process that holds the file, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the database did not do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It cannot work at all now: disk, lock, connection.
+    Down(String),
+    /// It refused what it was given. In a batch, one row is to blame.
+    Row(String),
+}
+
+impl Fault {
+    /// Something stored that this version cannot read.
+    pub(super) fn unreadable(what: &'static str) -> Self {
+        Self::Row(format!("a stored {what} cannot be read"))
+    }
+}
+
+/// As an answer to a read: whatever it was, nothing is known.
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Down(text) | Fault::Row(text) => Self::Unavailable(text),
+        }
+    }
+}
+
+/// SQLite names tables, columns and codes in its messages, never values.
+impl From<DbErr> for Fault {
+    fn from(error: DbErr) -> Self {
+        let text = error.to_string();
+        let (DbErr::Exec(cause) | DbErr::Query(cause) | DbErr::Conn(cause)) = error else {
+            return match error {
+                DbErr::ConnectionAcquire(_) => Self::Down(text),
+                _ => Self::Row(text),
+            };
+        };
+        let RuntimeErr::SqlxError(cause) = cause else { return Self::Down(text) };
+        match cause.as_ref() {
+            sqlx::Error::Database(complaint) => match complaint.code().and_then(|code| code.parse().ok()) {
+                Some(code) if !is_systemic(code) => Self::Row(text),
+                _ => Self::Down(text),
+            },
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => {
+                Self::Row(text)
+            }
+            _ => Self::Down(text),
+        }
+    }
+}
+
+/// Whether a result code of SQLite speaks of the whole database: BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR,
+/// CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. Its low byte tells.
+fn is_systemic(code: i32) -> bool {
+    matches!(code & 0xFF, 5..=11 | 13..=15 | 26)
+}
+
+/// The one connection that writes. Creates the file, readable by its owner only.
+pub(super) async fn open_writer(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    let made = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    made.map_err(|error| StoreError::Unavailable(format!("the database file cannot be opened: {error}")))?;
+    connect(path, 1, |options| {
+        options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+    })
+    .await
+}
+
+/// The connections that read.
+pub(super) async fn open_readers(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    connect(path, READERS, |options| options.pragma("query_only", "on")).await
+}
+
+async fn connect(
+    path: &Path,
+    size: u32,
+    more: impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static,
+) -> Result<DatabaseConnection, StoreError> {
+    // The path is given as a path, not as part of an address, so that it may hold any character.
+    let mut options = ConnectOptions::new("sqlite://file");
+    let path = path.to_owned();
+    options
+        .min_connections(size)
+        .max_connections(size)
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |options| more(options.filename(&path).busy_timeout(BUSY)));
+    Database::connect(options).await.map_err(|error| Fault::from(error).into())
+}
+
+/// Begins a transaction that may write at once, so that it never has to be upgraded.
+pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, Fault> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    Ok(db.begin_with_options(immediate).await?)
+}
+
+/// Copies the log back into the file and empties it.
+pub(super) async fn checkpoint(db: &DatabaseConnection) -> Result<(), Fault> {
+    db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(())
+}
+
+/// One of our constant texts with its values.
+pub(super) fn statement<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
+}
+
+/// Runs a constant text that answers nothing; how many rows it touched.
+pub(super) async fn execute<const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &'static str,
+    values: [Value; N],
+) -> Result<u64, Fault> {
+    Ok(db.execute_raw(statement(text, values)).await?.rows_affected())
+}
+
+/// Runs a constant text that answers rows.
+pub(super) async fn query<const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &'static str,
+    values: [Value; N],
+) -> Result<Vec<QueryResult>, Fault> {
+    Ok(db.query_all_raw(statement(text, values)).await?)
+}
+
+// What a batch reads. `$1` is a JSON array.
+
+/// `[{owner, key}]`
+pub(super) const REMEMBERED: &str = "
+    SELECT r.owner, r.key, r.fingerprint, r.kind, r.subject, r.created_at
+    FROM json_each($1) AS w
+    CROSS JOIN idempotency AS r ON r.owner = unhex(w.value->>'owner') AND r.key = w.value->>'key'";
+
+/// `[id]`
+pub(super) const MESSAGES: &str = "
+    SELECT m.* FROM json_each($1) AS w CROSS JOIN message AS m ON m.id = unhex(w.value)";
+
+/// `[{session, wa_id}]`
+pub(super) const MESSAGES_BY_WA: &str = "
+    SELECT m.* FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.wa_id = w.value->>'wa_id' AND m.session_id = unhex(w.value->>'session')
+        AND m.direction = 'out'";
+
+/// `[{session, wa_id, chat}]`: which of them have come in before.
+pub(super) const HEARD: &str = "
+    SELECT m.session_id, m.chat, m.wa_id FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session') AND m.chat = w.value->>'chat'
+        AND m.wa_id = w.value->>'wa_id' AND m.direction = 'in'";
+
+/// `[id]`, the latest time of the batch, and a bound: the messages that may stand before each in its chat, oldest
+/// first, and those of its chat that are under way.
+pub(super) const NEIGHBOURS: &str = "
+    SELECT n.* FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.id = unhex(w.value)
+    CROSS JOIN message AS n ON n.ord IN (
+        SELECT e.ord FROM message AS e
+        WHERE e.session_id = m.session_id AND e.status IN ('queued', 'held', 'sending')
+            AND e.ord < m.ord AND e.chat = m.chat
+            AND (e.status = 'sending'
+                OR (e.send_at IS NULL OR e.send_at <= $2) AND (e.expires_at IS NULL OR e.expires_at > $2))
+        ORDER BY e.ord LIMIT $3)
+    UNION
+    SELECT n.* FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.id = unhex(w.value)
+    CROSS JOIN message AS n ON n.session_id = m.session_id AND n.status = 'sending' AND n.chat = m.chat";
+
+/// `[id]`: those whose chat has written to their session.
+pub(super) const MET: &str = "
+    SELECT m.session_id, m.chat FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.id = unhex(w.value)
+    CROSS JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
+
+/// `[id]`
+pub(super) const SESSIONS: &str = "
+    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
+    FROM json_each($1) AS w
+    CROSS JOIN session AS s ON s.id = unhex(w.value)
+    CROSS JOIN session_tally AS t ON t.session_id = s.id";
+
+/// `[{tenant, period}]`
+pub(super) const USAGE: &str = "
+    SELECT u.* FROM json_each($1) AS w
+    CROSS JOIN usage AS u ON u.tenant_id = unhex(w.value->>'tenant') AND u.period_start = w.value->>'period'";
+
+// What a batch writes. `$1` is a JSON array of the rows, in order.
+
+pub(super) const PUT_REMEMBERED: &str = "
+    INSERT OR REPLACE INTO idempotency (owner, key, fingerprint, kind, subject, created_at)
+    SELECT unhex(value->>'owner'), value->>'key', unhex(value->>'fingerprint'), value->>'kind',
+        value->>'subject', value->>'created_at'
+    FROM json_each($1)";
+
+pub(super) const INSERT_MESSAGES: &str = "
+    INSERT INTO message (id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
+        delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
+        period_start, queued_at, held_at, sending_at, sent_at, delivered_at, read_at, failed_at, unknown_at,
+        expired_at, canceled_at, dead_at, received_at)
+    SELECT unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'), value->>'direction',
+        value->>'chat', value->>'content', value->>'status', value->>'reason', value->>'wa_id',
+        value->>'category', value->>'delivery', unhex(value->>'reply_to'), value->>'client_ref',
+        value->>'send_at', value->>'not_before', value->>'expires_at', value->>'attempts', value->>'epoch',
+        value->>'attempted_at', value->>'charge', value->>'period',
+        value->'times'->>'queued', value->'times'->>'held', value->'times'->>'sending', value->'times'->>'sent',
+        value->'times'->>'delivered', value->'times'->>'read', value->'times'->>'failed',
+        value->'times'->>'unknown', value->'times'->>'expired', value->'times'->>'canceled',
+        value->'times'->>'dead', value->'times'->>'received'
+    FROM json_each($1)";
+
+pub(super) const UPDATE_MESSAGES: &str = "
+    UPDATE message SET
+        status = w.value->>'status', reason = w.value->>'reason', not_before = w.value->>'not_before',
+        attempts = w.value->>'attempts', epoch = w.value->>'epoch', attempted_at = w.value->>'attempted_at',
+        charge = w.value->>'charge', held_at = w.value->'times'->>'held',
+        sending_at = w.value->'times'->>'sending', sent_at = w.value->'times'->>'sent',
+        delivered_at = w.value->'times'->>'delivered', read_at = w.value->'times'->>'read',
+        failed_at = w.value->'times'->>'failed', unknown_at = w.value->'times'->>'unknown',
+        expired_at = w.value->'times'->>'expired', canceled_at = w.value->'times'->>'canceled',
+        dead_at = w.value->'times'->>'dead'
+    FROM json_each($1) AS w
+    WHERE message.ord = w.value->>'ord'";
+
+pub(super) const INSERT_ATTEMPTS: &str = "
+    INSERT INTO send_attempt (message_id, number, session_id, tenant_id, epoch, boot_id, moment, wall)
+    SELECT unhex(value->>'message'), value->>'number', unhex(value->>'session'), unhex(value->>'tenant'),
+        value->>'epoch', unhex(value->>'boot'), value->>'moment', value->>'wall'
+    FROM json_each($1)";
+
+pub(super) const UPDATE_SESSIONS: &str = "
+    UPDATE session SET
+        epoch = w.value->>'epoch', desired = w.value->>'desired', status = w.value->>'status',
+        reason = w.value->>'reason', reason_code = w.value->>'reason_code', since = w.value->>'since',
+        paired = w.value->>'paired', throttle_steps = w.value->>'throttle_steps',
+        banned_until = w.value->>'banned_until', timelock_until = w.value->>'timelock_until',
+        replaced_at = w.value->>'replaced_at', deleted_at = w.value->>'deleted_at'
+    FROM json_each($1) AS w
+    WHERE session.id = unhex(w.value->>'id')";
+
+pub(super) const UPDATE_TALLIES: &str = "
+    UPDATE session_tally SET
+        live = w.value->>'live', sent = w.value->>'sent', failed = w.value->>'failed',
+        received = w.value->>'received', reconnects = w.value->>'reconnects'
+    FROM json_each($1) AS w
+    WHERE session_tally.session_id = unhex(w.value->>'id')";
+
+pub(super) const PUT_USAGE: &str = "
+    INSERT INTO usage (tenant_id, period_start, period_end, allowance, quota, used, held, announced)
+    SELECT unhex(value->>'tenant'), value->>'period', value->>'period_end', value->>'allowance', value->>'quota',
+        value->>'used', value->>'held', value->>'announced'
+    FROM json_each($1) WHERE true
+    ON CONFLICT (tenant_id, period_start) DO UPDATE SET
+        used = excluded.used, held = excluded.held, announced = excluded.announced";
+
+pub(super) const INSERT_MET: &str = "
+    INSERT INTO chat (session_id, phone, tenant_id, first_at)
+    SELECT unhex(value->>'session'), value->>'chat', unhex(value->>'tenant'), value->>'at'
+    FROM json_each($1) WHERE true
+    ON CONFLICT DO NOTHING";
+
+/// `[{tenant, events}]`; answers the new heads.
+pub(super) const ADVANCE_HEADS: &str = "
+    INSERT INTO feed_head (tenant_id, seq)
+    SELECT unhex(value->>'tenant'), value->>'events' FROM json_each($1) WHERE true
+    ON CONFLICT (tenant_id) DO UPDATE SET seq = seq + excluded.seq
+    RETURNING tenant_id, seq";
+
+pub(super) const INSERT_EVENTS: &str = "
+    INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, code)
+    SELECT unhex(value->>'tenant'), value->>'seq', value->>'at', unhex(value->>'session'), value->>'kind',
+        unhex(value->>'message'), value->>'code'
+    FROM json_each($1)";
+
+// Reads outside of batches that need a list or a shape of their own.
+
+/// Session ids as a JSON array, the newest id wanted below, the tenant, the filters (null: not narrowed), how many.
+/// A page of each session, put together.
+pub(super) const LIST_MESSAGES: &str = "
+    SELECT m.* FROM json_each($1) AS w
+    CROSS JOIN message AS m ON m.ord IN (
+        SELECT e.ord FROM message AS e
+        WHERE e.session_id = unhex(w.value) AND e.id < $2 AND e.tenant_id = $3
+            AND ($4 IS NULL OR e.chat = $4) AND ($5 IS NULL OR e.status = $5)
+            AND ($6 IS NULL OR e.direction = $6) AND ($7 IS NULL OR e.client_ref = $7)
+        ORDER BY e.id DESC LIMIT $8)
+    ORDER BY m.id DESC LIMIT $8";

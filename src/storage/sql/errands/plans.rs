@@ -1,0 +1,80 @@
+//! Plans: a change is a new version.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _,
+};
+
+use super::{earlier, remember, touch_directory};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::plan::Plan;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::WallTime;
+use crate::ports::store::{Created, WriteError};
+use crate::storage::sql::desk::Desk;
+use crate::storage::sql::dialect::Fault;
+use crate::storage::sql::entities::plan;
+use crate::storage::sql::idempotency::{Kind, Owner};
+use crate::storage::sql::writer::Errand;
+
+/// The newest version of a plan.
+pub(super) async fn newest(db: &impl ConnectionTrait, code: &str) -> Result<Option<plan::Model>, Fault> {
+    let versions = plan::Entity::find().filter(plan::Column::Code.eq(code));
+    Ok(versions.order_by_desc(plan::Column::Version).one(db).await?)
+}
+
+/// Adds a plan.
+pub struct CreatePlan {
+    pub plan: Plan,
+    pub idempotency: Option<Idempotency>,
+    pub at: WallTime,
+}
+
+#[async_trait]
+impl Errand for CreatePlan {
+    type Answer = Created<Plan>;
+    type Error = WriteError;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Created<Plan>, WriteError>, Fault> {
+        let (asked, code) = (self.idempotency.as_ref(), &self.plan.code);
+        match earlier(desk, Owner::Operator, asked, Kind::Plan, self.at).await? {
+            Err(refusal) => return Ok(Err(refusal.into())),
+            Ok(Some(code)) => {
+                return Ok(match newest(desk.txn, &code).await? {
+                    Some(row) => Ok(Created::Replayed(row.into_domain()?)),
+                    None => Err(Refusal::not_found().into()),
+                });
+            }
+            Ok(None) => {}
+        }
+        if newest(desk.txn, code).await?.is_some() {
+            return Ok(Err(Refusal::conflict("a plan of this code exists; PUT changes it").into()));
+        }
+        plan::row(&self.plan, 1, self.at)?.insert(desk.txn).await?;
+        remember(desk, Owner::Operator, asked, Kind::Plan, code.clone(), self.at).await?;
+        touch_directory(desk).await?;
+        Ok(Ok(Created::New(self.plan.clone())))
+    }
+}
+
+/// Writes a new version of a plan.
+pub struct PutPlan {
+    pub plan: Plan,
+    pub at: WallTime,
+}
+
+#[async_trait]
+impl Errand for PutPlan {
+    type Answer = Plan;
+    type Error = WriteError;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Plan, WriteError>, Fault> {
+        let Some(last) = newest(desk.txn, &self.plan.code).await? else {
+            return Ok(Err(Refusal::not_found().into()));
+        };
+        plan::row(&self.plan, last.version + 1, self.at)?.insert(desk.txn).await?;
+        touch_directory(desk).await?;
+        Ok(Ok(self.plan.clone()))
+    }
+}

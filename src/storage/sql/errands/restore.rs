@@ -1,0 +1,90 @@
+//! What a boot has to do.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+
+use crate::domain::id::SessionId;
+use crate::domain::session::{Desired, Reason, Session, SessionStatus};
+use crate::domain::tenant::TenantStatus;
+use crate::domain::time::WallTime;
+use crate::ports::sessions::StatusChange;
+use crate::ports::store::StoreError;
+use crate::storage::sql::commands::change_status;
+use crate::storage::sql::desk::Desk;
+use crate::storage::sql::dialect::Fault;
+use crate::storage::sql::entities::{session, session_tally, tenant};
+use crate::storage::sql::load::Needs;
+use crate::storage::sql::writer::Errand;
+
+/// Finds the sessions that are to run or to log out, and puts the others to rest.
+pub struct Restore {
+    pub at: WallTime,
+}
+
+#[async_trait]
+impl Errand for Restore {
+    type Answer = Vec<Session>;
+    type Error = StoreError;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Vec<Session>, StoreError>, Fault> {
+        let suspended: Vec<_> = tenant::Entity::find()
+            .filter(tenant::Column::Status.eq(TenantStatus::Suspended.to_string()))
+            .all(desk.txn)
+            .await?
+            .into_iter()
+            .map(|row| row.id.into())
+            .collect();
+        let rows = session::Entity::find()
+            .find_also_related(session_tally::Entity)
+            .filter(session::Column::DeletedAt.is_null())
+            .order_by_asc(session::Column::Id)
+            .all(desk.txn)
+            .await?;
+        let (mut restored, mut resting) = (vec![], vec![]);
+        for (row, tally) in rows {
+            let session =
+                row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default())?;
+            let is_suspended = suspended.contains(&session.tenant);
+            if !is_suspended && is_wanted(&session) {
+                restored.push(session);
+            } else if !rests(session.status) {
+                resting.push((session.id, is_suspended.then_some(Reason::TenantSuspended)));
+            }
+        }
+        self.put_to_rest(desk, &resting).await?;
+        Ok(Ok(restored))
+    }
+}
+
+impl Restore {
+    async fn put_to_rest(
+        &self,
+        desk: &mut Desk<'_>,
+        resting: &[(SessionId, Option<Reason>)],
+    ) -> Result<(), Fault> {
+        let mut needs = Needs::default();
+        for &(id, _) in resting {
+            needs.session(id);
+        }
+        let mut book = desk.open(needs).await?;
+        for &(id, reason) in resting {
+            let change = StatusChange { status: SessionStatus::Stopped, reason, code: None, since: self.at };
+            change_status(&mut book, id, change);
+        }
+        desk.close(book).await
+    }
+}
+
+fn is_wanted(session: &Session) -> bool {
+    match session.desired {
+        Desired::Running => true,
+        Desired::LoggedOut => session.paired,
+        Desired::Stopped => false,
+    }
+}
+
+/// Whether a session without an incarnation may keep this status.
+fn rests(status: SessionStatus) -> bool {
+    use SessionStatus as S;
+    matches!(status, S::Stopped | S::Parked | S::LoggedOut | S::Quarantined)
+}

@@ -1,0 +1,269 @@
+//! Reads what a batch needs: one statement per table, whatever the size of the batch.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryResult};
+use serde::Serialize;
+use uuid::Uuid;
+use uuid::fmt::Simple;
+
+use super::book::{Book, Charge, Heard, MessageRow, SessionRow, UsageRow};
+use super::dialect::{self, Fault};
+use super::entities::{count, maybe_time, maybe_word, message, word};
+use super::idempotency::{self, Kind, Owner, json};
+use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::message::WaId;
+use crate::domain::phone::Phone;
+use crate::domain::plan::Allowance;
+use crate::domain::session::{Epoch, SessionCounters, Standing};
+use crate::domain::time::WallTime;
+use crate::ports::outbox::{Claim, Period};
+
+/// Messages of a chat that are read before one that is to be claimed. With this many the chat counts as crowded: the
+/// claim waits without looking further.
+pub(super) const NEIGHBOURS: usize = 8;
+
+/// What the commands of a batch will look at.
+#[derive(Default)]
+pub(super) struct Needs {
+    sessions: BTreeSet<SessionId>,
+    messages: BTreeSet<MessageId>,
+    by_wa: BTreeSet<(SessionId, WaId)>,
+    claimed: BTreeSet<MessageId>,
+    /// The latest time of a claim.
+    claimed_at: WallTime,
+    /// Claimed messages of which it matters whether their chat has written to us.
+    strangers: BTreeSet<MessageId>,
+    heard: BTreeSet<Heard>,
+    usage: BTreeSet<(TenantId, WallTime)>,
+    remembered: BTreeSet<(Uuid, String)>,
+}
+
+impl Needs {
+    pub(super) fn session(&mut self, id: SessionId) {
+        self.sessions.insert(id);
+    }
+
+    pub(super) fn message(&mut self, id: MessageId) {
+        self.messages.insert(id);
+    }
+
+    pub(super) fn messages(&mut self, ids: impl IntoIterator<Item = MessageId>) {
+        self.messages.extend(ids);
+    }
+
+    pub(super) fn message_by_wa(&mut self, session: SessionId, wa_id: &WaId) {
+        self.by_wa.insert((session, wa_id.clone()));
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim) {
+        self.session(claim.lease.session);
+        self.message(claim.message);
+        self.claimed.insert(claim.message);
+        self.claimed_at = self.claimed_at.max(claim.at.wall);
+        if claim.timelock_until.is_some() {
+            self.strangers.insert(claim.message);
+        }
+    }
+
+    pub(super) fn heard(&mut self, heard: Heard) {
+        self.session(heard.0);
+        self.heard.insert(heard);
+    }
+
+    pub(super) fn usage(&mut self, tenant: TenantId, period: Period) {
+        self.usage.insert((tenant, period.start));
+    }
+
+    pub(super) fn remembered(&mut self, owner: Owner, asked: &Idempotency) {
+        self.remembered.insert((owner.uuid(), asked.key.clone()));
+    }
+}
+
+#[derive(Serialize)]
+struct ByWa<'a> {
+    session: Simple,
+    wa_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Month {
+    tenant: Simple,
+    period: i64,
+}
+
+/// Reads it. What a replay answers, the sessions of every message and the months they count to come along.
+pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<Book, Fault> {
+    let mut book = Book::default();
+    if !needs.remembered.is_empty() {
+        let keys = needs.remembered.iter().map(|(owner, key)| (*owner, key.as_str()));
+        for (key, first) in idempotency::find(txn, keys).await? {
+            if first.kind == Kind::Message {
+                needs.message(subject(&first.subject)?.into());
+            }
+            book.put_remembered(key, first);
+        }
+    }
+    read_messages(txn, &mut needs, &mut book).await?;
+    read_strangers(txn, &needs, &mut book).await?;
+    let more: Vec<_> =
+        book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
+    for (session, tenant, period) in more {
+        needs.session(session);
+        if let Some(start) = period {
+            needs.usage.insert((tenant, start));
+        }
+    }
+    if !needs.sessions.is_empty() {
+        let ids = ids(needs.sessions.iter().map(|id| id.uuid()))?;
+        for row in dialect::query(txn, dialect::SESSIONS, [ids.into()]).await? {
+            book.put_session(session_row(&row)?);
+        }
+    }
+    if !needs.usage.is_empty() {
+        let months = needs
+            .usage
+            .iter()
+            .map(|(tenant, start)| Month { tenant: tenant.uuid().simple(), period: start.0 });
+        let months = json(&months.collect::<Vec<_>>())?;
+        for row in dialect::query(txn, dialect::USAGE, [months.into()]).await? {
+            let (tenant, usage) = usage_row(&row)?;
+            book.put_usage(tenant, usage);
+        }
+    }
+    Ok(book)
+}
+
+/// One session, deleted or not.
+pub(super) async fn session_by_id(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+) -> Result<Option<SessionRow>, Fault> {
+    let ids = ids(std::iter::once(id.uuid()))?;
+    dialect::query(db, dialect::SESSIONS, [ids.into()]).await?.first().map(session_row).transpose()
+}
+
+async fn read_messages(txn: &DatabaseTransaction, needs: &mut Needs, book: &mut Book) -> Result<(), Fault> {
+    if !needs.messages.is_empty() {
+        let ids = ids(needs.messages.iter().map(|id| id.uuid()))?;
+        put(txn, dialect::statement(dialect::MESSAGES, [ids.into()]), book).await?;
+    }
+    if !needs.by_wa.is_empty() {
+        let wanted = needs.by_wa.iter().map(|(session, wa_id)| ByWa {
+            session: session.uuid().simple(),
+            wa_id: &wa_id.0,
+            chat: None,
+        });
+        let wanted = json(&wanted.collect::<Vec<_>>())?;
+        put(txn, dialect::statement(dialect::MESSAGES_BY_WA, [wanted.into()]), book).await?;
+    }
+    if !needs.claimed.is_empty() {
+        let ids = ids(needs.claimed.iter().map(|id| id.uuid()))?;
+        let values = [ids.into(), needs.claimed_at.0.into(), (NEIGHBOURS as i64).into()];
+        put(txn, dialect::statement(dialect::NEIGHBOURS, values), book).await?;
+    }
+    Ok(())
+}
+
+async fn read_strangers(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
+    if !needs.strangers.is_empty() {
+        let ids = ids(needs.strangers.iter().map(|id| id.uuid()))?;
+        for row in dialect::query(txn, dialect::MET, [ids.into()]).await? {
+            let session: Uuid = row.try_get_by_index(0)?;
+            book.put_met(session.into(), Phone::stored(row.try_get_by_index(1)?));
+        }
+    }
+    if !needs.heard.is_empty() {
+        let wanted = needs.heard.iter().map(|(session, chat, wa_id)| ByWa {
+            session: session.uuid().simple(),
+            wa_id: &wa_id.0,
+            chat: Some(chat.as_str()),
+        });
+        let wanted = json(&wanted.collect::<Vec<_>>())?;
+        for row in dialect::query(txn, dialect::HEARD, [wanted.into()]).await? {
+            let session: Uuid = row.try_get_by_index(0)?;
+            let chat = Phone::stored(row.try_get_by_index(1)?);
+            book.put_heard((session.into(), chat, WaId(row.try_get_by_index(2)?)));
+        }
+    }
+    Ok(())
+}
+
+async fn put(txn: &DatabaseTransaction, statement: sea_orm::Statement, book: &mut Book) -> Result<(), Fault> {
+    for model in message::Entity::find().from_raw_sql(statement).all(txn).await? {
+        book.put_message(message_row(model)?);
+    }
+    Ok(())
+}
+
+/// Ids as the JSON array that a batch statement takes.
+pub(super) fn ids(ids: impl Iterator<Item = Uuid>) -> Result<String, Fault> {
+    json(&ids.map(Uuid::simple).collect::<Vec<_>>())
+}
+
+/// The id a remembered request made.
+pub(super) fn subject(text: &str) -> Result<Uuid, Fault> {
+    Uuid::try_parse(text).map_err(|_| Fault::unreadable("id"))
+}
+
+fn message_row(model: message::Model) -> Result<MessageRow, Fault> {
+    Ok(MessageRow {
+        ord: Some(model.ord),
+        not_before: maybe_time(model.not_before),
+        epoch: Epoch(model.epoch),
+        attempted_at: maybe_time(model.attempted_at),
+        charge: word::<Charge>(&model.charge, "charge")?,
+        period: maybe_time(model.period_start),
+        message: model.into_domain()?,
+    })
+}
+
+fn session_row(row: &QueryResult) -> Result<SessionRow, Fault> {
+    let text = |column: &str| row.try_get::<String>("", column);
+    let number = |column: &str| row.try_get::<i64>("", column);
+    let time = |column: &str| row.try_get::<Option<i64>>("", column).map(maybe_time);
+    Ok(SessionRow {
+        id: row.try_get::<Uuid>("", "id")?.into(),
+        tenant: row.try_get::<Uuid>("", "tenant_id")?.into(),
+        epoch: Epoch(number("epoch")?),
+        desired: word(&text("desired")?, "wish for a session")?,
+        status: word(&text("status")?, "session status")?,
+        reason: maybe_word(row.try_get::<Option<String>>("", "reason")?.as_deref(), "session reason")?,
+        code: row.try_get::<Option<i64>>("", "reason_code")?.and_then(|code| u16::try_from(code).ok()),
+        since: WallTime(number("since")?),
+        paired: row.try_get("", "paired")?,
+        standing: Standing {
+            throttle_steps: count(number("throttle_steps")?) as u32,
+            banned_until: time("banned_until")?,
+            timelock_until: time("timelock_until")?,
+            replaced_at: time("replaced_at")?,
+        },
+        deleted_at: time("deleted_at")?,
+        tally: SessionCounters {
+            queued: count(number("live")?),
+            sent: count(number("sent")?),
+            failed: count(number("failed")?),
+            received: count(number("received")?),
+            reconnects: count(number("reconnects")?),
+        },
+    })
+}
+
+/// A tenant's month, as it stands in its row.
+pub(super) fn usage_row(row: &QueryResult) -> Result<(TenantId, UsageRow), Fault> {
+    let number = |column: &str| row.try_get::<i64>("", column);
+    let usage = UsageRow {
+        period: Period { start: WallTime(number("period_start")?), end: WallTime(number("period_end")?) },
+        allowance: Allowance {
+            limit: count(number("allowance")?),
+            quota: word(&row.try_get::<String>("", "quota")?, "quota")?,
+        },
+        used: count(number("used")?),
+        held: count(number("held")?),
+        announced: count(number("announced")?) as u8,
+    };
+    Ok((row.try_get::<Uuid>("", "tenant_id")?.into(), usage))
+}

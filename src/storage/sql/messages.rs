@@ -1,0 +1,138 @@
+//! Reading messages and taking them back.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _};
+use uuid::Uuid;
+
+use super::commands::Cancel;
+use super::dialect::{self, Fault};
+use super::entities::{count, message};
+use super::errands::CancelAll;
+use super::load::{ids, usage_row};
+use super::writer::WriterHandle;
+use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::message::Message;
+use crate::domain::page::{Page, Slice};
+use crate::domain::scope::TenantScope;
+use crate::domain::time::WallTime;
+use crate::ports::messages::{MessageFilter, Messages};
+use crate::ports::outbox::{Period, Usage};
+use crate::ports::store::{StoreError, WriteError};
+
+pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";
+
+pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
+
+pub(super) const LIVE_OF: &str = "
+    SELECT coalesce(sum(t.live), 0) FROM session AS s
+    CROSS JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.tenant_id = $1";
+
+pub(super) const ATTEMPTS_SINCE: &str = "
+    SELECT s.id, count(*) FROM session AS s
+    CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
+    WHERE s.tenant_id = $1
+    GROUP BY s.id";
+
+/// [`Messages`] over SQL.
+pub(super) struct SqlMessages {
+    pub(super) writer: WriterHandle,
+    pub(super) readers: DatabaseConnection,
+}
+
+impl SqlMessages {
+    async fn read_list(
+        &self,
+        tenant: TenantId,
+        filter: MessageFilter,
+        page: Page,
+    ) -> Result<Vec<Message>, Fault> {
+        let sessions = match filter.session {
+            Some(session) => vec![session.uuid()],
+            None => self.sessions_of(tenant).await?,
+        };
+        let values = [
+            ids(sessions.into_iter())?.into(),
+            page.before.unwrap_or(Uuid::max()).into(),
+            tenant.uuid().into(),
+            filter.chat.map(|chat| chat.as_str().to_owned()).into(),
+            filter.status.map(|status| status.to_string()).into(),
+            filter.direction.map(|direction| direction.to_string()).into(),
+            filter.client_ref.into(),
+            (i64::from(page.limit) + 1).into(),
+        ];
+        let wanted = dialect::statement(dialect::LIST_MESSAGES, values);
+        let rows = message::Entity::find().from_raw_sql(wanted).all(&self.readers).await?;
+        rows.into_iter().map(message::Model::into_domain).collect()
+    }
+
+    /// Deleted ones too: their messages stay readable.
+    async fn sessions_of(&self, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
+        let rows = dialect::query(&self.readers, SESSIONS_OF, [tenant.uuid().into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    }
+
+    async fn read_usage(&self, tenant: TenantId, period: Period) -> Result<Option<Usage>, Fault> {
+        let values = [tenant.uuid().into(), period.start.0.into()];
+        let Some(row) = dialect::query(&self.readers, USAGE, values).await?.pop() else { return Ok(None) };
+        let (_, month) = usage_row(&row)?;
+        let live = dialect::query(&self.readers, LIVE_OF, [tenant.uuid().into()]).await?.pop();
+        let queued = live.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map_or(0, count);
+        Ok(Some(Usage { allowance: month.allowance, used: month.used, held: month.held, queued }))
+    }
+
+    async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
+        let values = [tenant.uuid().into(), since.0.into()];
+        let rows = dialect::query(&self.readers, ATTEMPTS_SINCE, values).await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?))))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Messages for SqlMessages {
+    async fn get(&self, scope: TenantScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let row = message::Entity::find()
+            .filter(message::Column::Id.eq(id.uuid()))
+            .filter(message::Column::TenantId.eq(scope.tenant().uuid()))
+            .one(&self.readers)
+            .await
+            .map_err(Fault::from)?;
+        Ok(row.map(message::Model::into_domain).transpose()?)
+    }
+
+    async fn list(
+        &self,
+        scope: TenantScope,
+        filter: MessageFilter,
+        page: Page,
+    ) -> Result<Slice<Message>, StoreError> {
+        Ok(Slice::of(self.read_list(scope.tenant(), filter, page).await?, page))
+    }
+
+    async fn cancel(&self, scope: TenantScope, id: MessageId, at: WallTime) -> Result<Message, WriteError> {
+        self.writer.command(Cancel { scope, message: id, at }).await
+    }
+
+    async fn cancel_all(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        at: WallTime,
+    ) -> Result<u64, WriteError> {
+        self.writer.errand(CancelAll { scope, session, at }).await
+    }
+
+    async fn usage(&self, scope: TenantScope, period: Period) -> Result<Option<Usage>, StoreError> {
+        Ok(self.read_usage(scope.tenant(), period).await?)
+    }
+
+    async fn attempts_since(
+        &self,
+        scope: TenantScope,
+        since: WallTime,
+    ) -> Result<Vec<(SessionId, u64)>, StoreError> {
+        Ok(self.read_attempts(scope.tenant(), since).await?)
+    }
+}

@@ -1,0 +1,114 @@
+//! The store in SQL. One task writes, in batches; a few connections read.
+//!
+//! A hot write is a `writer::Command`: it names the rows it needs, and decides on them in memory (`book`). What a
+//! batch needs is read by one statement per table (`load`), what it changed is written by one statement per table
+//! (`flush`), its events get their places in the feed (`desk`), then it is committed, published and answered. So
+//! the order of commits is the order of events, and two commands of one batch see each other. A rare write is a
+//! `writer::Errand` with statements of its own, in the same queue.
+
+mod attempts;
+mod book;
+mod commands;
+mod desk;
+mod dialect;
+mod directory;
+mod entities;
+mod errands;
+mod feed;
+mod flush;
+mod idempotency;
+mod load;
+mod messages;
+#[cfg(test)]
+mod outage;
+mod outbox;
+#[cfg(test)]
+mod plans;
+mod sessions;
+mod sweep;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use migrations::{Migrator, MigratorTrait as _};
+use sea_orm::DatabaseConnection;
+use tokio::task::JoinHandle;
+
+use self::dialect::Fault;
+use self::writer::{Writer, WriterHandle};
+use crate::ports::Stores;
+use crate::ports::clock::Clock;
+use crate::ports::feed::FeedSink;
+use crate::ports::outbox::Judge;
+use crate::ports::store::StoreError;
+
+/// Where the data lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlOptions {
+    /// The SQLite file. Its directory exists; the file is created readable by its owner only. SQLite keeps two more
+    /// files beside it, with `-wal` and `-shm` behind its name.
+    pub path: PathBuf,
+}
+
+/// An open store.
+pub struct Sql {
+    /// Its ports.
+    pub stores: Stores,
+    writer: WriterHandle,
+    readers: DatabaseConnection,
+    task: JoinHandle<()>,
+}
+
+impl Sql {
+    /// Resolves when the writer ends without having been asked to: a bug of ours panicked in it. Nothing can be written
+    /// from then on, so whoever runs the process should end it and begin anew from the rows.
+    pub async fn broken(&mut self) {
+        if let Err(panic) = (&mut self.task).await {
+            tracing::error!(%panic, "the store's writer died");
+        }
+    }
+
+    /// Writes what has queued, copies the log back into the file and closes it. Whatever is asked of the ports later
+    /// is answered `Unavailable`.
+    pub async fn close(self) {
+        // Readers first: an open read would keep the log from being emptied.
+        if let Err(error) = self.readers.close().await {
+            tracing::warn!(%error, "the reading connections did not close cleanly");
+        }
+        self.writer.close().await;
+    }
+}
+
+/// Opens the store, creating or migrating it, and starts its writer on the current tokio runtime.
+///
+/// `judge` decides stop 4 inside the accept transaction. `sink` gets the events of every commit, in order, before the
+/// calls that caused them are answered.
+pub async fn open(
+    options: SqlOptions,
+    clock: Arc<dyn Clock>,
+    judge: Judge,
+    sink: Arc<dyn FeedSink>,
+) -> Result<Sql, StoreError> {
+    let db = dialect::open_writer(&options.path).await?;
+    Migrator::up(&db, None).await.map_err(Fault::from)?;
+    let readers = dialect::open_readers(&options.path).await?;
+    let (task, writer) = Writer::new(options.path, db, Arc::clone(&clock), sink);
+    let task = tokio::spawn(task.run());
+    let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
+    let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
+    let stores = Stores {
+        directory: Arc::new(directory),
+        sessions: Arc::new(sessions::SqlSessions { writer: writer.clone(), readers: readers.clone() }),
+        outbox: Arc::new(outbox::SqlOutbox {
+            writer: writer.clone(),
+            readers: readers.clone(),
+            clock: Arc::clone(&clock),
+            judge,
+        }),
+        messages: Arc::new(messages::SqlMessages { writer: writer.clone(), readers: readers.clone() }),
+        sweep: Arc::new(sweep::SqlSweep { writer: writer.clone(), readers: readers.clone(), clock }),
+        feed_log: Arc::new(feed_log),
+    };
+    Ok(Sql { stores, writer, readers, task })
+}

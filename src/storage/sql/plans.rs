@@ -1,0 +1,92 @@
+//! How SQLite goes about each constant statement: by an index, never through a whole table.
+
+use migrations::{Migrator, MigratorTrait as _};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+
+use super::errands::{forget, waiting};
+use super::{attempts, dialect, messages, outbox, sweep};
+
+async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
+    let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
+    let rows = db.query_all_raw(explain).await.expect("a plan");
+    rows.iter().map(|row| row.try_get::<String>("", "detail").expect("a line")).collect()
+}
+
+/// Lines that walk through a table from end to end.
+fn walks(plan: &[String]) -> Vec<&String> {
+    let is_walk = |line: &&String| line.starts_with("SCAN") && !line.contains("VIRTUAL TABLE");
+    plan.iter().filter(is_walk).collect()
+}
+
+#[tokio::test]
+async fn no_hot_statement_walks_through_a_table() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = dialect::open_writer(&dir.path().join("plans.db")).await.expect("a database");
+    Migrator::up(&db, None).await.expect("a schema");
+    for text in [
+        dialect::REMEMBERED,
+        dialect::MESSAGES,
+        dialect::MESSAGES_BY_WA,
+        dialect::HEARD,
+        dialect::NEIGHBOURS,
+        dialect::MET,
+        dialect::SESSIONS,
+        dialect::USAGE,
+        dialect::UPDATE_MESSAGES,
+        dialect::UPDATE_SESSIONS,
+        dialect::UPDATE_TALLIES,
+        dialect::LIST_MESSAGES,
+        attempts::OF_SESSION,
+        attempts::OF_TENANT,
+        messages::SESSIONS_OF,
+        messages::USAGE,
+        messages::LIVE_OF,
+        messages::ATTEMPTS_SINCE,
+        outbox::PENDING,
+        outbox::LEFT_SENDING,
+        sweep::EXPIRED,
+        sweep::DOUBTFUL,
+        waiting::WAITING,
+    ] {
+        let plan = plan_of(&db, text).await;
+        assert_eq!(walks(&plan), Vec::<&String>::new(), "{text}\n{plan:#?}");
+    }
+    // A tally per session, and the few messages that are under way: nothing else is walked through.
+    for (text, walked) in [
+        (sweep::DUE, "SCAN t"),
+        (sweep::ABANDONED, "SCAN message USING INDEX message_sending"),
+        (forget::IDEMPOTENCY, "SCAN idempotency"),
+        (forget::ATTEMPTS, "SCAN send_attempt"),
+        (forget::EVENTS, "SCAN event"),
+    ] {
+        let plan = plan_of(&db, text).await;
+        assert!(
+            walks(&plan).iter().all(|line| line.as_str() == walked || line.contains("oldest")),
+            "{plan:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_found_by_the_index_of_what_waits() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = dialect::open_writer(&dir.path().join("plans.db")).await.expect("a database");
+    Migrator::up(&db, None).await.expect("a schema");
+    for (text, index) in [
+        (dialect::NEIGHBOURS, "message_live"),
+        (outbox::PENDING, "message_live"),
+        (waiting::WAITING, "message_live"),
+        (sweep::DUE, "message_live"),
+        (sweep::EXPIRED, "message_expiring"),
+        (sweep::ABANDONED, "message_sending"),
+        (sweep::DOUBTFUL, "message_doubtful"),
+        (outbox::LEFT_SENDING, "message_sending"),
+        (dialect::MESSAGES_BY_WA, "message_wa"),
+        (dialect::HEARD, "message_heard"),
+        (dialect::LIST_MESSAGES, "message_session"),
+        (messages::ATTEMPTS_SINCE, "send_attempt_session"),
+    ] {
+        let plan = plan_of(&db, text).await;
+        assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");
+    }
+}

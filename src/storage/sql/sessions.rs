@@ -1,0 +1,148 @@
+//! The rows of sessions.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+};
+
+use super::commands::{Announce, CountReconnect, Pronounce, Remember, Want};
+use super::dialect::Fault;
+use super::entities::{session, session_tally};
+use super::errands::{CreateSession, DeleteSession, Restore, SetPaired};
+use super::writer::WriterHandle;
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::page::{Page, Slice};
+use crate::domain::plan::Caps;
+use crate::domain::scope::{SystemScope, TenantScope};
+use crate::domain::session::{Desired, Lease, Session, Standing};
+use crate::domain::time::WallTime;
+use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use crate::ports::store::{Created, StoreError, WriteError};
+
+/// [`Sessions`] over SQL.
+pub(super) struct SqlSessions {
+    pub(super) writer: WriterHandle,
+    pub(super) readers: DatabaseConnection,
+}
+
+/// One session that is not deleted, of one tenant or of any.
+pub(super) async fn read_one(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+    of: Option<TenantId>,
+) -> Result<Option<Session>, Fault> {
+    let rows = session::Entity::find_by_id(id.uuid());
+    Ok(read(db, narrowed(rows, of)).await?.pop())
+}
+
+fn narrowed(rows: Select<session::Entity>, of: Option<TenantId>) -> Select<session::Entity> {
+    let rows = rows.filter(session::Column::DeletedAt.is_null());
+    match of {
+        Some(tenant) => rows.filter(session::Column::TenantId.eq(tenant.uuid())),
+        None => rows,
+    }
+}
+
+async fn read(db: &impl ConnectionTrait, rows: Select<session::Entity>) -> Result<Vec<Session>, Fault> {
+    let rows = rows.find_also_related(session_tally::Entity).all(db).await?;
+    rows.into_iter()
+        .map(|(row, tally)| row.into_domain(tally.map(session_tally::Model::into_domain).unwrap_or_default()))
+        .collect()
+}
+
+impl SqlSessions {
+    async fn page(&self, rows: Select<session::Entity>, page: Page) -> Result<Slice<Session>, StoreError> {
+        let rows = match page.before {
+            Some(id) => rows.filter(session::Column::Id.lt(id)),
+            None => rows,
+        };
+        let rows = rows.order_by_desc(session::Column::Id).limit(u64::from(page.limit) + 1);
+        Ok(Slice::of(read(&self.readers, rows).await?, page))
+    }
+}
+
+#[async_trait]
+impl Sessions for SqlSessions {
+    async fn create(
+        &self,
+        scope: TenantScope,
+        session: Session,
+        caps: Caps,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<Session>, WriteError> {
+        self.writer.errand(CreateSession { scope, session, caps, idempotency }).await
+    }
+
+    async fn get(&self, scope: TenantScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(read_one(&self.readers, id, Some(scope.tenant())).await?)
+    }
+
+    async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError> {
+        self.page(narrowed(session::Entity::find(), Some(scope.tenant())), page).await
+    }
+
+    async fn fleet(
+        &self,
+        _: SystemScope,
+        filter: FleetFilter,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let rows = narrowed(session::Entity::find(), filter.tenant);
+        let rows = match filter.status {
+            Some(status) => rows.filter(session::Column::Status.eq(status.to_string())),
+            None => rows,
+        };
+        self.page(rows, page).await
+    }
+
+    async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {
+        let rows = narrowed(session::Entity::find(), Some(scope.tenant()));
+        Ok(rows.count(&self.readers).await.map_err(Fault::from)?)
+    }
+
+    async fn set_desired(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        desired: Desired,
+    ) -> Result<Option<Session>, StoreError> {
+        match self.writer.command(Want { scope, session: id, desired }).await? {
+            true => self.get(scope, id).await,
+            false => Ok(None),
+        }
+    }
+
+    async fn delete(&self, scope: TenantScope, id: SessionId, at: WallTime) -> Result<bool, StoreError> {
+        self.writer.errand(DeleteSession { scope, session: id, at }).await
+    }
+
+    async fn find(&self, _: SystemScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(read_one(&self.readers, id, None).await?)
+    }
+
+    async fn restore(&self, _: SystemScope, at: WallTime) -> Result<Vec<Session>, StoreError> {
+        self.writer.errand(Restore { at }).await
+    }
+
+    async fn announce(&self, lease: Lease, change: StatusChange) -> Result<(), StoreError> {
+        self.writer.command(Announce { lease, change }).await
+    }
+
+    async fn pronounce(&self, _: SystemScope, id: SessionId, change: StatusChange) -> Result<(), StoreError> {
+        self.writer.command(Pronounce { session: id, change }).await
+    }
+
+    async fn set_paired(&self, lease: Lease, paired: bool, at: WallTime) -> Result<(), StoreError> {
+        self.writer.errand(SetPaired { lease, paired, at }).await
+    }
+
+    async fn remember(&self, lease: Lease, standing: Standing) -> Result<(), StoreError> {
+        self.writer.command(Remember { lease, standing }).await
+    }
+
+    async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError> {
+        self.writer.command(CountReconnect(lease)).await
+    }
+}

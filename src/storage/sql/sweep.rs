@@ -1,0 +1,97 @@
+//! What the clock asks for. What is due is looked up among readers, so that an empty sweep writes nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::DatabaseConnection;
+use uuid::Uuid;
+
+use super::commands::{ABANDONED_AFTER, Abandon, DOUBT_ENDS_AFTER, Due, Expire, Release};
+use super::dialect::{self, Fault};
+use super::errands::Forget;
+use super::outbox::message_ids;
+use super::writer::WriterHandle;
+use crate::domain::id::SessionId;
+use crate::domain::scope::SystemScope;
+use crate::domain::time::WallTime;
+use crate::ports::clock::Clock;
+use crate::ports::store::StoreError;
+use crate::ports::sweep::Sweep;
+
+pub(super) const EXPIRED: &str = "
+    SELECT id FROM message WHERE status IN ('queued', 'held') AND expires_at <= $1
+    ORDER BY expires_at LIMIT $2";
+
+pub(super) const ABANDONED: &str = "
+    SELECT id FROM message WHERE status = 'sending' AND attempted_at < $1 LIMIT $2";
+
+pub(super) const DOUBTFUL: &str = "
+    SELECT id FROM message WHERE status = 'unknown' AND charge = 'held' AND unknown_at < $1
+    ORDER BY unknown_at LIMIT $2";
+
+/// Session by session, so that one long queue is left at its first message that is due.
+pub(super) const DUE: &str = "
+    SELECT t.session_id FROM session_tally AS t
+    WHERE t.live > 0 AND EXISTS (
+        SELECT 1 FROM message AS m
+        WHERE m.session_id = t.session_id AND m.status IN ('queued', 'held', 'sending')
+            AND m.status <> 'sending' AND (m.not_before IS NULL OR m.not_before <= $1))";
+
+/// [`Sweep`] over SQL.
+pub(super) struct SqlSweep {
+    pub(super) writer: WriterHandle,
+    pub(super) readers: DatabaseConnection,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl SqlSweep {
+    /// Messages that are due by `deadline`, at most `limit`; `None` for none.
+    async fn find(
+        &self,
+        text: &'static str,
+        deadline: WallTime,
+        at: WallTime,
+        limit: u32,
+    ) -> Result<Option<Due>, StoreError> {
+        let values = [deadline.0.into(), i64::from(limit).into()];
+        let messages = message_ids(&self.readers, text, values).await?;
+        Ok((!messages.is_empty()).then_some(Due { messages, at }))
+    }
+
+    async fn read_due(&self, at: WallTime) -> Result<Vec<SessionId>, Fault> {
+        let rows = dialect::query(&self.readers, DUE, [at.0.into()]).await?;
+        rows.iter().map(|row| Ok(row.try_get_by_index::<Uuid>(0)?.into())).collect()
+    }
+}
+
+#[async_trait]
+impl Sweep for SqlSweep {
+    async fn expire(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        match self.find(EXPIRED, at, at, limit).await? {
+            Some(due) => self.writer.command(Expire(due)).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn due(&self, _: SystemScope, at: WallTime) -> Result<Vec<SessionId>, StoreError> {
+        Ok(self.read_due(at).await?)
+    }
+
+    async fn abandon(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        match self.find(ABANDONED, at - ABANDONED_AFTER, at, limit).await? {
+            Some(due) => self.writer.command(Abandon(due)).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn release(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        match self.find(DOUBTFUL, at - DOUBT_ENDS_AFTER, at, limit).await? {
+            Some(due) => self.writer.command(Release(due)).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        self.writer.errand(Forget { at, limit, now: self.clock.read() }).await
+    }
+}

@@ -1,0 +1,323 @@
+//! The one task that writes. It takes whatever queued while its last commit ran and writes that in one transaction,
+//! so that a commit is shared by everybody who waits for one. No timer delays anything.
+//!
+//! A batch that the database refuses is rolled back and halved until the row to blame stands alone: that row fails,
+//! its neighbours are written. When the database itself is away, everybody is told to ask again, and the connection
+//! is replaced, so that no state an error of the disk left it in outlives that error.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::DatabaseConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::book::Book;
+use super::desk::Desk;
+use super::dialect::{self, Fault};
+use super::load::Needs;
+use crate::domain::event::StatusEvent;
+use crate::ports::clock::Clock;
+use crate::ports::feed::FeedSink;
+use crate::ports::store::StoreError;
+
+/// Most jobs in one transaction.
+const BATCH_MAX: usize = 256;
+
+/// Most jobs that wait; beyond it callers wait before they may queue.
+const QUEUE_MAX: usize = 2048;
+
+/// A write that shares its statements with others: it names the rows it needs and decides on them.
+pub(super) trait Command: Send + 'static {
+    type Answer: Send + 'static;
+    type Error: From<StoreError> + Send + 'static;
+
+    fn needs(&self, needs: &mut Needs);
+
+    /// Decides and changes the book. `Err` is an answer as well and leaves the book as it was.
+    /// Called again when its batch has to be halved.
+    fn decide(&self, book: &mut Book) -> Result<Self::Answer, Self::Error>;
+}
+
+/// A rare write, with statements of its own. `Err` inside is an answer, given before anything is written; a [`Fault`]
+/// rolls the transaction back.
+#[async_trait]
+pub(super) trait Errand: Send + Sync + 'static {
+    type Answer: Send + 'static;
+    type Error: From<StoreError> + Send + 'static;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Self::Answer, Self::Error>, Fault>;
+}
+
+/// What the port implementations hold.
+#[derive(Clone)]
+pub(super) struct WriterHandle {
+    queue: mpsc::Sender<Job>,
+}
+
+impl WriterHandle {
+    /// Queues a command and waits until it is on disk.
+    pub(super) async fn command<C: Command>(&self, command: C) -> Result<C::Answer, C::Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Job::Hot(Box::new(Filed { work: command, reply, outcome: None })), answer).await
+    }
+
+    /// Queues an errand and waits until it is on disk.
+    pub(super) async fn errand<E: Errand>(&self, errand: E) -> Result<E::Answer, E::Error> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Job::Cold(Box::new(Filed { work: errand, reply, outcome: None })), answer).await
+    }
+
+    async fn queue<T, E: From<StoreError>>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, E>>,
+    ) -> Result<T, E> {
+        let closed = || E::from(StoreError::Unavailable("the store is closed".into()));
+        self.queue.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Writes what has queued, then ends the writer. Later calls answer `Unavailable`.
+    pub(super) async fn close(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.queue.send(Job::Close(done)).await.is_ok() {
+            // An error means that another close was faster; then it is closed all the same.
+            let _ = ended.await;
+        }
+    }
+}
+
+/// A job with its waiter and the outcome of its last try.
+struct Filed<W, T, E> {
+    work: W,
+    reply: oneshot::Sender<Result<T, E>>,
+    outcome: Option<Result<T, E>>,
+}
+
+impl<W, T, E: From<StoreError>> Filed<W, T, E> {
+    /// Whoever waited may have left; the write stands.
+    fn send(self, failure: Option<StoreError>) {
+        let outcome = match failure {
+            Some(error) => Err(error.into()),
+            None => self.outcome.unwrap_or_else(|| Err(StoreError::Unavailable("never tried".into()).into())),
+        };
+        let _ = self.reply.send(outcome);
+    }
+}
+
+trait Hot: Send {
+    fn needs(&self, needs: &mut Needs);
+    fn decide(&mut self, book: &mut Book);
+    fn answer(self: Box<Self>, failure: Option<StoreError>);
+}
+
+impl<C: Command> Hot for Filed<C, C::Answer, C::Error> {
+    fn needs(&self, needs: &mut Needs) {
+        self.work.needs(needs);
+    }
+
+    fn decide(&mut self, book: &mut Book) {
+        self.outcome = Some(self.work.decide(book));
+    }
+
+    fn answer(self: Box<Self>, failure: Option<StoreError>) {
+        self.send(failure);
+    }
+}
+
+#[async_trait]
+trait Cold: Send {
+    async fn run(&mut self, desk: &mut Desk<'_>) -> Result<(), Fault>;
+    fn answer(self: Box<Self>, failure: Option<StoreError>);
+}
+
+#[async_trait]
+impl<E: Errand> Cold for Filed<E, E::Answer, E::Error> {
+    async fn run(&mut self, desk: &mut Desk<'_>) -> Result<(), Fault> {
+        self.outcome = Some(self.work.run(desk).await?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<StoreError>) {
+        self.send(failure);
+    }
+}
+
+enum Job {
+    Hot(Box<dyn Hot>),
+    Cold(Box<dyn Cold>),
+    Close(oneshot::Sender<()>),
+}
+
+impl Job {
+    fn is_hot(&self) -> bool {
+        matches!(self, Self::Hot(_))
+    }
+
+    fn answer(self, failure: Option<StoreError>) {
+        match self {
+            Self::Hot(job) => job.answer(failure),
+            Self::Cold(job) => job.answer(failure),
+            Self::Close(_) => {}
+        }
+    }
+}
+
+/// The writer's own side.
+pub(super) struct Writer {
+    path: PathBuf,
+    /// `None` after an error that may have left it unusable.
+    db: Option<DatabaseConnection>,
+    clock: Arc<dyn Clock>,
+    sink: Arc<dyn FeedSink>,
+    queue: mpsc::Receiver<Job>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        path: PathBuf,
+        db: DatabaseConnection,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn FeedSink>,
+    ) -> (Self, WriterHandle) {
+        let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        (Self { path, db: Some(db), clock, sink, queue }, WriterHandle { queue: sender })
+    }
+
+    /// Until it is closed or every handle is gone.
+    pub(super) async fn run(mut self) {
+        let mut closers = vec![];
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while self.queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            let mut jobs = Vec::with_capacity(batch.len());
+            for job in batch.drain(..) {
+                match job {
+                    Job::Close(done) => {
+                        // What has queued by now is still written; nothing new gets in.
+                        self.queue.close();
+                        closers.push(done);
+                    }
+                    job => jobs.push(job),
+                }
+            }
+            self.write(jobs).await;
+        }
+        self.close().await;
+        for done in closers {
+            let _ = done.send(());
+        }
+    }
+
+    async fn close(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        if let Err(fault) = dialect::checkpoint(&db).await {
+            tracing::warn!(?fault, "the log could not be copied back; the next start does it");
+        }
+        if let Err(error) = db.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+
+    /// Writes jobs in order of arrival: all at once, or halved for as long as a row among them is refused.
+    async fn write(&mut self, jobs: Vec<Job>) {
+        let mut piles = vec![jobs];
+        while let Some(mut jobs) = piles.pop() {
+            if jobs.is_empty() {
+                continue;
+            }
+            match self.attempt(&mut jobs).await {
+                Ok(events) => {
+                    if !events.is_empty() {
+                        self.sink.publish(events);
+                    }
+                    answer(jobs, None);
+                }
+                Err(Fault::Down(text)) => {
+                    tracing::error!(%text, jobs = jobs.len(), "batch failed");
+                    answer(jobs, Some(&StoreError::Unavailable(text)));
+                }
+                Err(Fault::Row(text)) if jobs.len() == 1 => {
+                    tracing::error!(%text, "row refused");
+                    answer(jobs, Some(&StoreError::Poisoned(text)));
+                }
+                Err(Fault::Row(_)) => {
+                    let second = jobs.split_off(jobs.len() / 2);
+                    piles.push(second);
+                    piles.push(jobs);
+                }
+            }
+        }
+    }
+
+    /// One transaction. An error has rolled it back.
+    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => dialect::open_writer(&self.path).await.map_err(|error| Fault::Down(error.to_string()))?,
+        };
+        let (result, usable) = self.transact(&db, jobs).await;
+        if usable {
+            self.db = Some(db);
+        } else if let Err(error) = db.close().await {
+            tracing::warn!(%error, "a broken connection did not close cleanly");
+        }
+        result
+    }
+
+    /// What became of the transaction, and whether the connection may be used again.
+    async fn transact(
+        &self,
+        db: &DatabaseConnection,
+        jobs: &mut [Job],
+    ) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+        let txn = match dialect::begin(db).await {
+            Ok(txn) => txn,
+            Err(fault) => return (Err(fault), false),
+        };
+        let done = async {
+            let mut desk = Desk::new(&txn);
+            for run in jobs.chunk_by_mut(|left, right| left.is_hot() && right.is_hot()) {
+                perform(run, &mut desk).await?;
+            }
+            desk.number(self.clock.wall()).await
+        };
+        match done.await {
+            Ok(events) => match txn.commit().await {
+                Ok(()) => (Ok(events), true),
+                Err(error) => (Err(error.into()), false),
+            },
+            Err(fault) => {
+                let undone = txn.rollback().await.is_ok();
+                let usable = undone && matches!(fault, Fault::Row(_));
+                (Err(fault), usable)
+            }
+        }
+    }
+}
+
+/// Commands in a row share one book; an errand stands alone.
+async fn perform(run: &mut [Job], desk: &mut Desk<'_>) -> Result<(), Fault> {
+    if let [Job::Cold(job)] = run {
+        return job.run(desk).await;
+    }
+    let mut needs = Needs::default();
+    for job in run.iter() {
+        if let Job::Hot(job) = job {
+            job.needs(&mut needs);
+        }
+    }
+    let mut book = desk.open(needs).await?;
+    for job in run.iter_mut() {
+        if let Job::Hot(job) = job {
+            job.decide(&mut book);
+        }
+    }
+    desk.close(book).await
+}
+
+fn answer(jobs: Vec<Job>, failure: Option<&StoreError>) {
+    for job in jobs {
+        job.answer(failure.cloned());
+    }
+}

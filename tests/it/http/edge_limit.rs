@@ -1,0 +1,82 @@
+//! How much one caller may ask.
+
+use std::num::NonZeroU32;
+
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
+use columba::config::http::{EdgeLimits, HttpOptions};
+use columba::tenancy::keys::KeyText;
+
+use super::world::{World, request};
+
+fn world(per_second: u32, burst: u32, bad_keys_per_minute: u32) -> World {
+    let n = |n| NonZeroU32::new(n).unwrap();
+    let edge_limit = EdgeLimits {
+        per_second: n(per_second),
+        burst: n(burst),
+        bad_keys_per_minute: n(bad_keys_per_minute),
+    };
+    World::with(&HttpOptions { edge_limit, ..HttpOptions::default() })
+}
+
+#[actix_web::test]
+async fn a_key_spends_its_burst_hears_when_to_come_back_and_leaves_others_alone() {
+    let world = world(2, 4, 30);
+    let other = world.add_key(world.tenant, |_| ());
+    for left in (0..4).rev() {
+        let reply = world.ask(Method::GET, "/v1/sessions", None).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.header("ratelimit-policy"), r#""default";q=4;w=2"#);
+        let full_in = (4_i32 - left).div_euclid(2) + (4 - left) % 2;
+        assert_eq!(reply.header("ratelimit"), format!(r#""default";r={left};t={full_in}"#));
+    }
+    let refused = world.ask(Method::GET, "/v1/sessions", None).await;
+    assert_eq!(refused.problem().1, "rate_limited");
+    assert_eq!((refused.header("retry-after"), refused.header("ratelimit")), ("1", r#""default";r=0;t=1"#));
+    assert_eq!(world.send(request(Method::GET, "/v1/sessions", &other, None)).await.status, 200);
+    world.fakes.advance(500);
+    assert_eq!(world.ask(Method::GET, "/v1/sessions", None).await.status, 200);
+    assert_eq!(world.ask(Method::GET, "/v1/sessions", None).await.status, 429);
+}
+
+#[actix_web::test]
+async fn whoever_shows_no_key_is_counted_by_address_and_health_is_not_counted() {
+    let world = world(1, 1, 30);
+    let from = |address: &str, path: &str| {
+        let get = TestRequest::get().uri(path).peer_addr(format!("{address}:9").parse().unwrap());
+        world.send(get)
+    };
+    for (address, status) in [
+        ("192.0.2.1", 401),
+        ("192.0.2.1", 429),
+        ("192.0.2.2", 401),
+        ("[2001:db8:0:1::1]", 401),
+        ("[2001:db8:0:1:ffff::2]", 429),
+        ("[2001:db8:0:2::1]", 401),
+        ("[::ffff:192.0.2.1]", 429),
+    ] {
+        assert_eq!(from(address, "/v1/sessions").await.problem().0, status, "{address}");
+    }
+    for _ in 0..3 {
+        let reply = from("192.0.2.1", "/livez").await;
+        assert_eq!((reply.status, reply.header("ratelimit")), (200, ""));
+    }
+}
+
+#[actix_web::test]
+async fn bad_keys_end_in_429_and_a_good_one_from_the_same_address_is_served() {
+    let world = world(1_000, 2_000, 3);
+    let bad = || async {
+        let key = KeyText::mint(false, &mut rand::rng());
+        world.send(request(Method::GET, "/v1/sessions", key.expose(), None)).await
+    };
+    for _ in 0..3 {
+        assert_eq!(bad().await.problem().0, 401);
+    }
+    let refused = bad().await;
+    assert_eq!(refused.problem(), (429, "rate_limited".into(), String::new()));
+    assert_eq!(refused.header("retry-after"), "20");
+    assert_eq!(world.ask(Method::GET, "/v1/sessions", None).await.status, 200);
+    world.fakes.advance(20_000);
+    assert_eq!(bad().await.problem().0, 401);
+}

@@ -1,0 +1,520 @@
+//! Ports that keep just enough to answer the HTTP face. What it never asks panics.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use columba::domain::event::StatusEvent;
+use columba::domain::id::{KeyId, MessageId, SessionId, TenantId};
+use columba::domain::idempotency::Idempotency;
+use columba::domain::message::{Message, WaId};
+use columba::domain::page::{Page, Slice};
+use columba::domain::phone::Phone;
+use columba::domain::plan::{Caps, Plan};
+use columba::domain::refusal::Refusal;
+use columba::domain::scope::{SystemScope, TenantScope};
+use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
+use columba::domain::tenant::{ApiKey, Tenant};
+use columba::domain::time::{BootId, Moment, Reading, WallTime};
+use columba::ports::clock::Clock;
+use columba::ports::directory::{Directory, Snapshot, TenantPatch};
+use columba::ports::feed::FeedLog;
+use columba::ports::messages::{MessageFilter, Messages};
+use columba::ports::outbox::{
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
+    Settlement, Usage,
+};
+use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
+use columba::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use columba::ports::signals::Signals;
+use columba::ports::store::{Created, StoreError, WriteError};
+use columba::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
+use columba::ports::transport::PairingCode;
+use tokio::sync::{Notify, Semaphore};
+
+pub const NOW: WallTime = WallTime(1_795_000_000_000);
+
+/// Everything the ports keep, and a note of what they were asked.
+#[derive(Default)]
+pub struct Inner {
+    pub snapshot: Snapshot,
+    pub sessions: BTreeMap<SessionId, Session>,
+    pub messages: BTreeMap<MessageId, Message>,
+    pub keys: Vec<ApiKey>,
+    /// Idempotency keys seen by accept.
+    seen: HashMap<String, ([u8; 32], MessageId)>,
+    /// What accept says to a new draft.
+    pub accept_refusal: Option<Refusal>,
+    /// What every read of messages says.
+    pub store_error: Option<StoreError>,
+    /// Set to have the next read of a message panic.
+    pub panic_next: bool,
+    pub pairing: Option<PairingView>,
+    pub codes: HashMap<String, SessionId>,
+    pub frames: Vec<Frame>,
+    /// What happened, in order.
+    pub notes: Vec<String>,
+    now: u64,
+}
+
+/// All the ports.
+pub struct Fakes {
+    inner: Mutex<Inner>,
+    /// Rung when an accept begins.
+    pub accepting: Notify,
+    /// An accept takes a permit before it goes on.
+    pub turns: Semaphore,
+}
+
+impl Fakes {
+    pub fn new() -> Arc<Self> {
+        let (inner, accepting) = (Mutex::default(), Notify::new());
+        Arc::new(Self { inner, accepting, turns: Semaphore::new(Semaphore::MAX_PERMITS) })
+    }
+
+    pub fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn advance(&self, millis: u64) {
+        self.inner().now += millis;
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().notes)
+    }
+
+    fn note(&self, what: impl Into<String>) {
+        self.inner().notes.push(what.into());
+    }
+}
+
+impl Clock for Fakes {
+    fn now(&self) -> Moment {
+        Moment(self.inner().now)
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime(NOW.0 + self.inner().now as i64)
+    }
+
+    fn boot(&self) -> BootId {
+        BootId(1)
+    }
+}
+
+impl Signals for Fakes {
+    fn wake(&self, session: SessionId) {
+        self.note(format!("wake {session}"));
+    }
+
+    fn wake_tenant(&self, tenant: TenantId) {
+        self.note(format!("wake {tenant}"));
+    }
+}
+
+#[async_trait]
+impl Directory for Fakes {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(self.inner().snapshot.clone())
+    }
+
+    async fn refresh(&self) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn create_tenant(
+        &self,
+        tenant: Tenant,
+        _: Option<Idempotency>,
+    ) -> Result<Created<Tenant>, WriteError> {
+        self.inner().snapshot.tenants.insert(tenant.id, tenant.clone());
+        Ok(Created::New(tenant))
+    }
+
+    async fn patch_tenant(
+        &self,
+        id: TenantId,
+        patch: TenantPatch,
+        _: WallTime,
+    ) -> Result<Tenant, WriteError> {
+        let mut inner = self.inner();
+        let tenant = inner.snapshot.tenants.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        tenant.name = patch.name.unwrap_or_else(|| tenant.name.clone());
+        tenant.plan = patch.plan.unwrap_or_else(|| tenant.plan.clone());
+        tenant.status = patch.status.unwrap_or(tenant.status);
+        Ok(tenant.clone())
+    }
+
+    async fn delete_tenant(&self, id: TenantId, _: WallTime) -> Result<(), WriteError> {
+        self.note(format!("delete {id}"));
+        self.inner().snapshot.tenants.remove(&id).map(|_| ()).ok_or_else(|| Refusal::not_found().into())
+    }
+
+    async fn create_plan(
+        &self,
+        plan: Plan,
+        _: Option<Idempotency>,
+        _: WallTime,
+    ) -> Result<Created<Plan>, WriteError> {
+        let mut inner = self.inner();
+        if inner.snapshot.plans.contains_key(&plan.code) {
+            return Err(Refusal::conflict("a plan with this code exists").into());
+        }
+        inner.snapshot.plans.insert(plan.code.clone(), plan.clone());
+        Ok(Created::New(plan))
+    }
+
+    async fn put_plan(&self, plan: Plan, _: WallTime) -> Result<Plan, WriteError> {
+        self.inner().snapshot.plans.insert(plan.code.clone(), plan.clone());
+        Ok(plan)
+    }
+
+    async fn create_key(
+        &self,
+        key: ApiKey,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<ApiKey>, WriteError> {
+        let mut inner = self.inner();
+        if idempotency.is_some() {
+            let named = inner.keys.iter().find(|known| known.name == key.name).cloned();
+            if let Some(known) = named {
+                return Ok(Created::Replayed(known));
+            }
+        }
+        inner.snapshot.keys.insert(key.hash, key.clone());
+        inner.keys.push(key.clone());
+        Ok(Created::New(key))
+    }
+
+    async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(self.inner().keys.iter().rev().filter(|key| key.tenant == tenant).cloned().collect())
+    }
+
+    async fn revoke_key(&self, id: KeyId, _: WallTime) -> Result<(), WriteError> {
+        self.inner().snapshot.keys.retain(|_, key| key.id != id);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sessions for Fakes {
+    async fn create(
+        &self,
+        _: TenantScope,
+        session: Session,
+        _: Caps,
+        _: Option<Idempotency>,
+    ) -> Result<Created<Session>, WriteError> {
+        self.inner().sessions.insert(session.id, session.clone());
+        Ok(Created::New(session))
+    }
+
+    async fn get(&self, scope: TenantScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let found = self.inner().sessions.get(&id).cloned();
+        Ok(found.filter(|session| session.tenant == scope.tenant()))
+    }
+
+    async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError> {
+        let filter = FleetFilter { tenant: Some(scope.tenant()), status: None };
+        self.fleet(SystemScope, filter, page).await
+    }
+
+    async fn fleet(
+        &self,
+        _: SystemScope,
+        filter: FleetFilter,
+        page: Page,
+    ) -> Result<Slice<Session>, StoreError> {
+        let inner = self.inner();
+        let wanted = |session: &&Session| {
+            filter.tenant.is_none_or(|tenant| session.tenant == tenant)
+                && filter.status.is_none_or(|status| session.status == status)
+                && page.before.is_none_or(|before| session.id.uuid() < before)
+        };
+        let rows = inner.sessions.values().rev().filter(wanted).take(page.limit as usize + 1).cloned();
+        Ok(Slice::of(rows.collect(), page))
+    }
+
+    async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {
+        let inner = self.inner();
+        Ok(inner.sessions.values().filter(|session| session.tenant == scope.tenant()).count() as u64)
+    }
+
+    async fn set_desired(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        desired: Desired,
+    ) -> Result<Option<Session>, StoreError> {
+        self.note(format!("want {desired}"));
+        let mut inner = self.inner();
+        let found = inner.sessions.get_mut(&id).filter(|session| session.tenant == scope.tenant());
+        Ok(found.map(|session| {
+            session.desired = desired;
+            session.clone()
+        }))
+    }
+
+    async fn delete(&self, _: TenantScope, id: SessionId, _: WallTime) -> Result<bool, StoreError> {
+        self.note("delete");
+        Ok(self.inner().sessions.remove(&id).is_some())
+    }
+
+    async fn find(&self, _: SystemScope, _: SessionId) -> Result<Option<Session>, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn restore(&self, _: SystemScope, _: WallTime) -> Result<Vec<Session>, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn announce(&self, _: Lease, _: StatusChange) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn pronounce(&self, _: SystemScope, _: SessionId, _: StatusChange) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn set_paired(&self, _: Lease, _: bool, _: WallTime) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn remember(&self, _: Lease, _: Standing) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn count_reconnect(&self, _: Lease) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+}
+
+impl Inner {
+    /// The refusals of accept before `session_not_ready`, and the stored answer.
+    fn foresee(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Message>, WriteError> {
+        let session = self.sessions.get(&session).filter(|session| session.tenant == tenant);
+        let session = session.ok_or_else(Refusal::not_found)?;
+        if let Some(idempotency) = idempotency
+            && let Some((fingerprint, id)) = self.seen.get(&idempotency.key)
+        {
+            if *fingerprint != idempotency.fingerprint {
+                return Err(Refusal::idempotency_mismatch().into());
+            }
+            return Ok(self.messages.get(id).cloned());
+        }
+        if !session.paired {
+            return Err(Refusal::session_not_ready().into());
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Outbox for Fakes {
+    async fn accept(&self, acceptance: Acceptance) -> Result<Created<Message>, WriteError> {
+        self.accepting.notify_one();
+        self.turns.acquire().await.expect("never closed").forget();
+        let mut inner = self.inner();
+        let Acceptance { tenant, session, id, wa_id, draft, idempotency, at, terms } = acceptance;
+        if let Some(stored) = inner.foresee(tenant, session, idempotency.as_ref())? {
+            return Ok(Created::Replayed(stored));
+        }
+        if let Some(refusal) = inner.accept_refusal.clone() {
+            return Err(refusal.into());
+        }
+        inner.notes.push(format!("accept metered={}", terms.metered));
+        let message = Message::accepted(id, tenant, session, wa_id, &draft, at);
+        inner.messages.insert(id, message.clone());
+        if let Some(idempotency) = idempotency {
+            inner.seen.insert(idempotency.key, (idempotency.fingerprint, id));
+        }
+        Ok(Created::New(message))
+    }
+
+    async fn foresee(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        idempotency: Option<Idempotency>,
+        _: WallTime,
+    ) -> Result<Option<Message>, WriteError> {
+        self.inner().foresee(tenant, session, idempotency.as_ref())
+    }
+
+    async fn recall(&self, _: SessionId, _: Reading) -> Result<Memory, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn pending(&self, _: Lease, _: Position, _: u32) -> Result<Vec<Pending>, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn claim(&self, _: Claim) -> Result<Claimed, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn give_back(&self, _: Lease, _: MessageId, _: u32) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn settle(&self, _: Settlement) -> Result<bool, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn receipt(&self, _: Lease, _: Receipt) -> Result<bool, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn recover(&self, _: Lease, _: WallTime) -> Result<Recovered, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn inbound(&self, _: Lease, _: Inbound) -> Result<bool, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn tenant_attempts(&self, _: TenantId, _: Reading) -> Result<Option<Vec<Moment>>, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+}
+
+#[async_trait]
+impl Messages for Fakes {
+    async fn get(&self, scope: TenantScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        if std::mem::take(&mut self.inner().panic_next) {
+            panic!("the test asked for this panic");
+        }
+        let inner = self.inner();
+        if let Some(error) = inner.store_error.clone() {
+            return Err(error);
+        }
+        Ok(inner.messages.get(&id).filter(|message| message.tenant == scope.tenant()).cloned())
+    }
+
+    async fn list(
+        &self,
+        scope: TenantScope,
+        filter: MessageFilter,
+        page: Page,
+    ) -> Result<Slice<Message>, StoreError> {
+        let inner = self.inner();
+        let wanted = |message: &&Message| {
+            message.tenant == scope.tenant()
+                && filter.chat.as_ref().is_none_or(|chat| message.chat == *chat)
+                && page.before.is_none_or(|before| message.id.uuid() < before)
+        };
+        let rows = inner.messages.values().rev().filter(wanted).take(page.limit as usize + 1).cloned();
+        Ok(Slice::of(rows.collect(), page))
+    }
+
+    async fn cancel(&self, scope: TenantScope, id: MessageId, _: WallTime) -> Result<Message, WriteError> {
+        Ok(Messages::get(self, scope, id).await?.ok_or_else(Refusal::not_found)?)
+    }
+
+    async fn cancel_all(&self, _: TenantScope, _: SessionId, _: WallTime) -> Result<u64, WriteError> {
+        Ok(3)
+    }
+
+    async fn usage(&self, _: TenantScope, _: Period) -> Result<Option<Usage>, StoreError> {
+        Ok(None)
+    }
+
+    async fn attempts_since(&self, _: TenantScope, _: WallTime) -> Result<Vec<(SessionId, u64)>, StoreError> {
+        Ok(self.inner().sessions.keys().take(1).map(|&id| (id, 7)).collect())
+    }
+}
+
+#[async_trait]
+impl Sandbox for Fakes {
+    async fn find_code(&self, code: &str) -> Result<Option<SessionId>, SandboxError> {
+        Ok(self.inner().codes.get(code).copied())
+    }
+
+    async fn scan(&self, code: &str) -> Result<SessionId, SandboxError> {
+        self.note("scan");
+        self.inner().codes.remove(code).ok_or(SandboxError::NoSuchCode)
+    }
+
+    async fn write(&self, session: SessionId, _: Phone, _: String) -> Result<WaId, SandboxError> {
+        let paired = self.inner().sessions[&session].paired;
+        if paired { Ok(WaId::mint(NOW, 1)) } else { Err(SandboxError::NotPaired) }
+    }
+
+    async fn fault(&self, _: SessionId, fault: SandboxFault) -> Result<(), SandboxError> {
+        self.note(format!("fault {fault}"));
+        Ok(())
+    }
+
+    async fn frames(&self, session: SessionId, after: u64, limit: u32) -> Result<Vec<Frame>, SandboxError> {
+        let inner = self.inner();
+        let wanted = |frame: &&Frame| frame.session == session && frame.seq > after;
+        Ok(inner.frames.iter().filter(wanted).take(limit as usize).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Supervisor for Fakes {
+    async fn heed(&self, session: &Session) -> Result<(), SupervisorError> {
+        self.note(format!("heed {}", session.desired));
+        Ok(())
+    }
+
+    async fn restart(&self, _: &Session) -> Result<(), SupervisorError> {
+        self.note("restart");
+        Ok(())
+    }
+
+    async fn remove(&self, _: &Session) -> Result<(), SupervisorError> {
+        self.note("remove");
+        Ok(())
+    }
+
+    async fn forget_tenant(&self, _: TenantId) -> Result<(), SupervisorError> {
+        self.note("forget_tenant");
+        Ok(())
+    }
+
+    async fn pairing(&self, _: SessionId) -> Result<Option<PairingView>, SupervisorError> {
+        Ok(self.inner().pairing.clone())
+    }
+
+    async fn pairing_code(&self, _: &Session, _: Phone) -> Result<PairingCode, SupervisorError> {
+        Ok(PairingCode { code: "ABCD-EFGH".into(), expires_at: NOW })
+    }
+
+    async fn play(&self, _: SessionId, trouble: Trouble) -> Result<(), SupervisorError> {
+        self.note(format!("play {trouble:?}"));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl FeedLog for Fakes {
+    fn epoch(&self) -> &str {
+        "fake-epoch"
+    }
+
+    async fn tail(&self, _: SystemScope, _: u32) -> Result<Vec<StatusEvent>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn heads(&self, _: SystemScope) -> Result<Vec<(TenantId, u64)>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn range(&self, _: TenantScope, _: u64, _: u64) -> Result<Vec<StatusEvent>, StoreError> {
+        Ok(vec![])
+    }
+}
+
+/// A frame of a session.
+pub fn frame(seq: u64, session: SessionId) -> Frame {
+    let to = Phone::stored("+15551230001".into());
+    Frame { seq, at: NOW, session, wa_id: WaId::mint(NOW, seq as u32), to, epoch: Epoch(1) }
+}

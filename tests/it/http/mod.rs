@@ -1,0 +1,14 @@
+//! The HTTP face over scripted ports.
+
+mod admin;
+mod auth;
+mod edge_limit;
+mod fakes;
+mod idempotency;
+mod pairing;
+mod problems;
+mod requests;
+mod sandbox;
+mod server;
+mod sessions;
+mod world;

@@ -1,0 +1,62 @@
+//! Pairing over HTTP.
+
+use actix_web::http::Method;
+use columba::domain::session::SessionStatus;
+use columba::ports::supervisor::PairingView;
+use serde_json::json;
+use strum::IntoEnumIterator as _;
+
+use super::fakes::NOW;
+use super::world::{World, request};
+
+fn show(world: &World) {
+    world.fakes.inner().pairing = Some(PairingView { code: "2@abc,def".into(), expires_at: NOW, attempt: 2 });
+}
+
+#[actix_web::test]
+async fn the_code_comes_as_json_or_as_a_picture() {
+    let world = World::new();
+    show(&world);
+    let path = format!("/v1/sessions/{}/qr", world.session);
+    let reply = world.ask(Method::GET, &path, None).await;
+    assert_eq!(reply.json(), json!({"code": "2@abc,def", "expires_at": NOW, "attempt": 2}));
+    assert_eq!(reply.header("cache-control"), "no-store");
+    let get = request(Method::GET, &path, &world.key, None)
+        .insert_header(("accept", "text/html, image/svg+xml;q=1"));
+    let reply = world.send(get).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, "image/svg+xml"));
+    assert!(reply.text.contains("<svg") && reply.text.ends_with("</svg>"));
+}
+
+#[actix_web::test]
+async fn without_a_code_the_answer_says_what_to_do_in_each_status() {
+    let world = World::new();
+    let mut said = std::collections::HashSet::new();
+    for status in SessionStatus::iter() {
+        world.fakes.inner().sessions.get_mut(&world.session).unwrap().status = status;
+        for (method, path, body) in
+            [(Method::GET, "qr", None), (Method::POST, "pairing-code", Some(json!({"phone": "not a phone"})))]
+        {
+            let path = format!("/v1/sessions/{}/{path}", world.session);
+            let reply = world.ask(method, &path, body).await;
+            assert_eq!(reply.problem().1, "not_pairing", "{status}");
+            said.insert(reply.json()["detail"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(said.len(), SessionStatus::iter().count() - 1, "starting and pairing are one advice");
+}
+
+#[actix_web::test]
+async fn a_code_by_phone_is_limited_per_phone() {
+    let world = World::new();
+    show(&world);
+    let path = format!("/v1/sessions/{}/pairing-code", world.session);
+    let ask = |phone: &str| world.ask(Method::POST, &path, Some(json!({"phone": phone})));
+    assert_eq!(ask("15551230001").await.problem(), (422, "invalid_request".into(), "/phone".into()));
+    for _ in 0..3 {
+        assert_eq!(ask("+15551230001").await.json(), json!({"code": "ABCD-EFGH", "expires_at": NOW}));
+    }
+    let refused = ask("+15551230001").await;
+    assert_eq!((refused.problem().1, refused.header("retry-after")), ("rate_limited".into(), "3600"));
+    assert_eq!(ask("+15551230002").await.status, 200);
+}

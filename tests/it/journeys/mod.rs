@@ -1,0 +1,7 @@
+//! What users come for, through the real program: HTTP in, websocket out, kill -9 in the middle.
+
+mod first_message;
+mod isolation;
+mod quota;
+mod restart;
+mod resume;

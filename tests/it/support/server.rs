@@ -1,0 +1,123 @@
+//! The real program as a process of its own, on a free port in a folder of its own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::api::Api;
+
+/// Bodies and numbers of tests begin like this, so that a log that holds one is found out.
+pub const BODY_MARK: &str = "canary-body";
+const NUMBER_MARK: &str = "+1555";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server under test. To be ended with [`finish`](Self::finish) or [`kill`](Self::kill); one that is dropped is killed.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:port`.
+    pub url: String,
+    dir: Arc<TempDir>,
+    log: PathBuf,
+}
+
+/// Starts `columba` with `arguments`; its standard output is left to the caller.
+pub fn columba(arguments: &[&str], environment: &[(&str, &str)], log: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_columba"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// The address that a process says it listens on.
+pub async fn listening(child: &mut Child, log: &Path) -> String {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+    let line = said.ok().and_then(Result::ok).flatten();
+    let url = line.as_deref().and_then(|line| line.split(" listens on ").nth(1));
+    let url = url.unwrap_or_else(|| panic!("did not start: {line:?}\n{}", fs::read_to_string(log).unwrap()));
+    // What it says later must not block it.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    url.to_owned()
+}
+
+impl Server {
+    /// A new server on a new folder.
+    pub async fn start() -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), &[]).await
+    }
+
+    /// A server on a folder that may have been used before.
+    pub async fn start_in(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
+        let log = dir.path().join("server.log");
+        let data = dir.path().join("data");
+        let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+        let mut child = columba(&arguments, environment, &log);
+        let url = listening(&mut child, &log).await;
+        Self { child, url, dir, log }
+    }
+
+    /// Its folder, for the next server.
+    pub fn dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
+    }
+
+    /// Calls with this token.
+    pub fn api(&self, token: &str) -> Api {
+        Api::new(&self.url, token)
+    }
+
+    /// Calls as the operator.
+    pub fn operator(&self) -> Api {
+        self.api(fs::read_to_string(self.dir.path().join("data/operator.token")).unwrap().trim())
+    }
+
+    /// Everything it has logged.
+    pub fn logged(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end and waits.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_raw(self.child.id().unwrap() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("drained in time").unwrap()
+    }
+
+    /// Ends it in good order and fails if anything personal was logged or an actor died that was not told to.
+    pub async fn finish(mut self) {
+        let status = self.terminate().await;
+        let log = self.logged();
+        assert!(status.success(), "{status}\n{log}");
+        for line in log.lines() {
+            assert!(!line.contains("panicked"), "{line}");
+            assert!(!line.contains(r#""panicking":true"#), "{line}");
+        }
+        assert_nothing_personal(&log);
+    }
+}
+
+/// No body, no number, no key.
+pub fn assert_nothing_personal(log: &str) {
+    for line in log.lines() {
+        for mark in [BODY_MARK, NUMBER_MARK, "col_live_", "col_test_", "col_op_"] {
+            assert!(!line.contains(mark), "`{mark}` in a log line: {line}");
+        }
+    }
+}
