@@ -54,7 +54,10 @@ impl State {
         let message = &row.message;
         let before = |other: &MessageRow| {
             other.message.status == MessageStatus::Sending
-                || (is_waiting(other) && other.position < row.position && !is_scheduled(other, now))
+                || (is_waiting(other)
+                    && other.position < row.position
+                    && !is_scheduled(other, now)
+                    && !has_expired(&other.message, now))
         };
         let of_chat = self.messages.values().filter(|other| {
             other.message.session == message.session

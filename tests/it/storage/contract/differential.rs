@@ -1,0 +1,346 @@
+//! Two stores that are told the same end up the same, whatever it is they are told.
+
+use columba::billing::period::month_of;
+use columba::domain::id::MessageId;
+use columba::domain::message::{
+    Delivery, Direction, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
+};
+use columba::domain::page::Page;
+use columba::domain::scope::SystemScope;
+use columba::domain::session::{Lease, SessionCounters};
+use columba::domain::time::WallTime;
+use columba::domain::window::SPAN;
+use columba::ports::clock::Clock as _;
+use columba::ports::messages::MessageFilter;
+use columba::ports::outbox::{Acceptance, Claim, Claimed, Inbound, Outcome, Receipt, Settlement};
+use proptest::prelude::*;
+
+use super::stage::{Stage, idempotency, phone, text};
+use super::{BACKENDS, Backend, Fixture};
+
+/// Correspondents. Few, so that their messages get in each other's way.
+const CHATS: [&str; 2] = ["+15551230001", "+15551230002"];
+
+/// What may happen. A message is named by the order of its acceptance, a session by 0 or 1.
+#[derive(Debug, Clone)]
+enum Deed {
+    Accept { session: usize, chat: usize, once: bool, delay: Option<u64>, lives: u64, key: Option<u8> },
+    Claim { message: usize, locked: Option<u64> },
+    Settle { message: usize, outcome: usize, number: Option<u32> },
+    Receipt { message: usize, kind: ReceiptKind },
+    GiveBack { message: usize, number: u32 },
+    Inbound { session: usize, chat: usize, wa_id: u8 },
+    TakeOver { session: usize, recovers: bool },
+    Cancel { message: usize },
+    CancelAll { session: usize },
+    Unpair { session: usize },
+    Pair { session: usize },
+    Wait { secs: u64 },
+    Sweep { limit: u32 },
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let (session, chat, message) = (0..2usize, 0..2usize, 0..12usize);
+    let accept = (
+        session.clone(),
+        chat.clone(),
+        any::<bool>(),
+        prop::option::weighted(0.2, 1..200u64),
+        prop_oneof![1 => 1..600u64, 4 => Just(86_400)],
+        prop::option::weighted(0.3, 0..4u8),
+    );
+    let accept = accept.prop_map(|(session, chat, once, delay, lives, key)| Deed::Accept {
+        session,
+        chat,
+        once,
+        delay,
+        lives,
+        key,
+    });
+    let kind = prop_oneof![Just(ReceiptKind::Server), Just(ReceiptKind::Delivered), Just(ReceiptKind::Read)];
+    let claim = (message.clone(), prop::option::weighted(0.2, 1..300u64));
+    let settle = (message.clone(), 0..6usize, prop::option::weighted(0.1, 0..4u32));
+    prop_oneof![
+        8 => accept,
+        10 => claim.prop_map(|(message, locked)| Deed::Claim { message, locked }),
+        8 => settle.prop_map(|(message, outcome, number)| Deed::Settle { message, outcome, number }),
+        4 => (message.clone(), kind).prop_map(|(message, kind)| Deed::Receipt { message, kind }),
+        1 => (message.clone(), 1..3u32).prop_map(|(message, number)| Deed::GiveBack { message, number }),
+        2 => (session.clone(), chat, 0..3u8)
+            .prop_map(|(session, chat, wa_id)| Deed::Inbound { session, chat, wa_id }),
+        3 => (session.clone(), any::<bool>())
+            .prop_map(|(session, recovers)| Deed::TakeOver { session, recovers }),
+        2 => message.prop_map(|message| Deed::Cancel { message }),
+        1 => session.clone().prop_map(|session| Deed::CancelAll { session }),
+        1 => session.clone().prop_map(|session| Deed::Unpair { session }),
+        2 => session.prop_map(|session| Deed::Pair { session }),
+        5 => prop_oneof![6 => 1..120u64, 1 => 900..1_000u64, 1 => Just(86_401)]
+            .prop_map(|secs| Deed::Wait { secs }),
+        2 => (1..4u32).prop_map(|limit| Deed::Sweep { limit }),
+    ]
+}
+
+/// One store, and what was done to it so far.
+struct World {
+    stage: Stage,
+    leases: [Lease; 2],
+    /// In order of acceptance.
+    messages: Vec<Message>,
+}
+
+/// How a store stands: what a tenant can see of it.
+type View = (Vec<Message>, Option<(u64, u64, u64)>, Vec<SessionCounters>);
+
+impl World {
+    async fn new(backend: Backend) -> Self {
+        let stage = Stage::on(Fixture::of(backend).await).await;
+        let leases = [stage.lease, stage.sibling().await];
+        Self { stage, leases, messages: vec![] }
+    }
+
+    fn message(&self, at: usize) -> Option<&Message> {
+        self.messages.get(at)
+    }
+
+    /// Does it, and tells how it was answered.
+    async fn perform(&mut self, deed: &Deed, mold: Option<&Acceptance>) -> (String, Option<Acceptance>) {
+        let (outbox, now) = (&self.stage.outbox, self.stage.now());
+        let answer = match *deed {
+            Deed::Accept { .. } => {
+                let asked = match mold {
+                    Some(mold) => self.recast(mold, deed),
+                    None => self.asked(deed),
+                };
+                let answer = outbox.accept(asked.clone()).await;
+                if let Ok(created) = &answer
+                    && !created.is_replayed()
+                {
+                    self.messages.push(created.clone().into_inner());
+                }
+                let answer = answer.map(|created| (created.is_replayed(), created.into_inner().id));
+                return (format!("{:?}", answer.map_err(|error| error.to_string())), Some(asked));
+            }
+            Deed::Claim { message, locked } => match self.message(message) {
+                None => "nothing".into(),
+                Some(message) => {
+                    let timelock_until = locked.map(|secs| self.stage.in_secs(secs));
+                    let (lease, at) = (self.lease_of(message), self.stage.fixture.clock.read());
+                    let claim = Claim { lease, message: message.id, at, timelock_until };
+                    match outbox.claim(claim).await {
+                        Ok(Claimed::Work(work)) => format!("work {}", work.number),
+                        // When a busy chat is asked again is each store's own guess.
+                        Ok(Claimed::NotYet { .. }) => "not yet".into(),
+                        other => format!("{other:?}"),
+                    }
+                }
+            },
+            Deed::Settle { message, outcome, number } => match self.message(message) {
+                None => "nothing".into(),
+                Some(message) => {
+                    let attempts = self.stage.message(message.id).await.attempts;
+                    let settlement = Settlement {
+                        tenant: self.stage.tenant,
+                        message: message.id,
+                        number: number.unwrap_or(attempts),
+                        outcome: self.outcome(outcome),
+                        at: now,
+                    };
+                    format!("{:?}", outbox.settle(settlement).await)
+                }
+            },
+            Deed::Receipt { message, kind } => match self.message(message) {
+                None => "nothing".into(),
+                Some(message) => {
+                    let receipt = Receipt { wa_id: message.wa_id.clone(), kind, at: now };
+                    format!("{:?}", outbox.receipt(self.lease_of(message), receipt).await)
+                }
+            },
+            Deed::GiveBack { message, number } => match self.message(message) {
+                None => "nothing".into(),
+                Some(message) => {
+                    format!("{:?}", outbox.give_back(self.lease_of(message), message.id, number).await)
+                }
+            },
+            Deed::Inbound { session, chat, wa_id } => {
+                let inbound = Inbound {
+                    id: MessageId::mint(now),
+                    wa_id: WaId(format!("IN{wa_id}")),
+                    from: phone(CHATS[chat]),
+                    content: text("hi"),
+                    at: now,
+                };
+                format!("{:?}", outbox.inbound(self.leases[session], inbound).await)
+            }
+            Deed::TakeOver { session, recovers } => {
+                let reading = self.stage.fixture.clock.read();
+                let memory = outbox.recall(self.leases[session].session, reading).await.unwrap();
+                self.leases[session] = memory.lease;
+                let mut attempts = memory.attempts.unwrap();
+                // One that is exactly a span old delays nobody: it may be told or not.
+                attempts.retain(|&attempt| reading.now.since(attempt) < SPAN);
+                attempts.sort();
+                let recovered = if recovers { Some(outbox.recover(memory.lease, now).await) } else { None };
+                format!("{:?} {attempts:?} {recovered:?}", memory.lease.epoch)
+            }
+            Deed::Cancel { message } => match self.message(message) {
+                None => "nothing".into(),
+                Some(message) => {
+                    let answer = self.stage.messages.cancel(self.stage.scope(), message.id, now).await;
+                    format!("{}", answer.is_ok())
+                }
+            },
+            Deed::CancelAll { session } => {
+                let session = self.leases[session].session;
+                format!("{:?}", self.stage.messages.cancel_all(self.stage.scope(), session, now).await)
+            }
+            Deed::Unpair { session } | Deed::Pair { session } => {
+                let paired = matches!(deed, Deed::Pair { .. });
+                let lease = self.leases[session];
+                format!("{:?}", self.stage.sessions.set_paired(lease, paired, now).await)
+            }
+            Deed::Wait { secs } => {
+                self.stage.wait_secs(secs);
+                String::new()
+            }
+            Deed::Sweep { limit } => {
+                let sweep = &self.stage.sweep;
+                let expired =
+                    drain(limit, async || sweep.expire(SystemScope, now, limit).await.unwrap()).await;
+                let abandoned =
+                    drain(limit, async || sweep.abandon(SystemScope, now, limit).await.unwrap()).await;
+                let released =
+                    drain(limit, async || sweep.release(SystemScope, now, limit).await.unwrap()).await;
+                let forgotten =
+                    drain(limit, async || sweep.forget(SystemScope, now, limit).await.unwrap()).await;
+                let due = sweep.due(SystemScope, now).await.unwrap();
+                let due: Vec<_> = self.leases.iter().map(|lease| due.contains(&lease.session)).collect();
+                format!("{expired} {abandoned} {released} {forgotten} {due:?}")
+            }
+        };
+        (answer, None)
+    }
+
+    fn lease_of(&self, message: &Message) -> Lease {
+        self.leases[usize::from(message.session != self.leases[0].session)]
+    }
+
+    fn asked(&self, deed: &Deed) -> Acceptance {
+        let Deed::Accept { session, chat, once, delay, lives, key } = *deed else {
+            unreachable!("only an acceptance is asked for")
+        };
+        let mut draft = self.stage.draft(CHATS[chat]);
+        draft.delivery = if once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
+        draft.send_at = delay.map(|secs| self.stage.in_secs(secs));
+        draft.expires_at = self.stage.in_secs(lives);
+        let idempotency = key.and_then(|key| idempotency(&format!("key {}", key / 2), key));
+        Acceptance { session: self.leases[session].session, idempotency, ..self.stage.asked(draft) }
+    }
+
+    /// The same request with the same ids, for this store's tenant and session.
+    fn recast(&self, mold: &Acceptance, deed: &Deed) -> Acceptance {
+        Acceptance { id: mold.id, wa_id: mold.wa_id.clone(), ..self.asked(deed) }
+    }
+
+    fn outcome(&self, which: usize) -> Outcome {
+        let later: WallTime = self.stage.in_secs(30);
+        [
+            Outcome::Sent,
+            Outcome::Failed(MessageReason::Refused),
+            Outcome::Retry { not_before: later, reason: MessageReason::Throttled },
+            Outcome::Held { until: later, reason: MessageReason::Timelock },
+            Outcome::Dead,
+            Outcome::Unknown(MessageReason::NoAck),
+        ][which]
+    }
+
+    async fn view(&self) -> View {
+        let (stage, page) = (&self.stage, Page { limit: 200, before: None });
+        let list = stage.messages.list(stage.scope(), MessageFilter::default(), page).await.unwrap();
+        let usage = stage.messages.usage(stage.scope(), month_of(stage.now())).await.unwrap();
+        let mut counters = vec![];
+        for lease in self.leases {
+            let session = stage.sessions.get(stage.scope(), lease.session).await.unwrap().unwrap();
+            counters.push(session.counters);
+        }
+        (list.rows, usage.map(|usage| (usage.used, usage.held, usage.queued)), counters)
+    }
+}
+
+/// Sweeps while batches are full; how many in all. How a store cuts them is its own business.
+async fn drain(limit: u32, sweep: impl AsyncFn() -> u64) -> u64 {
+    let mut total = 0;
+    loop {
+        let batch = sweep().await;
+        total += batch;
+        if batch < u64::from(limit) {
+            return total;
+        }
+    }
+}
+
+/// What may differ between two stores: ids of tenants, sessions and inbound messages, minted apart.
+fn leveled((messages, usage, counters): View) -> impl PartialEq + std::fmt::Debug {
+    let (mut outbound, mut inbound) = (vec![], vec![]);
+    for message in messages {
+        let line = format!(
+            "{} {} {:?} {} {:?}",
+            message.chat.as_str(),
+            message.status,
+            message.reason,
+            message.attempts,
+            message.times
+        );
+        match message.direction {
+            Direction::Out => outbound.push((message.wa_id, line)),
+            Direction::In => inbound.push((message.wa_id, line)),
+        }
+    }
+    inbound.sort();
+    (outbound, inbound, usage, counters)
+}
+
+async fn compare(one: Backend, other: Backend, deeds: Vec<Deed>) {
+    let mut worlds = [World::new(one).await, World::new(other).await];
+    for (at, deed) in deeds.iter().enumerate() {
+        let (first, mold) = worlds[0].perform(deed, None).await;
+        let (second, _) = worlds[1].perform(deed, mold.as_ref()).await;
+        assert_eq!(first, second, "deed {at}: {deed:?}");
+        let [first, second] = [leveled(worlds[0].view().await), leveled(worlds[1].view().await)];
+        assert_eq!(first, second, "after deed {at}: {deed:?}");
+        for world in &worlds {
+            invariants(&world.view().await);
+        }
+    }
+}
+
+/// What holds in every store at every moment.
+fn invariants((messages, usage, counters): &View) {
+    let live = messages.iter().filter(|message| message.status.is_live()).count() as u64;
+    assert_eq!(live, counters.iter().map(|counters| counters.queued).sum::<u64>(), "counters follow states");
+    if let Some((used, held, queued)) = usage {
+        assert_eq!(*queued, live);
+        assert!(used + held <= 10, "a hard quota of ten: {used} used, {held} held");
+    }
+    for chat in CHATS {
+        for session in messages.iter().map(|message| message.session) {
+            let under_way = messages.iter().filter(|message| {
+                message.session == session
+                    && message.chat.as_str() == chat
+                    && message.status == MessageStatus::Sending
+            });
+            assert!(under_way.count() <= 1, "one message of a chat is under way");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn stores_that_are_told_the_same_end_up_the_same(deeds in prop::collection::vec(deed(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for backend in BACKENDS {
+            runtime.block_on(compare(Backend::Memory, backend, deeds.clone()));
+        }
+    }
+}

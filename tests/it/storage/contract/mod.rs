@@ -1,0 +1,78 @@
+//! One contract suite over `ports::Stores`. Each store runs all of it; a sentence that holds for one only is no part
+//! of it.
+
+use std::sync::Arc;
+
+use columba::billing::quota;
+use columba::ports::Stores;
+use columba::storage::memory;
+use columba::storage::sql::{self, SqlOptions};
+
+use crate::support::clock::ManualClock;
+use crate::support::events::EventLog;
+
+/// A new, empty store, with the time it sees and the events it publishes.
+pub struct Fixture {
+    pub stores: Stores,
+    pub clock: Arc<ManualClock>,
+    pub events: Arc<EventLog>,
+    /// Where a store keeps its file, if it keeps one.
+    _dir: tempfile::TempDir,
+}
+
+/// The stores under the contract.
+#[derive(Debug, Clone, Copy)]
+pub enum Backend {
+    Memory,
+    Sqlite,
+}
+
+/// Every one of them.
+pub const BACKENDS: [Backend; 2] = [Backend::Memory, Backend::Sqlite];
+
+impl Fixture {
+    pub async fn of(backend: Backend) -> Self {
+        let (clock, events): (Arc<ManualClock>, Arc<EventLog>) = Default::default();
+        let dir = tempfile::tempdir().unwrap();
+        let stores = match backend {
+            Backend::Memory => memory::open(clock.clone(), quota::decide, events.clone()),
+            Backend::Sqlite => {
+                let options = SqlOptions { path: dir.path().join("columba.db") };
+                sql::open(options, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
+            }
+        };
+        Self { stores, clock, events, _dir: dir }
+    }
+}
+
+/// Makes a test per store of each function named: `async fn name(fixture: Fixture)`.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        contract!(@on memory, Memory, $($name),*);
+        contract!(@on sqlite, Sqlite, $($name),*);
+    };
+    (@on $store:ident, $backend:ident, $($name:ident),*) => {
+        mod $store {
+            use crate::storage::contract::{Backend, Fixture};
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(Fixture::of(Backend::$backend).await).await;
+                }
+            )*
+        }
+    };
+}
+
+mod accept;
+mod claim;
+mod differential;
+mod directory;
+mod feed;
+mod inbound;
+mod messages;
+mod recover;
+mod sessions;
+mod settle;
+pub mod stage;
+mod sweep;

@@ -1,0 +1,282 @@
+//! What is wanted of each session, and how each stands.
+
+use columba::domain::event::Change;
+use columba::domain::id::SessionId;
+use columba::domain::message::{MessageReason, MessageStatus};
+use columba::domain::page::Page;
+use columba::domain::refusal::Code;
+use columba::domain::scope::{SystemScope, TenantScope};
+use columba::domain::session::{Desired, Reason, SessionStatus as Status, Standing};
+use columba::domain::tenant::TenantStatus;
+use columba::ports::clock::Clock as _;
+use columba::ports::directory::TenantPatch;
+use columba::ports::outbox::Outcome;
+use columba::ports::sessions::{FleetFilter, StatusChange};
+use columba::ports::store::{Created, StoreError};
+use futures_util::future::join_all;
+use strum::IntoEnumIterator as _;
+
+use super::Fixture;
+use super::stage::{ANN, BOB, Stage, code, idempotency, plan, session};
+
+contract!(
+    a_session_is_read_as_it_was_created,
+    a_tenant_has_no_more_sessions_than_its_plan_allows,
+    a_creation_replayed_answers_the_first_session,
+    a_foreign_session_is_absent_from_every_answer,
+    lists_and_the_fleet_run_from_the_newest_and_narrow,
+    what_is_wanted_is_written_and_answered,
+    a_status_is_written_with_its_reason_and_told,
+    losing_the_credentials_takes_back_what_waits,
+    what_the_network_holds_against_an_account_outlives_its_owner,
+    reconnects_are_counted,
+    a_deleted_session_is_absent_and_its_messages_stay_readable,
+    a_boot_restores_what_is_wanted_and_stops_the_rest,
+);
+
+const ALL: Page = Page { limit: 200, before: None };
+
+fn change(status: Status, stage: &Stage) -> StatusChange {
+    StatusChange { status, reason: None, code: None, since: stage.now() }
+}
+
+async fn a_session_is_read_as_it_was_created(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let created = session(stage.tenant, stage.now());
+    let answer = stage.sessions.create(stage.scope(), created.clone(), plan("basic").caps(), None).await;
+    assert_eq!(answer, Ok(Created::New(created.clone())));
+    assert_eq!(stage.sessions.get(stage.scope(), created.id).await, Ok(Some(created.clone())));
+    assert_eq!(stage.sessions.find(SystemScope, created.id).await, Ok(Some(created)));
+    assert_eq!(stage.sessions.count(stage.scope()).await, Ok(2));
+}
+
+async fn a_tenant_has_no_more_sessions_than_its_plan_allows(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let caps = plan("basic").caps();
+    let create = || stage.sessions.create(stage.scope(), session(stage.tenant, stage.now()), caps, None);
+    let answers = join_all((0..4).map(|_| create())).await;
+    let (yes, no): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(yes.len(), 1, "two, of which one was there");
+    assert!(no.into_iter().all(|answer| code(answer) == Code::Conflict));
+    stage.sessions.delete(stage.scope(), stage.session, stage.now()).await.unwrap();
+    assert!(create().await.is_ok(), "a deleted one takes no place");
+    stage.stranger().await;
+}
+
+async fn a_creation_replayed_answers_the_first_session(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let caps = plan("basic").caps();
+    let create = |key, fingerprint| {
+        let session = session(stage.tenant, stage.now());
+        stage.sessions.create(stage.scope(), session, caps, idempotency(key, fingerprint))
+    };
+    let first = create("k", 1).await.unwrap().into_inner();
+    let again = create("k", 1).await.unwrap();
+    assert!(again.is_replayed(), "even when the plan allows no further one");
+    assert_eq!(again.into_inner().id, first.id);
+    assert_eq!(code(create("k", 2).await), Code::IdempotencyMismatch);
+    assert_eq!(stage.sessions.count(stage.scope()).await, Ok(2));
+}
+
+async fn a_foreign_session_is_absent_from_every_answer(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let theirs = stage.stranger().await.session;
+    let before = stage.sessions.find(SystemScope, theirs).await;
+    for id in [theirs, SessionId::mint(stage.now())] {
+        assert_eq!(stage.sessions.get(stage.scope(), id).await, Ok(None));
+        assert_eq!(stage.sessions.set_desired(stage.scope(), id, Desired::LoggedOut).await, Ok(None));
+        assert_eq!(stage.sessions.delete(stage.scope(), id, stage.now()).await, Ok(false));
+    }
+    let list = stage.sessions.list(stage.scope(), ALL).await.unwrap();
+    assert_eq!(list.rows, [stage.record().await]);
+    assert_eq!(stage.sessions.count(stage.scope()).await, Ok(1));
+    assert_eq!(stage.sessions.find(SystemScope, theirs).await, before);
+}
+
+async fn lists_and_the_fleet_run_from_the_newest_and_narrow(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let (second, theirs) = (stage.sibling().await, stage.stranger().await);
+    stage.sessions.announce(theirs, change(Status::Connected, &stage)).await.unwrap();
+    let ids = |rows: &[columba::domain::session::Session]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+
+    let first = stage.sessions.list(stage.scope(), Page { limit: 1, before: None }).await.unwrap();
+    assert_eq!((ids(&first.rows), first.has_more), (vec![second.session], true));
+    let before = Some(second.session.uuid());
+    let rest = stage.sessions.list(stage.scope(), Page { limit: 1, before }).await.unwrap();
+    assert_eq!((ids(&rest.rows), rest.has_more), (vec![stage.session], false));
+
+    let (mine, connected) = (Some(stage.tenant), Some(Status::Connected));
+    for (tenant, status, expected) in [
+        (None, None, vec![theirs.session, second.session, stage.session]),
+        (mine, None, vec![second.session, stage.session]),
+        (None, connected, vec![theirs.session]),
+        (mine, connected, vec![]),
+    ] {
+        let filter = FleetFilter { tenant, status };
+        let fleet = stage.sessions.fleet(SystemScope, filter, ALL).await.unwrap();
+        assert_eq!((ids(&fleet.rows), fleet.has_more), (expected, false), "{filter:?}");
+    }
+    let page = Page { limit: 2, before: None };
+    assert!(stage.sessions.fleet(SystemScope, FleetFilter::default(), page).await.unwrap().has_more);
+}
+
+async fn what_is_wanted_is_written_and_answered(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    for desired in [Desired::Running, Desired::LoggedOut, Desired::Stopped] {
+        let answer =
+            stage.sessions.set_desired(stage.scope(), stage.session, desired).await.unwrap().unwrap();
+        assert_eq!(answer.desired, desired);
+        assert_eq!(stage.record().await, answer);
+    }
+}
+
+async fn a_status_is_written_with_its_reason_and_told(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    for (at, status) in (0..).zip(Status::iter()) {
+        stage.wait_secs(1);
+        let (reason, code) = (Some(Reason::Throttled), Some(429));
+        let change = StatusChange { status, reason, code, since: stage.now() };
+        if at % 2 == 0 {
+            assert_eq!(stage.sessions.announce(stage.lease, change).await, Ok(()));
+        } else {
+            assert_eq!(stage.sessions.pronounce(SystemScope, stage.session, change).await, Ok(()));
+        }
+        let record = stage.record().await;
+        assert_eq!((record.status, record.reason, record.reason_code), (status, reason, code));
+        assert_eq!(record.since, stage.now());
+        assert_eq!(stage.told(), [Change::Session(status)]);
+    }
+    stage.sessions.announce(stage.lease, change(Status::Connected, &stage)).await.unwrap();
+    let record = stage.record().await;
+    assert_eq!((record.reason, record.reason_code), (None, None), "a reason goes with its status");
+}
+
+async fn losing_the_credentials_takes_back_what_waits(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let locked = Outcome::Held { until: stage.in_secs(60), reason: MessageReason::Timelock };
+    let waiting = [stage.accept(ANN).await.id, stage.attempt(BOB, locked).await.id];
+    let under_way = stage.accept("+15551230003").await;
+    let work = stage.work(under_way.id).await;
+    stage.told();
+    assert_eq!(stage.sessions.set_paired(stage.lease, true, stage.now()).await, Ok(()));
+    assert_eq!(stage.told(), [], "nothing changed");
+
+    assert_eq!(stage.sessions.set_paired(stage.lease, false, stage.now()).await, Ok(()));
+    assert!(!stage.record().await.paired);
+    for id in waiting {
+        let message = stage.message(id).await;
+        let expected = (MessageStatus::Canceled, Some(MessageReason::SessionGone));
+        assert_eq!((message.status, message.reason), expected);
+    }
+    assert_eq!(stage.told().len(), 2);
+    assert_eq!(stage.usage().await, (0, 1));
+    assert!(stage.settle(&work, Outcome::Sent).await, "what was under way may have left");
+}
+
+async fn what_the_network_holds_against_an_account_outlives_its_owner(fixture: Fixture) {
+    let mut stage = Stage::on(fixture).await;
+    let standing = Standing {
+        throttle_steps: 3,
+        banned_until: Some(stage.in_secs(60)),
+        timelock_until: Some(stage.in_secs(70)),
+        replaced_at: Some(stage.now()),
+    };
+    for standing in [standing, Standing::default(), standing] {
+        assert_eq!(stage.sessions.remember(stage.lease, standing).await, Ok(()));
+        let memory = stage.outbox.recall(stage.session, stage.fixture.clock.read()).await.unwrap();
+        stage.lease = memory.lease;
+        assert_eq!((memory.standing, memory.paired), (standing, true));
+        assert_eq!(stage.record().await.standing, standing);
+    }
+}
+
+async fn reconnects_are_counted(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    for _ in 0..2 {
+        stage.sessions.count_reconnect(stage.lease).await.unwrap();
+    }
+    assert_eq!(stage.record().await.counters.reconnects, 2);
+}
+
+async fn a_deleted_session_is_absent_and_its_messages_stay_readable(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let (sent, waits) = (stage.attempt(ANN, Outcome::Sent).await, stage.accept(BOB).await);
+    stage.told();
+    assert_eq!(stage.sessions.delete(stage.scope(), stage.session, stage.now()).await, Ok(true));
+    assert_eq!(stage.sessions.delete(stage.scope(), stage.session, stage.now()).await, Ok(false));
+
+    assert_eq!(stage.sessions.get(stage.scope(), stage.session).await, Ok(None));
+    assert_eq!(stage.sessions.find(SystemScope, stage.session).await, Ok(None));
+    assert_eq!(stage.sessions.list(stage.scope(), ALL).await.unwrap().rows, []);
+    let fleet = stage.sessions.fleet(SystemScope, FleetFilter::default(), ALL).await.unwrap();
+    assert_eq!(fleet.rows, []);
+    assert_eq!(stage.sessions.count(stage.scope()).await, Ok(0));
+    assert_eq!(stage.sessions.restore(SystemScope, stage.now()).await, Ok(vec![]));
+    let desired = stage.sessions.set_desired(stage.scope(), stage.session, Desired::Running).await;
+    assert_eq!(desired, Ok(None));
+    let recalled = stage.outbox.recall(stage.session, stage.fixture.clock.read()).await;
+    assert_eq!(recalled, Err(StoreError::Fenced), "nobody can own it any more");
+
+    assert_eq!(stage.message(sent.id).await, sent);
+    let canceled = stage.message(waits.id).await;
+    let expected = (MessageStatus::Canceled, Some(MessageReason::SessionGone));
+    assert_eq!((canceled.status, canceled.reason), expected);
+    assert_eq!(stage.usage().await, (1, 0));
+    assert_eq!(stage.told(), [Change::Message(waits.id, MessageStatus::Canceled)]);
+}
+
+async fn a_boot_restores_what_is_wanted_and_stops_the_rest(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let suspended = stage.stranger().await;
+    // What is wanted, whether it holds credentials, how it stood; whether it is restored, how it stands after.
+    let (run, rest, out) = (Desired::Running, Desired::Stopped, Desired::LoggedOut);
+    let table = [
+        (run, true, Status::Connected, true, Status::Connected),
+        (run, false, Status::Quarantined, true, Status::Quarantined),
+        (out, true, Status::Connected, true, Status::Connected),
+        (out, false, Status::Connected, false, Status::Stopped),
+        (out, false, Status::LoggedOut, false, Status::LoggedOut),
+        (rest, true, Status::Connected, false, Status::Stopped),
+        (rest, true, Status::Starting, false, Status::Stopped),
+        (rest, false, Status::Pairing, false, Status::Stopped),
+        (rest, true, Status::Reconnecting, false, Status::Stopped),
+        (rest, true, Status::Parked, false, Status::Parked),
+        (rest, true, Status::Quarantined, false, Status::Quarantined),
+        (rest, true, Status::Stopped, false, Status::Stopped),
+    ];
+    let mut caps = plan("basic").caps();
+    caps.sessions_max = 100;
+    let (mut ids, mut restored) = (vec![], vec![]);
+    for (desired, paired, status, returns, _) in table {
+        let session = session(stage.tenant, stage.now());
+        let id = session.id;
+        stage.sessions.create(stage.scope(), session, caps, None).await.unwrap();
+        let lease = stage.outbox.recall(id, stage.fixture.clock.read()).await.unwrap().lease;
+        stage.sessions.set_paired(lease, paired, stage.now()).await.unwrap();
+        stage.sessions.set_desired(stage.scope(), id, desired).await.unwrap();
+        stage.sessions.announce(lease, change(status, &stage)).await.unwrap();
+        ids.push(id);
+        restored.extend(returns.then_some(id));
+    }
+    let theirs = TenantScope::authenticated(suspended.tenant);
+    stage.sessions.set_desired(theirs, suspended.session, run).await.unwrap();
+    stage.sessions.announce(suspended, change(Status::Connected, &stage)).await.unwrap();
+    let patch = TenantPatch { status: Some(TenantStatus::Suspended), ..Default::default() };
+    stage.directory.patch_tenant(suspended.tenant, patch, stage.now()).await.unwrap();
+
+    stage.wait_secs(1);
+    let mut answer = stage.sessions.restore(SystemScope, stage.now()).await.unwrap();
+    let running: Vec<_> =
+        answer.iter().filter(|session| session.desired == run).map(|session| session.id).collect();
+    assert_eq!(running, restored[..2], "oldest first");
+    answer.sort_by_key(|session| session.id);
+    assert_eq!(answer.iter().map(|session| session.id).collect::<Vec<_>>(), restored);
+    for (id, (desired, paired, was, _, expected)) in ids.into_iter().zip(table) {
+        let now = stage.sessions.get(stage.scope(), id).await.unwrap().unwrap();
+        assert_eq!(now.status, expected, "{desired} {paired} {was}");
+        assert_eq!((now.desired, now.paired), (desired, paired));
+        assert_eq!(now.since == stage.now(), now.status != was, "{desired} {paired} {was}");
+    }
+    let theirs = stage.sessions.get(theirs, suspended.session).await.unwrap().unwrap();
+    assert_eq!((theirs.status, theirs.desired), (Status::Stopped, run), "what is wanted stays");
+}

@@ -1,0 +1,161 @@
+//! What happens by the clock.
+
+use columba::domain::event::Change;
+use columba::domain::message::{MessageReason, MessageStatus as Status};
+use columba::domain::scope::SystemScope;
+use columba::ports::clock::Clock as _;
+use columba::ports::outbox::{Acceptance, Outcome};
+
+use super::Fixture;
+use super::stage::{ANN, BOB, Stage};
+
+contract!(
+    what_waits_past_its_time_expires_in_batches,
+    what_is_under_way_does_not_expire,
+    a_session_is_due_when_one_of_its_messages_is,
+    what_was_left_under_way_for_a_quarter_of_an_hour_becomes_unknown,
+    a_doubtful_message_gives_its_place_back_after_a_day,
+    old_rows_are_forgotten_in_batches_and_positions_go_on,
+);
+
+async fn what_waits_past_its_time_expires_in_batches(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let mut over = vec![];
+    for _ in 0..3 {
+        let mut draft = stage.draft(ANN);
+        draft.expires_at = stage.in_secs(60);
+        over.push(stage.accept_draft(draft).await.id);
+    }
+    let mut draft = stage.draft(BOB);
+    draft.expires_at = stage.in_secs(60);
+    let held = stage.accept_draft(draft).await.id;
+    let locked = Outcome::Held { until: stage.in_secs(600), reason: MessageReason::Timelock };
+    stage.settle(&stage.work(held).await, locked).await;
+    over.push(held);
+    let stays = stage.accept(BOB).await.id;
+    stage.told();
+
+    stage.wait_secs(59);
+    assert_eq!(stage.sweep.expire(SystemScope, stage.now(), 10).await, Ok(0));
+    stage.wait_secs(1);
+    for expected in [3, 1, 0] {
+        assert_eq!(stage.sweep.expire(SystemScope, stage.now(), 3).await, Ok(expected));
+    }
+    for &id in &over {
+        let message = stage.message(id).await;
+        assert_eq!((message.status, message.reason), (Status::Expired, Some(MessageReason::Expired)));
+        assert_eq!(message.times.get("expired"), Some(&stage.now()));
+    }
+    assert_eq!((stage.status(stays).await, stage.usage().await), (Status::Queued, (0, 1)));
+    let told = stage.told();
+    assert!(told.len() == 4 && over.iter().all(|&id| told.contains(&Change::Message(id, Status::Expired))));
+}
+
+async fn what_is_under_way_does_not_expire(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let mut draft = stage.draft(ANN);
+    draft.expires_at = stage.in_secs(60);
+    let message = stage.accept_draft(draft).await.id;
+    let work = stage.work(message).await;
+    stage.wait_secs(61);
+    assert_eq!(stage.sweep.expire(SystemScope, stage.now(), 10).await, Ok(0));
+    assert!(stage.settle(&work, Outcome::Sent).await);
+}
+
+async fn a_session_is_due_when_one_of_its_messages_is(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let sibling = stage.sibling().await;
+    let due = || async { stage.sweep.due(SystemScope, stage.now()).await.unwrap() };
+    assert_eq!(due().await, []);
+    stage.accept(ANN).await;
+    let second = stage.accept(BOB).await.id;
+    assert_eq!(due().await, [stage.session], "once, whatever waits");
+    let mut draft = stage.draft(ANN);
+    draft.send_at = Some(stage.in_secs(60));
+    let asked = Acceptance { session: sibling.session, ..stage.asked(draft) };
+    stage.outbox.accept(asked).await.unwrap();
+    assert_eq!(due().await, [stage.session]);
+
+    stage.messages.cancel_all(stage.scope(), stage.session, stage.now()).await.unwrap();
+    assert_eq!(stage.status(second).await, Status::Canceled);
+    assert_eq!(due().await, []);
+    let not_before = stage.in_secs(120);
+    stage.attempt(ANN, Outcome::Retry { not_before, reason: MessageReason::Throttled }).await;
+    assert_eq!(due().await, []);
+    stage.wait_secs(60);
+    assert_eq!(due().await, [sibling.session]);
+    stage.wait_secs(60);
+    let mut both = due().await;
+    both.sort();
+    assert_eq!(both, [stage.session.min(sibling.session), stage.session.max(sibling.session)]);
+}
+
+async fn what_was_left_under_way_for_a_quarter_of_an_hour_becomes_unknown(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let left = [stage.accept(ANN).await.id, stage.accept(BOB).await.id];
+    let works = [stage.work(left[0]).await, stage.work(left[1]).await];
+    stage.told();
+    stage.wait_secs(15 * 60 - 1);
+    assert_eq!(stage.sweep.abandon(SystemScope, stage.now(), 10).await, Ok(0));
+    stage.wait_secs(2);
+    for expected in [1, 1, 0] {
+        assert_eq!(stage.sweep.abandon(SystemScope, stage.now(), 1).await, Ok(expected));
+    }
+    for work in &works {
+        let message = stage.message(work.message).await;
+        assert_eq!((message.status, message.reason), (Status::Unknown, Some(MessageReason::Interrupted)));
+        assert!(!stage.settle(work, Outcome::Sent).await);
+    }
+    assert_eq!((stage.usage().await, stage.told().len()), ((0, 2), 2));
+}
+
+async fn a_doubtful_message_gives_its_place_back_after_a_day(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    stage.attempt(ANN, Outcome::Unknown(MessageReason::NoAck)).await;
+    let second = stage.attempt(BOB, Outcome::Unknown(MessageReason::NoAck)).await;
+    stage.told();
+    stage.wait_secs(24 * 3600 - 1);
+    assert_eq!(stage.sweep.release(SystemScope, stage.now(), 10).await, Ok(0));
+    stage.wait_secs(2);
+    for expected in [1, 1, 0] {
+        assert_eq!(stage.sweep.release(SystemScope, stage.now(), 1).await, Ok(expected));
+    }
+    assert_eq!(stage.usage().await, (0, 0));
+    assert_eq!((stage.status(second.id).await, stage.told()), (Status::Unknown, vec![]), "its status stays");
+}
+
+async fn old_rows_are_forgotten_in_batches_and_positions_go_on(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let first = stage.fixture.clock.read();
+    stage.attempt(ANN, Outcome::Sent).await;
+    let count = || async {
+        let counts = stage.messages.attempts_since(stage.scope(), first.wall).await.unwrap();
+        counts.into_iter().map(|(_, count)| count).sum::<u64>()
+    };
+    let head = || async {
+        let heads = stage.feed_log.heads(SystemScope).await.unwrap();
+        heads.into_iter().find(|(tenant, _)| *tenant == stage.tenant).unwrap().1
+    };
+    stage.wait_secs(3599);
+    assert_eq!(stage.sweep.forget(SystemScope, stage.now(), 100).await, Ok(0));
+    assert_eq!(count().await, 1);
+    stage.wait_secs(2);
+    assert_eq!(stage.sweep.forget(SystemScope, stage.now(), 100).await, Ok(1));
+    assert_eq!(count().await, 0);
+
+    let last = head().await;
+    assert_eq!(last, 3, "queued, sending, sent");
+    stage.wait_secs(7 * 24 * 3600);
+    let mut gone = 0;
+    loop {
+        let batch = stage.sweep.forget(SystemScope, stage.now(), 2).await.unwrap();
+        gone += batch;
+        if batch == 0 {
+            break;
+        }
+    }
+    assert_eq!(gone, last);
+    assert_eq!(stage.feed_log.range(stage.scope(), 1, last).await, Ok(vec![]));
+    stage.accept(BOB).await;
+    assert_eq!(head().await, last + 1, "no position is used twice");
+}
