@@ -15,4 +15,4 @@ if ! cargo deny --version >/dev/null 2>&1; then
   cargo install cargo-deny --version "$DENY_VERSION" --locked --root target/tools --quiet
 fi
 # Advisories need a database from the network; `cargo deny check advisories` is for a machine that has one.
-cargo deny --offline --log-level error check bans licenses sources
+cargo deny --locked --log-level error check bans licenses sources

@@ -117,7 +117,7 @@ async fn recent_attempts_of_another_boot_cannot_be_compared() {
     let lease = desk.session(desk.tenant(100).await).await;
     let message = desk.accepted(lease, 1).await;
     desk.claimed(lease, message.id).await;
-    desk.clock.set(|reading| (reading.boot, reading.now) = (BootId(8), Moment(5)));
+    desk.clock.set(|reading| (reading.boot, reading.now) = (BootId(8), Moment(100_000)));
     let outbox = &desk.stores().outbox;
     assert_eq!(outbox.recall(lease.session, desk.clock.read()).await.unwrap().attempts, None);
     assert_eq!(outbox.tenant_attempts(lease.tenant, desk.clock.read()).await.unwrap(), None);
@@ -127,6 +127,9 @@ async fn recent_attempts_of_another_boot_cannot_be_compared() {
     desk.clock.set(|reading| reading.wall.0 += 3_600_000 + 61_001);
     let memory = outbox.recall(lease.session, desk.clock.read()).await.unwrap();
     assert_eq!(memory.attempts, Some(vec![]));
+    desk.clock.set(|reading| reading.now = Moment(60_999));
+    let memory = outbox.recall(lease.session, desk.clock.read()).await.unwrap();
+    assert_eq!(memory.attempts, None, "the wall may have been set while the machine was down");
 }
 
 #[tokio::test]
