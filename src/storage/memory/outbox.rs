@@ -72,14 +72,14 @@ impl State {
         is_new.then_some((locked_until, true))
     }
 
-    /// Attempts of the last span that `wanted` picks, unless another boot may have made some of them. How long a
-    /// reboot took only the wall clock could tell, and it is not trusted: only a boot as old as the span is proof.
+    /// Attempts of the last span that `wanted` picks, unless another boot, or another machine, may have made some of
+    /// them. Those can only be dated by the wall, which is not believed in the first minute of a boot.
     fn recent_attempts(&self, at: Reading, wanted: impl Fn(&Attempt) -> bool) -> Option<Vec<Moment>> {
         let mut recent = vec![];
         for attempt in self.attempts.iter().filter(|attempt| wanted(attempt)) {
             if attempt.at.boot == at.boot {
                 recent.extend((at.now.since(attempt.at.now) < SPAN).then_some(attempt.at.now));
-            } else if at.now < Moment::default() + SPAN {
+            } else if at.now < Moment::default() + SPAN || attempt.at.wall >= at.wall - SPAN {
                 return None;
             }
         }
