@@ -196,7 +196,7 @@ impl Machine {
             (_, I::OfflineSynced)                                  => vec![],
             (S::Stopped, I::Timelocked { .. })                     => vec![],
             (_, I::Timelocked { until })                           => self.timelocked(until),
-            (_, I::Heard { wa_id, .. })                            => self.heard(at, wa_id),
+            (_, I::Heard { wa_id, stored })                        => self.heard(at, wa_id.filter(|_| stored.is_ok())),
             (S::Starting | S::Pairing | S::Connected | S::Reconnecting, I::Closed(reason))
                                                                    => self.closed(at, reason),
             (_, I::Closed(_))                                      => vec![],
