@@ -353,8 +353,8 @@ async fn what_the_row_wants_happens_in_every_phase() {
 async fn a_log_out_tells_the_server_puts_the_credentials_away_and_cancels_what_waits() {
     let mut fleet = Fleet::start().await;
     let (anna, _) = fleet.connected().await;
-    fleet.want(anna.id, Desired::LoggedOut).await;
     let waiting = fleet.queue(anna.id, ANNA).await;
+    fleet.want(anna.id, Desired::LoggedOut).await;
     fleet.becomes(waiting, MessageStatus::Canceled).await;
     fleet.until(anna.id, SessionStatus::LoggedOut).await;
     assert_eq!(fleet.network.logged_out(), [anna.id]);
@@ -399,12 +399,13 @@ async fn a_removal_ends_the_actor_then_destroys_the_credentials_and_forgets_the_
     fleet.becomes(message, MessageStatus::Sending).await;
     let row = fleet.look(anna.id).await;
     let asked_at = fleet.now();
-    fleet.stores.sessions.delete(fleet.scope(), anna.id, fleet.clock.wall()).await.unwrap();
     fleet.registry.remove(&row).await.unwrap();
     assert!(fleet.now().since(asked_at) >= 2 * SECOND, "its attempt ended first");
     assert_eq!(first.handle.describe().await, Err(SupervisorError::Gone));
     assert_eq!(fleet.vaults.destroyed(), [anna.id]);
-    fleet.registry.remove(&row).await.unwrap();
+    assert_eq!(fleet.find(anna.id).await, None);
+    fleet.stores.sessions.delete(fleet.scope(), anna.id, fleet.clock.wall()).await.unwrap();
+    fleet.registry.remove(&row).await.unwrap(); // as the API does, and it changes nothing
     assert_eq!(fleet.find(anna.id).await, None);
     assert!(fleet.is_barren().await);
     fleet.finish().await;
