@@ -359,7 +359,8 @@ impl Fleet {
 
     async fn wait(&mut self, of_subject: impl Fn(&StatusEvent) -> bool, change: Change) {
         loop {
-            if let Some(place) = self.heard.iter().position(|event| of_subject(event) && event.change == change)
+            if let Some(place) =
+                self.heard.iter().position(|event| of_subject(event) && event.change == change)
             {
                 let later = self.heard.split_off(place + 1);
                 self.heard.retain(|event| !of_subject(event));
