@@ -13,6 +13,7 @@ use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
+use columba::domain::window::SPAN;
 use columba::outbound::attempt::End;
 use columba::outbound::claim::ClaimError;
 use columba::ports::outbox::{Claimed, Memory, Pending, Position, Work};
@@ -45,7 +46,11 @@ fn lease() -> Lease {
 }
 
 fn memory(standing: Standing) -> Input {
-    Input::Recalled(Ok(Memory { lease: lease(), attempts: Some(vec![]), standing, paired: true }))
+    remembered(standing, vec![])
+}
+
+fn remembered(standing: Standing, attempts: Vec<Moment>) -> Input {
+    Input::Recalled(Ok(Memory { lease: lease(), attempts: Some(attempts), standing, paired: true }))
 }
 
 fn message(number: u128) -> MessageId {
@@ -396,6 +401,8 @@ struct World {
     open: VecDeque<Effect>,
     timer: Option<(TimerEpoch, Moment)>,
     attempts: Vec<u64>,
+    /// The store's log of claims, which every recall reads.
+    log: Vec<Moment>,
     /// Turns with a claim out; those of earlier owners are answered to nobody.
     claims_open: Vec<u64>,
     logged_out_asked: bool,
@@ -442,7 +449,11 @@ impl World {
         let away = || StoreError::Unavailable("away".to_owned());
         let lucky = luck >= 40;
         match effect {
-            Effect::Recall if lucky => self.tell(memory(Standing::default())),
+            Effect::Recall if lucky => {
+                let recent = |attempt: &&Moment| self.at.now.since(**attempt) < SPAN;
+                let log = self.log.iter().filter(recent).copied().collect();
+                self.tell(remembered(Standing::default(), log));
+            }
             Effect::Recall => self.tell(Input::Recalled(Err(away()))),
             Effect::Open => match luck % 8 {
                 0 => self.tell(Input::Closed(CloseReason::TransportLost)),
@@ -455,13 +466,16 @@ impl World {
                     (0..u64::from(luck % 4)).map(|offset| pending(after.0 as u64 + 1 + offset)).collect();
                 self.tell(Input::Read { turn, answer: if lucky { Ok(rows) } else { Err(away()) } });
             }
-            Effect::Claim { turn, message, .. } => {
+            Effect::Claim { turn, message, at, .. } => {
                 self.claims_open.retain(|open| *open != turn);
                 let answer = match luck % 6 {
                     0 => Ok(Claimed::Gone),
                     1 => Ok(Claimed::NotYet { until: self.at.wall + Duration::from_secs(2) }),
                     2 => Err(ClaimError::Store(away())),
-                    _ => Ok(Claimed::Work(work(message, 1))),
+                    _ => {
+                        self.log.push(at.now);
+                        Ok(Claimed::Work(work(message, 1)))
+                    }
                 };
                 self.tell(Input::Claimed { turn, answer });
             }
@@ -535,6 +549,7 @@ proptest! {
             open: VecDeque::new(),
             timer: None,
             attempts: vec![],
+            log: vec![],
             claims_open: vec![],
             logged_out_asked: false,
             exited: false,
