@@ -163,7 +163,7 @@ impl Handler<Restart> for RegistryActor {
 }
 
 impl Handler<Remove> for RegistryActor {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, Remove(session): Remove, ctx: &mut Context<Self>) -> Self::Result {
         // Of the orders only a stop matters: nobody is left to read what a pronouncement would say.
@@ -171,10 +171,8 @@ impl Handler<Remove> for RegistryActor {
             self.perform(session, order, ctx);
         }
         let ended = self.ended(session);
-        if !self.is_live(session) {
-            self.table.remove(session);
-        }
-        Box::pin(async move { drop(ended.await) })
+        let ended = async move { drop(ended.await) };
+        Box::pin(ended.into_actor(self).map(move |(), registry, _| registry.forget(session)))
     }
 }
 
@@ -242,9 +240,7 @@ impl RegistryActor {
             Order::Spawn(generation) => self.spawn(session, generation, ctx),
             Order::Tell(generation) => self.tell(session, generation, ctx),
             Order::Stop(generation) => self.stop(session, generation, ctx),
-            Order::Pronounce(Word::Stopped) => {
-                self.pronounce(session, SessionStatus::Stopped, Reason::Requested, ctx)
-            }
+            Order::Pronounce(Word::Stopped) => self.rest(session, ctx),
             Order::Pronounce(Word::Quarantined) => {
                 tracing::error!(%session, "session quarantined after too many exits");
                 self.pronounce(session, SessionStatus::Quarantined, Reason::CrashLoop, ctx);
@@ -309,6 +305,34 @@ impl RegistryActor {
             }
         };
         ctx.spawn(written.into_actor(self));
+    }
+
+    /// Sees to it that the row says stopped and why. What the actor's own last words have said is not said again.
+    fn rest(&self, session: SessionId, ctx: &mut Context<Self>) {
+        let sessions = Arc::clone(&self.setup.sessions);
+        let read = async move { sessions.find(SystemScope, session).await };
+        ctx.spawn(read.into_actor(self).map(move |row, registry, ctx| match row {
+            Ok(Some(row)) if !registry.is_wanted(session) => {
+                let suspended = registry.is_suspended(row.tenant);
+                let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
+                if (row.status, row.reason) != (SessionStatus::Stopped, Some(reason)) {
+                    registry.pronounce(session, SessionStatus::Stopped, reason, ctx);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%session, %error, "status not written"),
+        }));
+    }
+
+    fn is_wanted(&self, session: SessionId) -> bool {
+        self.table.find(session).is_some_and(|(_, phase)| phase.is_wanted())
+    }
+
+    /// Forgets a session that was removed, unless somebody wants it again.
+    fn forget(&mut self, session: SessionId) {
+        if !self.is_live(session) && !self.is_wanted(session) {
+            self.table.remove(session);
+        }
     }
 
     fn is_live(&self, session: SessionId) -> bool {

@@ -39,7 +39,7 @@ pub enum Order {
     Tell(Generation),
     /// Ask the actor of this generation to stop.
     Stop(Generation),
-    /// There is no actor that could say so: write that the session is stopped.
+    /// There is no actor that could say so: see to it that the row does.
     Pronounce(Word),
     /// It crashed: write that, and ask again with [`Table::due`] after this delay.
     Crashed(Duration, Generation),
@@ -127,7 +127,10 @@ impl Table {
                 Verdict::Quarantine => row.pass(Phase::Quarantined, Order::Pronounce(Word::Quarantined)),
             },
             Phase::Stopping { then_start: true } => row.wait(Duration::ZERO),
-            Phase::Stopping { then_start: false } => row.pass(Phase::Stopped, Order::Nothing),
+            // Whether it could say so itself is not known: it may have ended before the store had answered it.
+            Phase::Stopping { then_start: false } => {
+                row.pass(Phase::Stopped, Order::Pronounce(Word::Stopped))
+            }
             Phase::Waiting | Phase::Stopped | Phase::Quarantined => Order::Nothing,
         }
     }

@@ -74,6 +74,8 @@ pub struct Dispatch {
     look: Look,
     /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
     turn: u64,
+    /// What earlier owners left under way has been dealt with: a row that is `sending` is ours, or was a moment ago.
+    recovered: bool,
     /// A row may be waiting that no read has looked for yet.
     bell: bool,
     /// Nothing is claimed before: the store failed, or the tenant's sum is used up.
@@ -94,6 +96,7 @@ impl Dispatch {
             claiming: None,
             look: Look::Idle,
             turn: 0,
+            recovered: false,
             bell: false,
             paused_until: Moment::default(),
             head_since: None,
@@ -115,6 +118,7 @@ impl Dispatch {
             None => Window::full(self.caps.per_minute, now),
         };
         self.turn += 1;
+        self.recovered = false;
         self.agenda.forget();
         self.flights.clear();
         self.claiming = None;
@@ -132,8 +136,13 @@ impl Dispatch {
         }
     }
 
-    /// Reads everything again: earlier owners' rows were dealt with.
-    pub fn reread(&mut self) {
+    /// Earlier owners' rows were dealt with: reads everything again.
+    pub fn recovered(&mut self) {
+        self.recovered = true;
+        self.reread();
+    }
+
+    fn reread(&mut self) {
         self.agenda.forget();
         self.ring();
     }
@@ -224,10 +233,14 @@ impl Dispatch {
 
     fn enter(&mut self, at: Reading, row: Pending) {
         if self.is_under_way(row.message) {
-            return;
+            return self.agenda.block(row.chat, row.position);
         }
         if row.status == MessageStatus::Sending {
-            return self.agenda.block(row.chat, row.position);
+            // Read before its attempt ended, it would block its chat for ever.
+            if !self.recovered {
+                self.agenda.block(row.chat, row.position);
+            }
+            return;
         }
         let not_before = at.moment_of(row.not_before);
         let Pending { message, position, chat, scheduled, .. } = row;

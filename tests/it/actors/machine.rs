@@ -13,6 +13,7 @@ use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
+use columba::domain::window::SPAN;
 use columba::outbound::attempt::End;
 use columba::outbound::claim::ClaimError;
 use columba::ports::outbox::{Claimed, Memory, Pending, Position, Work};
@@ -45,7 +46,11 @@ fn lease() -> Lease {
 }
 
 fn memory(standing: Standing) -> Input {
-    Input::Recalled(Ok(Memory { lease: lease(), attempts: Some(vec![]), standing, paired: true }))
+    remembered(standing, vec![])
+}
+
+fn remembered(standing: Standing, attempts: Vec<Moment>) -> Input {
+    Input::Recalled(Ok(Memory { lease: lease(), attempts: Some(attempts), standing, paired: true }))
 }
 
 fn message(number: u128) -> MessageId {
@@ -362,6 +367,35 @@ fn an_attempt_without_an_ack_is_given_up_after_a_minute_unless_a_receipt_comes()
     }
 }
 
+#[test]
+fn a_read_that_is_older_than_the_end_of_an_attempt_blocks_no_chat() {
+    let mut machine = after(&way_into(State::Connected)).0;
+    machine.on(START, read(vec![pending(1)]));
+    machine.on(START, claimed(Ok(Claimed::Work(work(message(1), 1)))));
+    let effects = machine.on(START, Input::Recovered(Ok(())));
+    assert!(effects.contains(&Effect::Read { turn: 1, after: Position(0) }), "{effects:?}");
+    machine.on(START, Input::Ended { message: message(1), number: 1, end: End::Settled });
+    let stale = Pending { status: MessageStatus::Sending, ..pending(1) };
+    let next = Pending { chat: chat(1), ..pending(2) };
+    let effects = machine.on(START, read(vec![stale, next]));
+    let claims = |effect: &Effect| matches!(effect, Effect::Claim { message: id, .. } if *id == message(2));
+    assert!(effects.iter().any(claims), "{effects:?}");
+}
+
+#[test]
+fn a_message_under_way_keeps_its_chat_to_itself_when_everything_is_read_again() {
+    let mut machine = after(&way_into(State::Connected)).0;
+    machine.on(START, read(vec![pending(1)]));
+    machine.on(START, claimed(Ok(Claimed::Work(work(message(1), 1)))));
+    machine.on(START, Input::Recovered(Ok(())));
+    let own = Pending { status: MessageStatus::Sending, ..pending(1) };
+    let next = Pending { chat: chat(1), ..pending(2) };
+    let effects = machine.on(START, read(vec![own, next]));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Claim { .. })), "{effects:?}");
+    let effects = machine.on(START, Input::Ended { message: message(1), number: 1, end: End::Settled });
+    assert!(matches!(effects[0], Effect::Claim { .. }), "{effects:?}");
+}
+
 // ---- a small world around the machine ---------------------------------------------------------------------------
 
 /// What a step of the world does.
@@ -397,7 +431,7 @@ struct World {
     timer: Option<(TimerEpoch, Moment)>,
     /// When something left, in true time.
     attempts: Vec<u64>,
-    /// The durable log, as the clock showed it.
+    /// The store's log of claims, which every recall reads.
     log: Vec<Moment>,
     /// Turns with a claim out; those of earlier owners are answered to nobody.
     claims_open: Vec<u64>,
@@ -446,9 +480,9 @@ impl World {
         let lucky = luck >= 40;
         match effect {
             Effect::Recall if lucky => {
-                let attempts = Some(self.log.clone());
-                let memory = Memory { lease: lease(), attempts, standing: Standing::default(), paired: true };
-                self.tell(Input::Recalled(Ok(memory)));
+                let recent = |attempt: &&Moment| self.at.now.since(**attempt) < SPAN;
+                let log = self.log.iter().filter(recent).copied().collect();
+                self.tell(remembered(Standing::default(), log));
             }
             Effect::Recall => self.tell(Input::Recalled(Err(away()))),
             Effect::Open => match luck % 8 {

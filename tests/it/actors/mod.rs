@@ -1,7 +1,14 @@
 //! Actors: their machines without a runtime, their shells over memory stores.
 
 mod agenda;
+mod flaky;
+mod fleet;
 mod hub;
+mod listening;
 mod machine;
+mod pairing;
+mod scripted;
+mod sending;
 mod subscriber;
+mod supervision;
 mod table;

@@ -27,7 +27,10 @@ async fn a_tenant_is_made_read_changed_suspended_resumed_and_removed() {
         assert_eq!(world.fakes.notes(), ["heed stopped"]);
     }
     assert_eq!(world.rule(Method::DELETE, &path, None).await.status, 204);
-    assert_eq!(world.fakes.notes(), ["remove".to_owned(), "forget_tenant".to_owned(), format!("delete {id}")]);
+    assert_eq!(
+        world.fakes.notes(),
+        ["remove".to_owned(), "forget_tenant".to_owned(), format!("delete {id}")]
+    );
     assert_eq!(world.rule(Method::DELETE, &path, None).await.problem().1, "not_found");
 }
 

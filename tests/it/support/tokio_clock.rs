@@ -1,6 +1,6 @@
 //! A clock that tests hold in their hands.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use columba::domain::time::{BootId, Moment, WallTime};
@@ -10,15 +10,17 @@ use tokio::time::Instant;
 /// 2026-11-22T10:00:00Z.
 const START: WallTime = WallTime(1_795_341_600_000);
 
-/// Shows tokio's time, which tests pause, and can be set ahead by hand without anything else moving.
+/// Shows tokio's time, which tests pause, and can be set ahead by hand without anything else moving. Can be told to
+/// panic once, to fail whoever asks next.
 pub struct TokioClock {
     origin: Instant,
     ahead_ms: AtomicU64,
+    trap: AtomicBool,
 }
 
 impl Default for TokioClock {
     fn default() -> Self {
-        Self { origin: Instant::now(), ahead_ms: AtomicU64::new(0) }
+        Self { origin: Instant::now(), ahead_ms: AtomicU64::new(0), trap: AtomicBool::new(false) }
     }
 }
 
@@ -27,10 +29,16 @@ impl TokioClock {
     pub fn skip(&self, time: Duration) {
         self.ahead_ms.fetch_add(time.as_millis() as u64, Ordering::SeqCst);
     }
+
+    /// The next question is answered with a panic.
+    pub fn panic_next(&self) {
+        self.trap.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TokioClock {
     fn now(&self) -> Moment {
+        assert!(!self.trap.swap(false, Ordering::SeqCst), "the test asked for this panic");
         Moment(self.origin.elapsed().as_millis() as u64 + self.ahead_ms.load(Ordering::SeqCst))
     }
 

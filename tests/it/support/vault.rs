@@ -1,10 +1,14 @@
-//! A vault without a disk and without seals.
+//! Vaults without a disk and without seals.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use columba::ports::vault::{Change, Header, Secret, Vault, VaultError};
+use columba::domain::id::{SessionId, TenantId};
+use columba::domain::scope::SystemScope;
+use columba::domain::session::{Epoch, Lease};
+use columba::domain::time::WallTime;
+use columba::ports::vault::{Change, Header, Secret, Vault, VaultError, Vaults, Writer};
 
 /// One session's state in memory. Can be told to fail.
 #[derive(Default)]
@@ -70,5 +74,60 @@ impl Vault for MemoryVault {
 
     async fn close(&self) -> Result<(), VaultError> {
         self.check()
+    }
+}
+
+/// Vaults of many sessions. An older owner's is fenced, and what was destroyed or archived is remembered.
+#[derive(Default)]
+pub struct MemoryVaults {
+    open: Mutex<BTreeMap<SessionId, (Epoch, Arc<MemoryVault>)>>,
+    archived: Mutex<Vec<SessionId>>,
+    destroyed: Mutex<Vec<SessionId>>,
+}
+
+impl MemoryVaults {
+    /// Sessions whose state was put away, in order.
+    pub fn archived(&self) -> Vec<SessionId> {
+        self.archived.lock().unwrap().clone()
+    }
+
+    /// Sessions whose state was destroyed, in order.
+    pub fn destroyed(&self) -> Vec<SessionId> {
+        self.destroyed.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Vaults for MemoryVaults {
+    async fn open(&self, lease: Lease, _: Writer) -> Result<Arc<dyn Vault>, VaultError> {
+        let mut open = self.open.lock().unwrap();
+        let (epoch, vault) = open.entry(lease.session).or_default();
+        if *epoch > lease.epoch {
+            return Err(VaultError::Fenced);
+        }
+        *epoch = lease.epoch;
+        Ok(vault.clone())
+    }
+
+    async fn archive(&self, lease: Lease, _: WallTime) -> Result<(), VaultError> {
+        match self.open.lock().unwrap().get(&lease.session) {
+            Some((epoch, _)) if *epoch > lease.epoch => return Err(VaultError::Fenced),
+            _ => self.archived.lock().unwrap().push(lease.session),
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, _: SystemScope, _: TenantId, session: SessionId) -> Result<(), VaultError> {
+        self.open.lock().unwrap().remove(&session);
+        self.destroyed.lock().unwrap().push(session);
+        Ok(())
+    }
+
+    async fn destroy_tenant(&self, _: SystemScope, _: TenantId) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    async fn sweep(&self, _: SystemScope, _: WallTime) -> Result<u64, VaultError> {
+        Ok(0)
     }
 }

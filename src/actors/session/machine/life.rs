@@ -24,7 +24,21 @@ pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 impl Machine {
     pub(super) fn start(&mut self, at: Reading) -> Vec<Effect> {
         self.enter(at, State::Starting, None, None);
-        vec![Effect::Recall]
+        self.recall()
+    }
+
+    /// From here on the old right to act is void: what would be said under it, the store would refuse.
+    fn recall(&mut self) -> Vec<Effect> {
+        self.recalled = false;
+        match std::mem::replace(&mut self.recalling, true) {
+            true => vec![],
+            false => vec![Effect::Recall],
+        }
+    }
+
+    pub(super) fn recall_ignored(&mut self) -> Vec<Effect> {
+        self.recalling = false;
+        vec![]
     }
 
     /// Attempts on the wire get a few seconds; the link stays open for their acks.
@@ -58,6 +72,7 @@ impl Machine {
 
     pub(super) fn recall_succeeded(&mut self, at: Reading, memory: Memory) -> Vec<Effect> {
         self.recalled = true;
+        self.recalling = false;
         self.paired = memory.paired;
         self.recovered = false;
         self.dispatch.begin(memory.attempts, at.now);
@@ -74,6 +89,7 @@ impl Machine {
 
     /// Retried here: an exit would count as a crash, and a store that is away would quarantine the whole fleet.
     pub(super) fn recall_failed(&mut self, at: Reading) -> Vec<Effect> {
+        self.recalling = false;
         let delay = self.reconnect.delay();
         self.reason = Some(Reason::StoreUnavailable);
         self.deadlines.set(Purpose::State, at.now + delay);
@@ -131,7 +147,7 @@ impl Machine {
         self.enter(at, State::LoggingOut, Some(Reason::Requested), None);
         match self.recalled {
             true => vec![Effect::LogOut { tell: true }],
-            false => vec![Effect::Recall],
+            false => self.recall(),
         }
     }
 
@@ -183,7 +199,7 @@ impl Machine {
 
     pub(super) fn state_ended(&mut self, at: Reading) -> Vec<Effect> {
         match self.state {
-            State::Starting => vec![Effect::Recall],
+            State::Starting => self.recall(),
             State::Pairing => self.nobody_scanned(at),
             State::Reconnecting => vec![Effect::Open],
             State::Parked => self.start(at),

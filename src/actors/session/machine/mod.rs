@@ -55,8 +55,10 @@ pub struct Machine {
     reason: Option<Reason>,
     code: Option<u16>,
     announced: Option<(SessionStatus, Option<Reason>, Option<WallTime>)>,
-    /// The store has answered once: this incarnation may act.
+    /// The store has given the right to act, and no newer one is being asked for.
     recalled: bool,
+    /// The store is being asked for it.
+    recalling: bool,
     /// Statuses that are being written.
     announcing: u32,
     /// The end is decided; only what is being said keeps it.
@@ -84,6 +86,7 @@ impl Machine {
             code: None,
             announced: None,
             recalled: false,
+            recalling: false,
             announcing: 0,
             leaving: false,
             linked: false,
@@ -163,6 +166,7 @@ impl Machine {
             (S::Stopping, I::Stop)                                 => vec![],
             (_, I::Stop)                                           => self.stop(at),
             (S::LoggingOut | S::Stopping, I::LogOut)               => vec![],
+            (S::LoggedOut, I::LogOut) if !self.paired              => vec![],
             (_, I::LogOut)                                         => self.log_out(at),
             (_, I::Wake)                                           => self.ring(at),
 
@@ -179,7 +183,7 @@ impl Machine {
 
             (S::Starting | S::LoggingOut, I::Recalled(Ok(memory))) => self.recall_succeeded(at, memory),
             (S::Starting | S::LoggingOut, I::Recalled(Err(_)))     => self.recall_failed(at),
-            (_, I::Recalled(_))                                    => vec![],
+            (_, I::Recalled(_))                                    => self.recall_ignored(),
 
             (S::Starting | S::Pairing | S::Reconnecting, I::CodeShown { code, expires_at })
                                                                    => self.show_code(at, code, expires_at),
@@ -192,7 +196,7 @@ impl Machine {
             (_, I::OfflineSynced)                                  => vec![],
             (S::Stopped, I::Timelocked { .. })                     => vec![],
             (_, I::Timelocked { until })                           => self.timelocked(until),
-            (_, I::Heard { wa_id, .. })                            => self.heard(at, wa_id),
+            (_, I::Heard { wa_id, stored })                        => self.heard(at, wa_id.filter(|_| stored.is_ok())),
             (S::Starting | S::Pairing | S::Connected | S::Reconnecting, I::Closed(reason))
                                                                    => self.closed(at, reason),
             (_, I::Closed(_))                                      => vec![],

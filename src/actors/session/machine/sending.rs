@@ -115,7 +115,7 @@ impl Machine {
         match answer {
             Ok(()) => {
                 self.recovered = true;
-                self.dispatch.reread();
+                self.dispatch.recovered();
                 self.pump(at)
             }
             Err(_) => {
