@@ -221,11 +221,12 @@ impl Handler<AskPairingCode> for SessionActor {
 impl Handler<Play> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, play: Play, _: &mut Context<Self>) {
-        match play.trouble {
+    /// Answered before it begins: whoever asked wants to watch, and a panic answers nobody.
+    fn handle(&mut self, play: Play, ctx: &mut Context<Self>) {
+        ctx.run_later(Duration::ZERO, move |_, _| match play.trouble {
             Trouble::Panic => panic!("asked for by the sandbox"),
             // To block this thread is what was asked for.
             Trouble::Hang => std::thread::sleep(HANG),
-        }
+        });
     }
 }
