@@ -59,6 +59,11 @@ impl Api {
         Self { client: reqwest::Client::new(), url: url.to_owned(), token: token.to_owned() }
     }
 
+    /// Where it calls.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The token it calls with.
     pub fn token(&self) -> &str {
         &self.token
@@ -170,6 +175,21 @@ impl Api {
         message["id"].as_str().unwrap().to_owned()
     }
 
+    /// A session's record.
+    pub async fn at(&self, session: &str) -> Value {
+        self.get(&format!("/v1/sessions/{session}")).await.expect(200)
+    }
+
+    /// Plays trouble.
+    pub async fn fault(&self, session: &str, fault: &str) {
+        self.post("/v1/sandbox/faults", json!({"session": session, "fault": fault})).await.expect(202);
+    }
+
+    /// A feed of one session and its messages.
+    pub async fn feed_of(&self, session: &str) -> Feed {
+        self.feed(json!({"op": "subscribe", "sessions": [session]})).await
+    }
+
     /// A message's record.
     pub async fn message(&self, id: &str) -> Value {
         self.get(&format!("/v1/messages/{id}")).await.expect(200)
@@ -200,6 +220,8 @@ pub struct Feed {
     pub ready: Value,
     /// Every event seen, in order.
     pub seen: Vec<Value>,
+    /// How long a frame may take.
+    pub patience: Duration,
 }
 
 /// How a feed ended.
@@ -214,7 +236,7 @@ impl Feed {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let (socket, _) = connect_async(request).await?;
-        Ok(Self { socket, ready: Value::Null, seen: vec![] })
+        Ok(Self { socket, ready: Value::Null, seen: vec![], patience: PATIENCE })
     }
 
     /// Sends text.
@@ -222,10 +244,16 @@ impl Feed {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Sends any frame.
+    pub async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
     /// The next frame, or how the feed ended.
     pub async fn frame(&mut self) -> Result<Value, Closed> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            let next =
+                tokio::time::timeout(self.patience, self.socket.next()).await.expect("a frame in time");
             match next {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod network;
 pub mod server;
 pub mod tokio_clock;
 pub mod vault;
