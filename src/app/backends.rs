@@ -65,6 +65,11 @@ impl Backends {
         Ok(Self { stores: sql.stores.clone(), vaults, sandbox, sql })
     }
 
+    /// Resolves when nothing can be written any more.
+    pub async fn broken(&mut self) {
+        self.sql.broken().await;
+    }
+
     /// Writes what is queued and closes the files.
     pub async fn close(self) {
         self.sql.close().await;

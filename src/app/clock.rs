@@ -20,8 +20,9 @@ impl SystemClock {
     pub fn new() -> Self {
         let boot = std::fs::read_to_string(BOOT_ID).ok();
         let boot = boot.and_then(|text| uuid::Uuid::try_parse(text.trim()).ok());
-        // Without a boot id every start of the process counts as one of the machine: windows begin full, which is safe.
-        Self { boot: BootId(boot.unwrap_or_else(uuid::Uuid::new_v4).as_u128()) }
+        // Without one every boot looks the same. Windows stay safe: moments of an earlier boot either lie ahead, which
+        // counts as a clock set back, or are as old as this boot at least.
+        Self { boot: BootId(boot.unwrap_or_default().as_u128()) }
     }
 }
 

@@ -13,6 +13,9 @@ pub enum Failure {
     /// 69: something it depends on does not answer.
     #[error("{0}")]
     Unavailable(String),
+    /// 70: a part that everything stands on died of a bug of ours.
+    #[error("{0}")]
+    Software(String),
     /// 75: another process works on the same data directory.
     #[error("{0}")]
     InUse(String),
@@ -24,6 +27,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Usage(_) => 64,
             Self::Unavailable(_) => 69,
+            Self::Software(_) => 70,
             Self::InUse(_) => 75,
         })
     }

@@ -233,7 +233,7 @@ pub async fn run(config: &Config, data: DataDir, hints: bool) -> Result<(), Fail
     let mut terminate = signal(SignalKind::terminate()).map_err(lost)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(lost)?;
     let token = data.path().join("operator.token");
-    let running = start(config, data).await?;
+    let mut running = start(config, data).await?;
     println!("columba listens on http://{}", running.address);
     if hints {
         println!("{}", quick_start::lines(running.address, &token));
@@ -241,6 +241,10 @@ pub async fn run(config: &Config, data: DataDir, hints: bool) -> Result<(), Fail
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = running.backends.broken() => {
+            let advice = "the store cannot be written any more; nothing accepted is lost, start the server again";
+            return Err(Failure::Software(advice.to_owned()));
+        }
     }
     running.drain().await;
     Ok(())

@@ -4,43 +4,28 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Serialize;
-use strum::{Display, EnumString, IntoStaticStr};
 
 use super::id::{MessageId, SessionId, TenantId};
 use super::message::MessageStatus;
 use super::session::SessionStatus;
 use super::time::WallTime;
+use super::word::words;
 
 /// No event is longer than this once encoded.
 pub const MAX_BYTES: usize = 200;
 
-/// What an event is about; the filter of a subscription.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    serde::Deserialize,
-    Display,
-    EnumString,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum EventKind {
-    /// A message has a new status.
-    Msg,
-    /// A message came in.
-    In,
-    /// A session has a new status.
-    Session,
-    /// A usage threshold was passed.
-    Usage,
+words! {
+    /// What an event is about; the filter of a subscription.
+    pub enum EventKind {
+        /// A message has a new status.
+        Msg,
+        /// A message came in.
+        In,
+        /// A session has a new status.
+        Session,
+        /// A usage threshold was passed.
+        Usage,
+    }
 }
 
 /// What changed, and to what.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use strum::EnumIter;
 
 use super::id::{MessageId, SessionId, TenantId};
 use super::phone::Phone;
 use super::time::WallTime;
+use super::word::words;
 
 /// The id a message has on the network. Minted at accept, used for every attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,59 +23,44 @@ impl WaId {
     }
 }
 
-/// Which way a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Direction {
-    /// From the tenant.
-    Out,
-    /// To the tenant.
-    In,
+words! {
+    /// Which way a message goes.
+    pub enum Direction {
+        /// From the tenant.
+        Out,
+        /// To the tenant.
+        In,
+    }
 }
 
-/// How far a message has come. Outbound, but for the last.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum MessageStatus {
-    /// Accepted; waits for its turn.
-    Queued,
-    /// Accepted; waits for something that only time or a person changes.
-    Held,
-    /// An attempt is under way, or its answer is missing.
-    Sending,
-    /// The server has it.
-    Sent,
-    /// The recipient's device has it.
-    Delivered,
-    /// The recipient has seen it.
-    Read,
-    /// Refused for good.
-    Failed,
-    /// Whether it left is not known; a late receipt decides.
-    Unknown,
-    /// Its time ran out while it waited.
-    Expired,
-    /// Taken back while it waited.
-    Canceled,
-    /// Every attempt was used up.
-    Dead,
-    /// Came in.
-    Received,
+words! {
+    /// How far a message has come. Outbound, but for the last.
+    pub enum MessageStatus {
+        /// Accepted; waits for its turn.
+        Queued,
+        /// Accepted; waits for something that only time or a person changes.
+        Held,
+        /// An attempt is under way, or its answer is missing.
+        Sending,
+        /// The server has it.
+        Sent,
+        /// The recipient's device has it.
+        Delivered,
+        /// The recipient has seen it.
+        Read,
+        /// Refused for good.
+        Failed,
+        /// Whether it left is not known; a late receipt decides.
+        Unknown,
+        /// Its time ran out while it waited.
+        Expired,
+        /// Taken back while it waited.
+        Canceled,
+        /// Every attempt was used up.
+        Dead,
+        /// Came in.
+        Received,
+    }
 }
 
 impl MessageStatus {
@@ -120,78 +106,60 @@ pub enum ReceiptKind {
     Read,
 }
 
-/// Why a message has its status, in one closed list.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum MessageReason {
-    /// Held: the network lets this account write to no new chats until the lock ends (463, 475).
-    Timelock,
-    /// Failed: the number has no account.
-    NotOnWhatsapp,
-    /// Failed: the server refused this message (400, 479, 487, 491).
-    Refused,
-    /// Queued again: the server asked for patience (429).
-    Throttled,
-    /// Queued again: the server could not take it (421, 500, 503).
-    ServerUnavailable,
-    /// Queued again: the link was lost before anything was sent.
-    LinkLost,
-    /// Unknown: no ack came within 60 s.
-    NoAck,
-    /// Unknown: the process died between sending and hearing, and it may not be sent twice.
-    Interrupted,
-    /// Dead: five attempts failed.
-    AttemptsExhausted,
-    /// Canceled by the tenant.
-    Requested,
-    /// Canceled because its session was deleted or logged out.
-    SessionGone,
-    /// Expired while it waited.
-    Expired,
+words! {
+    /// Why a message has its status, in one closed list.
+    pub enum MessageReason {
+        /// Held: the network lets this account write to no new chats until the lock ends (463, 475).
+        Timelock,
+        /// Failed: the number has no account.
+        NotOnWhatsapp,
+        /// Failed: the server refused this message (400, 479, 487, 491).
+        Refused,
+        /// Queued again: the server asked for patience (429).
+        Throttled,
+        /// Queued again: the server could not take it (421, 500, 503).
+        ServerUnavailable,
+        /// Queued again: the link was lost before anything was sent.
+        LinkLost,
+        /// Unknown: no ack came within 60 s.
+        NoAck,
+        /// Unknown: the process died between sending and hearing, and it may not be sent twice.
+        Interrupted,
+        /// Dead: five attempts failed.
+        AttemptsExhausted,
+        /// Canceled by the tenant.
+        Requested,
+        /// Canceled because its session was deleted or logged out.
+        SessionGone,
+        /// Expired while it waited.
+        Expired,
+    }
 }
 
-/// What a message is for. It decides which rules of restraint bind it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Category {
-    /// Part of a conversation.
-    #[default]
-    Service,
-    /// About something the recipient did: a receipt, a code.
-    Transactional,
-    /// Advertising; needs consent.
-    Marketing,
+words! {
+    /// What a message is for. It decides which rules of restraint bind it.
+    #[derive(Default)]
+    pub enum Category {
+        /// Part of a conversation.
+        #[default]
+        Service,
+        /// About something the recipient did: a receipt, a code.
+        Transactional,
+        /// Advertising; needs consent.
+        Marketing,
+    }
 }
 
-/// What a crash in the middle of an attempt may cost.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Delivery {
-    /// It is sent again under the same id; an app may show it twice.
-    #[default]
-    AtLeastOnce,
-    /// It is not sent again and becomes `unknown`. For codes.
-    AtMostOnce,
+words! {
+    /// What a crash in the middle of an attempt may cost.
+    #[derive(Default)]
+    pub enum Delivery {
+        /// It is sent again under the same id; an app may show it twice.
+        #[default]
+        AtLeastOnce,
+        /// It is not sent again and becomes `unknown`. For codes.
+        AtMostOnce,
+    }
 }
 
 /// What a message holds.

@@ -13,3 +13,4 @@ pub mod session;
 pub mod tenant;
 pub mod time;
 pub mod window;
+pub(crate) mod word;

@@ -3,45 +3,41 @@
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, IntoStaticStr};
 
-/// What happens when the month's messages are used up.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Quota {
-    /// The next message is refused with 402.
-    #[default]
-    Hard,
-    /// It is accepted and billed as overage.
-    Soft,
+use super::word::words;
+
+words! {
+    /// What happens when the month's messages are used up.
+    #[derive(Default)]
+    pub enum Quota {
+        /// The next message is refused with 402.
+        #[default]
+        Hard,
+        /// It is accepted and billed as overage.
+        Soft,
+    }
 }
 
-/// Whether messages leave as a person would send them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Pacing {
-    /// Gaps, a limit per chat, ramp and warm-up: restraint in volume.
-    #[default]
-    Human,
-    /// Only the caps. For the sandbox engine.
-    None,
+words! {
+    /// Whether messages leave as a person would send them.
+    #[derive(Default)]
+    pub enum Pacing {
+        /// Gaps, a limit per chat, ramp and warm-up: restraint in volume.
+        #[default]
+        Human,
+        /// Only the caps. For the sandbox engine.
+        None,
+    }
 }
 
-/// How often the price falls due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Interval {
-    /// Each month.
-    Month,
-    /// Each year. Quota and usage are per month all the same.
-    Year,
+words! {
+    /// How often the price falls due.
+    pub enum Interval {
+        /// Each month.
+        Month,
+        /// Each year. Quota and usage are per month all the same.
+        Year,
+    }
 }
 
 /// One plan as the operator wrote it. The ranges are checked by `billing::plan`.

@@ -5,29 +5,16 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 use super::id::{SessionId, TenantId};
 use super::time::WallTime;
+use super::word::words;
 
-/// Which library or service speaks to the network.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Engine {
-    /// The simulated network that ships with the server.
-    #[default]
-    Sandbox,
+words! {
+    /// Which library or service speaks to the network.
+    #[derive(Default)]
+    pub enum Engine {
+        /// The simulated network that ships with the server.
+        #[default]
+        Sandbox,
+    }
 }
 
 /// One incarnation of a session actor in this process. A restart is a new one; what an older one reports is ignored.
@@ -69,40 +56,26 @@ pub enum Desired {
     LoggedOut,
 }
 
-/// Public status of a session.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum SessionStatus {
-    /// Nothing is open and nothing is wanted.
-    Stopped,
-    /// Takes over from earlier owners, then opens the first link.
-    Starting,
-    /// A person has to scan a code or type one.
-    Pairing,
-    /// Logged in, and the health probe passes.
-    Connected,
-    /// Between two links.
-    Reconnecting,
-    /// Waits for a person or for the end of a ban; nothing is open.
-    Parked,
-    /// The credentials are void; a person has to pair again.
-    LoggedOut,
-    /// Crashed too often; rests before a probe or until a person starts it.
-    Quarantined,
+words! {
+    /// Public status of a session.
+    pub enum SessionStatus {
+        /// Nothing is open and nothing is wanted.
+        Stopped,
+        /// Takes over from earlier owners, then opens the first link.
+        Starting,
+        /// A person has to scan a code or type one.
+        Pairing,
+        /// Logged in, and the health probe passes.
+        Connected,
+        /// Between two links.
+        Reconnecting,
+        /// Waits for a person or for the end of a ban; nothing is open.
+        Parked,
+        /// The credentials are void; a person has to pair again.
+        LoggedOut,
+        /// Crashed too often; rests before a probe or until a person starts it.
+        Quarantined,
+    }
 }
 
 /// Why a link closed. The reason alone decides what happens next (DESIGN, section 3).
@@ -150,48 +123,34 @@ pub enum CloseReason {
     },
 }
 
-/// Why a session has its status, in one closed list. The `reason` of the API, as snake case.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-#[expect(missing_docs, reason = "each is documented at the close or decision that causes it")]
-pub enum Reason {
-    RestartRequired,
-    TransportLost,
-    ServerUnavailable,
-    Malformed,
-    ProbeFailed,
-    Throttled,
-    Replaced,
-    Banned,
-    ClientOutdated,
-    Unknown,
-    DeviceRemoved,
-    /// Nobody scanned in time.
-    PairingTimeout,
-    /// The tenant asked for it.
-    Requested,
-    /// The operator suspended the tenant.
-    TenantSuspended,
-    /// The actor ended unexpectedly and comes back.
-    Crashed,
-    /// It did so too often.
-    CrashLoop,
-    /// The store does not answer.
-    StoreUnavailable,
+words! {
+    /// Why a session has its status, in one closed list. The `reason` of the API, as snake case.
+    #[expect(missing_docs, reason = "each is documented at the close or decision that causes it")]
+    pub enum Reason {
+        RestartRequired,
+        TransportLost,
+        ServerUnavailable,
+        Malformed,
+        ProbeFailed,
+        Throttled,
+        Replaced,
+        Banned,
+        ClientOutdated,
+        Unknown,
+        DeviceRemoved,
+        /// Nobody scanned in time.
+        PairingTimeout,
+        /// The tenant asked for it.
+        Requested,
+        /// The operator suspended the tenant.
+        TenantSuspended,
+        /// The actor ended unexpectedly and comes back.
+        Crashed,
+        /// It did so too often.
+        CrashLoop,
+        /// The store does not answer.
+        StoreUnavailable,
+    }
 }
 
 impl CloseReason {

@@ -1,20 +1,19 @@
 //! A customer of the operator, and the keys its programs use.
 
-use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use serde::Serialize;
 
 use super::id::{KeyId, TenantId};
 use super::time::WallTime;
+use super::word::words;
 
-/// Whether a tenant may act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum TenantStatus {
-    /// In good standing.
-    Active,
-    /// Stopped by the operator: every call answers 403, its sessions are stopped, its data stays.
-    Suspended,
+words! {
+    /// Whether a tenant may act.
+    pub enum TenantStatus {
+        /// In good standing.
+        Active,
+        /// Stopped by the operator: every call answers 403, its sessions are stopped, its data stays.
+        Suspended,
+    }
 }
 
 /// A customer of the operator.
@@ -32,32 +31,16 @@ pub struct Tenant {
     pub created_at: WallTime,
 }
 
-/// What a key may be used for.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum KeyScope {
-    /// Read sessions, messages, usage, limits and the feed.
-    Read,
-    /// Send and cancel messages.
-    Send,
-    /// Create, start, stop, pair, log out and delete sessions.
-    Session,
+words! {
+    /// What a key may be used for.
+    pub enum KeyScope {
+        /// Read sessions, messages, usage, limits and the feed.
+        Read,
+        /// Send and cancel messages.
+        Send,
+        /// Create, start, stop, pair, log out and delete sessions.
+        Session,
+    }
 }
 
 /// SHA-256 of the key's text. The text itself is shown once and kept nowhere.

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 use thiserror::Error;
 
 use crate::domain::id::SessionId;
@@ -10,53 +9,40 @@ use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
+use crate::domain::word::words;
 
-/// Trouble that can be played on a session.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    Display,
-    EnumString,
-    EnumIter,
-    IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum SandboxFault {
-    /// 515.
-    RestartRequired,
-    /// The socket breaks.
-    TransportLost,
-    /// 503 and close.
-    ServerUnavailable,
-    /// Rubbish and close.
-    Malformed,
-    /// 429 and close.
-    Throttled,
-    /// 409: somebody else opened the account.
-    Replaced,
-    /// 402: banned for a minute.
-    Banned,
-    /// 405.
-    ClientOutdated,
-    /// A code nobody knows, and close.
-    Unknown,
-    /// 401: the phone removed this device.
-    DeviceRemoved,
-    /// 463: no new chats for a minute.
-    Timelock,
-    /// The socket stays open and nothing answers any more.
-    HalfOpen,
-    /// The session's actor blocks its thread for 10 s.
-    Hang,
-    /// The session's actor panics.
-    Panic,
+words! {
+    /// Trouble that can be played on a session.
+    pub enum SandboxFault {
+        /// 515.
+        RestartRequired,
+        /// The socket breaks.
+        TransportLost,
+        /// 503 and close.
+        ServerUnavailable,
+        /// Rubbish and close.
+        Malformed,
+        /// 429 and close.
+        Throttled,
+        /// 409: somebody else opened the account.
+        Replaced,
+        /// 402: banned for a minute.
+        Banned,
+        /// 405.
+        ClientOutdated,
+        /// A code nobody knows, and close.
+        Unknown,
+        /// 401: the phone removed this device.
+        DeviceRemoved,
+        /// 463: no new chats for a minute.
+        Timelock,
+        /// The socket stays open and nothing answers any more.
+        HalfOpen,
+        /// The session's actor blocks its thread for 10 s.
+        Hang,
+        /// The session's actor panics.
+        Panic,
+    }
 }
 
 /// One frame the network received, from its log.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use super::transport::PairingCode;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, TenantId};
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::domain::time::WallTime;
@@ -57,6 +57,10 @@ pub trait Supervisor: Send + Sync {
 
     /// Ends the session for good, and destroys its credentials. Idempotent.
     async fn remove(&self, session: &Session) -> Result<(), SupervisorError>;
+
+    /// Destroys the key that every credential of a tenant is sealed with. Called once its sessions are removed.
+    /// Idempotent.
+    async fn forget_tenant(&self, tenant: TenantId) -> Result<(), SupervisorError>;
 
     /// What a person can scan; `None` when the session does not wait for one.
     async fn pairing(&self, session: SessionId) -> Result<Option<PairingView>, SupervisorError>;

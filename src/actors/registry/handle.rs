@@ -10,7 +10,7 @@ use super::RegistryActor;
 use super::messages::{Boot, Drain, Find, Heed, Remove, Restart};
 use super::routes::Routes;
 use super::table::Phase;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, TenantId};
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Generation, Session};
@@ -71,6 +71,13 @@ impl Supervisor for RegistryHandle {
         }
         self.vaults.destroy(SystemScope, session.tenant, session.id).await.map_err(|error| {
             tracing::error!(session = %session.id, %error, "credentials not destroyed");
+            SupervisorError::Gone
+        })
+    }
+
+    async fn forget_tenant(&self, tenant: TenantId) -> Result<(), SupervisorError> {
+        self.vaults.destroy_tenant(SystemScope, tenant).await.map_err(|error| {
+            tracing::error!(%tenant, %error, "tenant's key not destroyed");
             SupervisorError::Gone
         })
     }

@@ -139,6 +139,7 @@ pub async fn delete(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<Ten
         for session in sessions(&state, id).await? {
             state.supervisor.remove(&session).await?;
         }
+        state.supervisor.forget_tenant(id).await?;
         state.directory.delete_tenant(id, now).await?;
         done()
     })

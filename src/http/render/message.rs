@@ -1,6 +1,6 @@
 //! A message as the API shows it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{
@@ -34,7 +34,15 @@ pub struct MessageRecord<'a> {
     pub send_at: Option<WallTime>,
     pub expires_at: Option<WallTime>,
     pub attempts: u32,
+    #[serde(serialize_with = "as_they_came")]
     pub times: &'a Times,
+}
+
+/// A person reads them from the first to the last.
+fn as_they_came<S: Serializer>(times: &Times, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut steps: Vec<_> = times.iter().collect();
+    steps.sort_by_key(|(_, at)| **at);
+    serializer.collect_map(steps)
 }
 
 /// A message as the API shows it.

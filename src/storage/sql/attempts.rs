@@ -14,8 +14,9 @@ use crate::domain::time::{Moment, Reading};
 /// the cap either.
 pub(super) const WINDOW: Duration = Duration::from_secs(61);
 
-/// Rows of this boot go by its own clock, whatever the wall clock did since. Rows of another boot can only be dated by
-/// the wall; one that lies in the future is as good as recent.
+/// Rows of this boot go by its own clock, whatever the wall clock did since. Rows of another boot, or of another machine,
+/// can only be dated by the wall; one that lies in the future is as good as recent. In the first minute of a boot the
+/// wall is not believed either: it may have been set while the machine was down.
 pub(super) const OF_SESSION: &str = "
     SELECT boot_id, moment FROM send_attempt
     WHERE session_id = $1 AND ((boot_id = $2 AND moment >= $3) OR (boot_id <> $2 AND wall >= $4))";
@@ -51,7 +52,9 @@ async fn recent(
 ) -> Result<Option<Vec<Moment>>, Fault> {
     let boot = Uuid::from_u128(at.boot.0);
     let since = at.now.0.saturating_sub(WINDOW.as_millis() as u64);
-    let values = [whose.into(), boot.into(), (since as i64).into(), (at.wall - WINDOW).0.into()];
+    let just_booted = Duration::from_millis(at.now.0) < WINDOW;
+    let foreign_since = if just_booted { i64::MIN } else { (at.wall - WINDOW).0 };
+    let values = [whose.into(), boot.into(), (since as i64).into(), foreign_since.into()];
     let mut moments = vec![];
     for row in dialect::query(db, text, values).await? {
         if row.try_get_by_index::<Uuid>(0)? != boot {

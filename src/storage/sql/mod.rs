@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::DatabaseConnection;
+use tokio::task::JoinHandle;
 
 use self::dialect::Fault;
 use self::writer::{Writer, WriterHandle};
@@ -56,9 +57,18 @@ pub struct Sql {
     pub stores: Stores,
     writer: WriterHandle,
     readers: DatabaseConnection,
+    task: JoinHandle<()>,
 }
 
 impl Sql {
+    /// Resolves when the writer ends without having been asked to: a bug of ours panicked in it. Nothing can be written
+    /// from then on, so whoever runs the process should end it and begin anew from the rows.
+    pub async fn broken(&mut self) {
+        if let Err(panic) = (&mut self.task).await {
+            tracing::error!(%panic, "the store's writer died");
+        }
+    }
+
     /// Writes what has queued, copies the log back into the file and closes it. Whatever is asked of the ports later
     /// is answered `Unavailable`.
     pub async fn close(self) {
@@ -84,7 +94,7 @@ pub async fn open(
     Migrator::up(&db, None).await.map_err(Fault::from)?;
     let readers = dialect::open_readers(&options.path).await?;
     let (task, writer) = Writer::new(options.path, db, Arc::clone(&clock), sink);
-    tokio::spawn(task.run());
+    let task = tokio::spawn(task.run());
     let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
     let stores = Stores {
@@ -100,5 +110,5 @@ pub async fn open(
         sweep: Arc::new(sweep::SqlSweep { writer: writer.clone(), readers: readers.clone(), clock }),
         feed_log: Arc::new(feed_log),
     };
-    Ok(Sql { stores, writer, readers })
+    Ok(Sql { stores, writer, readers, task })
 }

@@ -395,7 +395,10 @@ struct World {
     true_now: u64,
     open: VecDeque<Effect>,
     timer: Option<(TimerEpoch, Moment)>,
+    /// When something left, in true time.
     attempts: Vec<u64>,
+    /// The durable log, as the clock showed it.
+    log: Vec<Moment>,
     /// Turns with a claim out; those of earlier owners are answered to nobody.
     claims_open: Vec<u64>,
     logged_out_asked: bool,
@@ -442,7 +445,11 @@ impl World {
         let away = || StoreError::Unavailable("away".to_owned());
         let lucky = luck >= 40;
         match effect {
-            Effect::Recall if lucky => self.tell(memory(Standing::default())),
+            Effect::Recall if lucky => {
+                let attempts = Some(self.log.clone());
+                let memory = Memory { lease: lease(), attempts, standing: Standing::default(), paired: true };
+                self.tell(Input::Recalled(Ok(memory)));
+            }
             Effect::Recall => self.tell(Input::Recalled(Err(away()))),
             Effect::Open => match luck % 8 {
                 0 => self.tell(Input::Closed(CloseReason::TransportLost)),
@@ -455,13 +462,16 @@ impl World {
                     (0..u64::from(luck % 4)).map(|offset| pending(after.0 as u64 + 1 + offset)).collect();
                 self.tell(Input::Read { turn, answer: if lucky { Ok(rows) } else { Err(away()) } });
             }
-            Effect::Claim { turn, message, .. } => {
+            Effect::Claim { turn, message, at, .. } => {
                 self.claims_open.retain(|open| *open != turn);
                 let answer = match luck % 6 {
                     0 => Ok(Claimed::Gone),
                     1 => Ok(Claimed::NotYet { until: self.at.wall + Duration::from_secs(2) }),
                     2 => Err(ClaimError::Store(away())),
-                    _ => Ok(Claimed::Work(work(message, 1))),
+                    _ => {
+                        self.log.push(at.now); // the store dates the attempt by its claim
+                        Ok(Claimed::Work(work(message, 1)))
+                    }
                 };
                 self.tell(Input::Claimed { turn, answer });
             }
@@ -521,7 +531,6 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn under_any_sequence_the_promises_hold(
@@ -535,6 +544,7 @@ proptest! {
             open: VecDeque::new(),
             timer: None,
             attempts: vec![],
+            log: vec![],
             claims_open: vec![],
             logged_out_asked: false,
             exited: false,

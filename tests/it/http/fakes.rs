@@ -475,6 +475,11 @@ impl Supervisor for Fakes {
         Ok(())
     }
 
+    async fn forget_tenant(&self, _: TenantId) -> Result<(), SupervisorError> {
+        self.note("forget_tenant");
+        Ok(())
+    }
+
     async fn pairing(&self, _: SessionId) -> Result<Option<PairingView>, SupervisorError> {
         Ok(self.inner().pairing.clone())
     }
