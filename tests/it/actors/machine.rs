@@ -248,6 +248,25 @@ fn back_off_grows_as_fibonacci_up_to_a_quarter_of_an_hour() {
 }
 
 #[test]
+fn a_start_renews_the_right_to_act_and_says_nothing_under_the_old_one() {
+    let announces = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Announce(_)));
+    for state in [State::Parked, State::LoggedOut] {
+        let (mut machine, _) = after(&way_into(state));
+        let effects = machine.on(START, Input::Start);
+        assert!(effects.contains(&Effect::Recall) && !announces(&effects), "{state:?}: {effects:?}");
+        // What was asked before is refused now: no newer owner but itself.
+        for refused in [Input::Announced(Err(StoreError::Fenced)), Input::LoggedOut(Err(StoreError::Fenced))]
+        {
+            assert!(!announces(&machine.on(START, refused)));
+            assert_eq!(machine.state(), State::Starting, "{state:?}");
+        }
+        // The one is still banned, and shows as before; the other starts.
+        let answered = machine.on(START, memory(Standing::default()));
+        assert_eq!(announces(&answered), state == State::LoggedOut, "{state:?}: {answered:?}");
+    }
+}
+
+#[test]
 fn no_connect_is_tried_before_a_ban_ends_not_even_by_a_start() {
     let (mut machine, effects) = after(&way_into(State::Parked));
     let held = Standing { banned_until: Some(BAN_END), ..Standing::default() };

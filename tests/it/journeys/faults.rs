@@ -58,13 +58,18 @@ async fn play(acme: Api, (fault, status, reason, code, then): (&str, &str, &str,
         Then::Back => works_again(&acme, &session, &mut feed).await,
         Then::Start => {
             assert_eq!(record["paired"], true, "{fault}");
+            feed.seen.clear();
             start().await;
             works_again(&acme, &session, &mut feed).await;
+            assert_eq!(feed.codes(&session), ["starting", "connected"], "{fault}: no detour");
         }
         Then::Pair => {
             acme.text(&session, ANNA, "nobody would send it").await.refused(409, "session_not_ready");
+            feed.seen.clear();
             start().await;
-            feed.session(&session, "pairing").await;
+            feed.until(&session, "pairing").await;
+            assert_eq!(feed.codes(&session), ["starting", "pairing"], "{fault}: no detour");
+            feed.seen.clear();
             acme.pair(&session).await;
             feed.session(&session, "connected").await;
         }

@@ -22,7 +22,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Machine {
+    /// A recall ends the right that an earlier one gave: until it is answered there is none to announce anything with.
     pub(super) fn start(&mut self, at: Reading) -> Vec<Effect> {
+        self.recalled = false;
         self.enter(at, State::Starting, None, None);
         vec![Effect::Recall]
     }
