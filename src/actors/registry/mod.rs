@@ -17,7 +17,6 @@ use super::session::{Intent, SessionHandle};
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
-use crate::domain::tenant::TenantStatus;
 use crate::domain::time::Jitter;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
@@ -102,8 +101,7 @@ impl RegistryActor {
     }
 
     fn is_suspended(&self, tenant: TenantId) -> bool {
-        let snapshot = self.setup.directory.snapshot();
-        snapshot.tenants.get(&tenant).is_none_or(|tenant| tenant.status == TenantStatus::Suspended)
+        self.setup.directory.snapshot().is_suspended(tenant)
     }
 
     /// What the row wants, as an order to the table.
@@ -243,7 +241,10 @@ impl RegistryActor {
             Order::Tell(generation) => self.tell(session, generation, ctx),
             Order::Stop(generation) => self.stop(session, generation, ctx),
             Order::Pronounce(Word::Stopped) => {
-                self.pronounce(session, SessionStatus::Stopped, Reason::Requested, ctx)
+                let tenant = self.table.purpose(session).map(|(tenant, _)| tenant);
+                let suspended = tenant.is_some_and(|tenant| self.is_suspended(tenant));
+                let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
+                self.pronounce(session, SessionStatus::Stopped, reason, ctx);
             }
             Order::Pronounce(Word::Quarantined) => {
                 tracing::error!(%session, "session quarantined after too many exits");

@@ -11,7 +11,7 @@ use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
-use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Standing};
+use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
 use columba::outbound::attempt::End;
 use columba::outbound::claim::ClaimError;
@@ -117,7 +117,7 @@ fn way_into(state: State) -> Vec<Input> {
             Input::Connected,
             read(vec![pending(1)]),
             claimed(Ok(Claimed::Work(work(one, 1)))),
-            Input::Stop,
+            Input::Stop(Reason::Requested),
         ]),
     }
 }
@@ -143,7 +143,7 @@ fn table() -> Vec<(Input, [State; 9])> {
     let links = |next| [Stopped, next, next, next, next, Parked, LoggedOut, LoggingOut, Stopping];
     vec![
         (I::Start,                                [Starting, Starting, Pairing, Connected, Reconnecting, Starting, Starting, LoggingOut, Stopping]),
-        (I::Stop,                                 [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
+        (I::Stop(Reason::Requested),              [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
         (I::LogOut,                               [LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, Stopping]),
         (I::Wake,                                 same),
         (memory(Standing::default()),             same),

@@ -23,7 +23,7 @@ pub const BERT: &str = "+15551230002";
 pub struct Api {
     client: reqwest::Client,
     url: String,
-    token: String,
+    token: Option<String>,
 }
 
 /// What came back.
@@ -56,7 +56,12 @@ impl Reply {
 impl Api {
     /// Calls to `url` with `token`.
     pub fn new(url: &str, token: &str) -> Self {
-        Self { client: reqwest::Client::new(), url: url.to_owned(), token: token.to_owned() }
+        Self { token: Some(token.to_owned()), ..Self::anonymous(url) }
+    }
+
+    /// Calls to `url` that show nothing.
+    pub fn anonymous(url: &str) -> Self {
+        Self { client: reqwest::Client::new(), url: url.to_owned(), token: None }
     }
 
     /// Where it calls.
@@ -66,7 +71,7 @@ impl Api {
 
     /// The token it calls with.
     pub fn token(&self) -> &str {
-        &self.token
+        self.token.as_deref().expect("calls that show something")
     }
 
     /// One call, with anything as its body and further headers.
@@ -77,9 +82,22 @@ impl Api {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Reply {
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_owned());
+        let Some(body) = body else { return self.raw(method, path, "", headers).await };
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.raw(method, path, body.to_owned(), &headers).await
+    }
+
+    /// One call with these headers and whatever bytes.
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -134,7 +152,7 @@ impl Api {
         let tenant = self.post("/v1/admin/tenants", json!({"name": name, "plan": plan})).await.expect(201);
         let id = tenant["id"].as_str().unwrap().to_owned();
         let key = self.post(&format!("/v1/admin/tenants/{id}/keys"), json!({"name": "k"})).await.expect(201);
-        (id, Self { token: key["key"].as_str().unwrap().to_owned(), ..self.clone() })
+        (id, Self { token: Some(key["key"].as_str().unwrap().to_owned()), ..self.clone() })
     }
 
     // ---- the tenant ---------------------------------------------------------------------------------------------
@@ -204,7 +222,7 @@ impl Api {
     /// A feed that has said what it wants and heard `ready`.
     pub async fn feed(&self, subscribe: Value) -> Feed {
         let mut feed =
-            Feed::open(&self.url, &[("authorization", &format!("Bearer {}", self.token))]).await.unwrap();
+            Feed::open(&self.url, &[("authorization", &format!("Bearer {}", self.token()))]).await.unwrap();
         assert_eq!(feed.next().await["op"], "hello");
         feed.say(&subscribe.to_string()).await;
         feed.ready = feed.next().await;

@@ -157,11 +157,11 @@ impl Machine {
     fn decide(&mut self, at: Reading, input: Input) -> Vec<Effect> {
         use {Input as I, State as S, StoreError::Fenced};
         match (self.state, input) {
-            (_, I::Start | I::Stop | I::LogOut) if self.leaving    => vec![],
+            (_, I::Start | I::Stop(_) | I::LogOut) if self.leaving    => vec![],
             (S::Stopped | S::Parked | S::LoggedOut, I::Start)      => self.start(at),
             (_, I::Start)                                          => vec![],
-            (S::Stopping, I::Stop)                                 => vec![],
-            (_, I::Stop)                                           => self.stop(at),
+            (S::Stopping, I::Stop(_))                              => vec![],
+            (_, I::Stop(reason))                                   => self.stop(at, reason),
             (S::LoggingOut | S::Stopping, I::LogOut)               => vec![],
             (_, I::LogOut)                                         => self.log_out(at),
             (_, I::Wake)                                           => self.ring(at),
