@@ -78,6 +78,8 @@ pub struct Dispatch {
     bell: bool,
     /// Nothing is claimed before: the store failed, or the tenant's sum is used up.
     paused_until: Moment,
+    /// The tenant's sum was given another cap while a claim was out: its answer is about the old one.
+    sum_changed: bool,
     /// Since when a message could go and did not.
     head_since: Option<Moment>,
 }
@@ -96,6 +98,7 @@ impl Dispatch {
             turn: 0,
             bell: false,
             paused_until: Moment::default(),
+            sum_changed: false,
             head_since: None,
         }
     }
@@ -103,6 +106,11 @@ impl Dispatch {
     /// Binds new caps; the log of attempts stays.
     pub fn bind(&mut self, caps: Caps, now: Moment) {
         if caps != self.caps {
+            if caps.per_minute_tenant != self.caps.per_minute_tenant {
+                // If the sum was used up, it was under another cap: ask again.
+                self.paused_until = self.paused_until.min(now);
+                self.sum_changed = self.claiming.is_some();
+            }
             self.caps = caps;
             self.window.recap(caps.per_minute, now);
         }
@@ -243,6 +251,7 @@ impl Dispatch {
     pub fn claimed(&mut self, at: Reading, answer: Result<Claimed, ClaimError>, open: bool) -> Vec<Effect> {
         let Some((item, since)) = self.claiming.take() else { return vec![] };
         self.head_since = None;
+        let sum_changed = std::mem::take(&mut self.sum_changed);
         match answer {
             Ok(Claimed::Work(work)) => {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
@@ -265,7 +274,7 @@ impl Dispatch {
                 vec![]
             }
             Err(ClaimError::TenantCap(opens)) => {
-                self.paused_until = opens;
+                self.paused_until = if sum_changed { at.now } else { opens };
                 self.agenda.put_back(item);
                 vec![]
             }
