@@ -9,7 +9,7 @@ use super::cadence::Cadence;
 use super::machine::Effect;
 use crate::domain::id::MessageId;
 use crate::domain::message::{MessageStatus, WaId};
-use crate::domain::plan::Caps;
+use crate::domain::plan::{Caps, Pacing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::domain::window::Window;
 use crate::outbound::attempt::End;
@@ -266,6 +266,10 @@ impl Dispatch {
             }
             Ok(Claimed::Gone) => {
                 self.agenda.finish(&item.chat, at.now);
+                if self.caps.pacing == Pacing::Human {
+                    // Its place is lost. Perhaps a whole queue was taken back: do not spend a place on each of it.
+                    self.reread();
+                }
                 vec![]
             }
             Ok(Claimed::NotYet { until }) => {
