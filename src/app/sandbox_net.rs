@@ -23,9 +23,9 @@ pub async fn run(options: &SandboxOptions, dir: &Path, listen: SocketAddr) -> Re
         Network::open(data.path(), Arc::new(SystemClock::new()), latency(options)).map_err(|error| {
             Failure::Unavailable(format!("cannot open the sandbox network in {}: {error}", dir.display()))
         })?;
-    let server = serve(network, listen).await.map_err(|error| {
-        Failure::Unavailable(format!("cannot listen on {listen}: {error}; give another with --listen"))
-    })?;
+    let server = serve(network, listen)
+        .await
+        .map_err(|error| Failure::Unavailable(format!("{error}; give another address with --listen")))?;
     println!("sandbox network listens on http://{}", server.address());
     tokio::select! {
         _ = terminate.recv() => {}

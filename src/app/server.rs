@@ -72,7 +72,8 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     // The table of the world's numbering plans takes a moment to read; the first message should not wait for it.
     actix_web::rt::task::spawn_blocking(|| Phone::parse("+15551230001").is_ok());
 
-    let armed = Arc::new(AtomicBool::new(true));
+    // Armed once everything stands: a start that fails takes its parts down itself, and they are not the reason.
+    let armed = Arc::new(AtomicBool::new(false));
     let roots = Arbiters::start(1);
     let sessions = Arbiters::start(config.sessions.arbiters.get());
     let feeds = Arbiters::start(config.feed.arbiters.get());
@@ -152,6 +153,7 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     if registry.boot(wanted).await.is_err() {
         return Err(Failure::Unavailable("the registry ended while it booted".to_owned()));
     }
+    armed.store(true, Ordering::SeqCst);
     gate.open();
     Ok(Running {
         address,

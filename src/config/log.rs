@@ -14,7 +14,7 @@ pub struct LogOptions {
 
 /// In which form a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// For people on a terminal, for machines elsewhere.
     Auto,
@@ -22,4 +22,18 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+/// By hand, because an operator who mistypes a word has to be told the others.
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("`{text}` is none of auto, text, json")),
+        }
+    }
 }

@@ -116,11 +116,12 @@ impl Config {
         }
         let database = &self.database.url;
         if !database.is_empty() && !database.starts_with("sqlite://") {
-            return Err(wrong(
-                "database.url",
-                "only sqlite:// is supported so far; leave it \"\" for a file in the data directory"
-                    .to_owned(),
-            ));
+            // Not the whole of it: a password may be in there.
+            let scheme = database.split(':').next().unwrap_or_default();
+            let problem = format!(
+                "`{scheme}` is not supported so far, only sqlite:// is; leave it \"\" for a file in the data directory"
+            );
+            return Err(wrong("database.url", problem));
         }
         let sandbox = &self.sandbox.url;
         if !sandbox.is_empty() && !sandbox.starts_with("http://") {

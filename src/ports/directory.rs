@@ -35,6 +35,11 @@ impl Snapshot {
     pub fn caps_of(&self, tenant: TenantId) -> Option<Caps> {
         self.plan_of(tenant).map(Plan::caps)
     }
+
+    /// Whether a tenant may not act: the operator suspended it, or it does not exist.
+    pub fn is_suspended(&self, tenant: TenantId) -> bool {
+        self.tenants.get(&tenant).is_none_or(|tenant| tenant.status == TenantStatus::Suspended)
+    }
 }
 
 /// Changes to a tenant; what is `None` stays.

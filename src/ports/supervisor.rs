@@ -68,6 +68,6 @@ pub trait Supervisor: Send + Sync {
     /// A code to be typed into the phone with this number.
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError>;
 
-    /// Plays trouble in the session's actor.
+    /// Plays trouble in the session's actor. Returns when it is about to begin; `Gone` when there is no actor.
     async fn play(&self, session: SessionId, trouble: Trouble) -> Result<(), SupervisorError>;
 }

@@ -17,7 +17,6 @@ use super::session::{Intent, SessionHandle};
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
-use crate::domain::tenant::TenantStatus;
 use crate::domain::time::Jitter;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
@@ -102,8 +101,7 @@ impl RegistryActor {
     }
 
     fn is_suspended(&self, tenant: TenantId) -> bool {
-        let snapshot = self.setup.directory.snapshot();
-        snapshot.tenants.get(&tenant).is_none_or(|tenant| tenant.status == TenantStatus::Suspended)
+        self.setup.directory.snapshot().is_suspended(tenant)
     }
 
     /// What the row wants, as an order to the table.

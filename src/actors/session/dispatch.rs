@@ -9,7 +9,7 @@ use super::cadence::Cadence;
 use super::machine::Effect;
 use crate::domain::id::MessageId;
 use crate::domain::message::{MessageStatus, WaId};
-use crate::domain::plan::Caps;
+use crate::domain::plan::{Caps, Pacing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::domain::window::Window;
 use crate::outbound::attempt::End;
@@ -80,6 +80,8 @@ pub struct Dispatch {
     bell: bool,
     /// Nothing is claimed before: the store failed, or the tenant's sum is used up.
     paused_until: Moment,
+    /// The tenant's sum was given another cap while a claim was out: its answer is about the old one.
+    sum_changed: bool,
     /// Since when a message could go and did not.
     head_since: Option<Moment>,
 }
@@ -99,6 +101,7 @@ impl Dispatch {
             recovered: false,
             bell: false,
             paused_until: Moment::default(),
+            sum_changed: false,
             head_since: None,
         }
     }
@@ -106,6 +109,11 @@ impl Dispatch {
     /// Binds new caps; the log of attempts stays.
     pub fn bind(&mut self, caps: Caps, now: Moment) {
         if caps != self.caps {
+            if caps.per_minute_tenant != self.caps.per_minute_tenant {
+                // If the sum was used up, it was under another cap: ask again.
+                self.paused_until = self.paused_until.min(now);
+                self.sum_changed = self.claiming.is_some();
+            }
             self.caps = caps;
             self.window.recap(caps.per_minute, now);
         }
@@ -256,6 +264,7 @@ impl Dispatch {
     pub fn claimed(&mut self, at: Reading, answer: Result<Claimed, ClaimError>, open: bool) -> Vec<Effect> {
         let Some((item, since)) = self.claiming.take() else { return vec![] };
         self.head_since = None;
+        let sum_changed = std::mem::take(&mut self.sum_changed);
         match answer {
             Ok(Claimed::Work(work)) => {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
@@ -270,6 +279,10 @@ impl Dispatch {
             }
             Ok(Claimed::Gone) => {
                 self.agenda.finish(&item.chat, at.now);
+                if self.caps.pacing == Pacing::Human {
+                    // Its place is lost. Perhaps a whole queue was taken back: do not spend a place on each of it.
+                    self.reread();
+                }
                 vec![]
             }
             Ok(Claimed::NotYet { until }) => {
@@ -278,7 +291,7 @@ impl Dispatch {
                 vec![]
             }
             Err(ClaimError::TenantCap(opens)) => {
-                self.paused_until = opens;
+                self.paused_until = if sum_changed { at.now } else { opens };
                 self.agenda.put_back(item);
                 vec![]
             }

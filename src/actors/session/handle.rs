@@ -78,7 +78,7 @@ impl SessionHandle {
         self.addr.send(AskPairingCode { phone, permit }).await.map_err(gone)?
     }
 
-    /// Plays trouble. Returns when it has been played; for a panic, as [`SupervisorError::Gone`].
+    /// Plays trouble. Returns when it is about to begin.
     pub async fn play(&self, trouble: Trouble) -> Result<(), SupervisorError> {
         let permit = self.permit()?;
         self.addr.send(Play { trouble, permit }).await.map_err(gone)

@@ -9,7 +9,7 @@ use self::machine::{Input, Machine, State};
 use self::messages::{AskPairingCode, Describe, Description, LogOut, Play, Start, Stop, Wake};
 use super::{death::DownGuard, registry::Birth};
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::session::{Generation, Lease};
+use crate::domain::session::{Generation, Lease, Reason};
 use crate::domain::time::Jitter;
 use crate::outbound::attempt;
 use crate::ports::clock::Clock;
@@ -171,7 +171,9 @@ impl Handler<Stop> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
-        self.on(Input::Stop, ctx);
+        let suspended = self.ports.directory.snapshot().is_suspended(self.tenant);
+        let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
+        self.on(Input::Stop(reason), ctx);
     }
 }
 
@@ -221,11 +223,12 @@ impl Handler<AskPairingCode> for SessionActor {
 impl Handler<Play> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, play: Play, _: &mut Context<Self>) {
-        match play.trouble {
+    /// Answered before it begins: whoever asked wants to watch, and a panic answers nobody.
+    fn handle(&mut self, play: Play, ctx: &mut Context<Self>) {
+        ctx.run_later(Duration::ZERO, move |_, _| match play.trouble {
             Trouble::Panic => panic!("asked for by the sandbox"),
             // To block this thread is what was asked for.
             Trouble::Hang => std::thread::sleep(HANG),
-        }
+        });
     }
 }

@@ -3,9 +3,10 @@
 //! Extractors find it whole and therefore answer at once, which is what makes their order the order of refusals.
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{Error, HttpMessage as _};
@@ -22,10 +23,13 @@ pub async fn body<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // The payload of a GET may be a websocket.
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    // What follows may be a websocket. Any other body is read, wanted or not: what nobody reads the framework would
+    // wait for without an end.
+    let upgrades = request.headers().contains_key(header::UPGRADE);
+    if !(upgrades && matches!(*request.method(), Method::GET | Method::HEAD)) {
         let state = super::state(&request);
-        let read = read(&mut request, state.body_limit);
+        let mut payload = request.take_payload();
+        let read = read(request.headers(), &mut payload, state.body_limit);
         let refusal = match tokio::time::timeout(state.body_timeout, read).await {
             Ok(Ok(bytes)) => {
                 request.extensions_mut().insert(RawBody(bytes));
@@ -35,19 +39,19 @@ pub async fn body<B: MessageBody + 'static>(
             Err(_) => Some(Refusal::malformed("the body did not arrive in time", vec![])),
         };
         if let Some(refusal) = refusal {
+            request.set_payload(payload);
             return Ok(super::refuse(request, refusal));
         }
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-async fn read(request: &mut ServiceRequest, limit: usize) -> Result<Bytes, Refusal> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+async fn read(headers: &HeaderMap, payload: &mut Payload, limit: usize) -> Result<Bytes, Refusal> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|text| text.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Refusal::payload_too_large(limit));
     }
-    let mut payload = request.take_payload();
     let mut whole = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {

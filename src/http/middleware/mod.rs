@@ -10,16 +10,31 @@ pub mod problems;
 pub mod query_keys;
 pub mod request_id;
 
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::web;
+use actix_web::http::header;
+use actix_web::{HttpMessage as _, web};
 
 use super::problem::Problem;
 use super::state::HttpState;
 use crate::domain::refusal::Refusal;
 
+/// The answer to a refused request is written within this time, if the client reads at all.
+const HELD: Duration = Duration::from_secs(5);
+
 /// Ends a request with a refusal; `problems` makes it a document.
-fn refuse(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
+fn refuse(mut request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        // Of a chunked body that was let go the framework waits for the rest, for ever. One that is still held when
+        // the answer is written makes it hang up.
+        let payload = request.take_payload();
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(HELD).await;
+            drop(payload);
+        });
+    }
     // Not `into_response`, which forgets the error.
     request.error_response(Problem::from(refusal))
 }

@@ -154,13 +154,15 @@ fn serve(feed: &FeedState, grant: Grant, mut socket: Socket, stream: MessageStre
     let subscriber = SubscriberActor::launch(grant, socket.clone(), feed.subscribers.clone());
     let mut stream = stream.max_frame_size(FRAME).aggregate_continuations().max_continuation_size(FRAME);
     rt::spawn(async move {
-        while let Some(Ok(message)) = stream.next().await {
+        while let Some(message) = stream.next().await {
             let heard = match message {
-                AggregatedMessage::Text(text) => subscriber.heard(Frame::Text(text.to_string())).await,
-                AggregatedMessage::Binary(_) => subscriber.heard(Frame::Other).await,
-                AggregatedMessage::Pong(_) => subscriber.heard(Frame::Alive).await,
-                AggregatedMessage::Ping(payload) => pong(&subscriber, &mut socket, &payload).await,
-                AggregatedMessage::Close(_) => false,
+                Ok(AggregatedMessage::Text(text)) => subscriber.heard(Frame::Text(text.to_string())).await,
+                Ok(AggregatedMessage::Binary(_)) => subscriber.heard(Frame::Other).await,
+                Ok(AggregatedMessage::Pong(_)) => subscriber.heard(Frame::Alive).await,
+                Ok(AggregatedMessage::Ping(payload)) => pong(&subscriber, &mut socket, &payload).await,
+                Ok(AggregatedMessage::Close(_)) => false,
+                // The connection broke, which is no news, or its bytes are no frames, which the client is told.
+                Err(_) => subscriber.heard(Frame::Other).await,
             };
             if !heard {
                 break;

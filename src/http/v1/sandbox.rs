@@ -14,8 +14,9 @@ use crate::http::extract::json::{Form, Json};
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::listing::Listing;
-use crate::ports::sandbox::{Frame, SandboxFault};
-use crate::ports::supervisor::Trouble;
+use crate::http::problem::Problem;
+use crate::ports::sandbox::{Frame, SandboxError, SandboxFault};
+use crate::ports::supervisor::{SupervisorError, Trouble};
 
 /// The body of `POST /sandbox/scan`.
 #[derive(Debug, Deserialize)]
@@ -101,11 +102,19 @@ pub async fn fault(
 ) -> Answer {
     owned(&state, tenant.principal(), body.session).await?;
     match body.fault {
-        SandboxFault::Hang => state.supervisor.play(body.session, Trouble::Hang).await?,
-        SandboxFault::Panic => state.supervisor.play(body.session, Trouble::Panic).await?,
+        SandboxFault::Hang => in_actor(&state, body.session, Trouble::Hang).await?,
+        SandboxFault::Panic => in_actor(&state, body.session, Trouble::Panic).await?,
         fault => state.sandbox.fault(body.session, fault).await?,
     }
     accepted(Played { session: body.session })
+}
+
+/// A session without an actor is one that was not started: waiting would not help.
+async fn in_actor(state: &State, session: SessionId, trouble: Trouble) -> Result<(), Problem> {
+    state.supervisor.play(session, trouble).await.map_err(|error| match error {
+        SupervisorError::Gone => SandboxError::NoLink.into(),
+        error => error.into(),
+    })
 }
 
 /// The query of `GET /sandbox/frames`.

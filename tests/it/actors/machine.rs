@@ -11,7 +11,7 @@ use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
-use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Standing};
+use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
 use columba::domain::window::SPAN;
 use columba::outbound::attempt::End;
@@ -122,7 +122,7 @@ fn way_into(state: State) -> Vec<Input> {
             Input::Connected,
             read(vec![pending(1)]),
             claimed(Ok(Claimed::Work(work(one, 1)))),
-            Input::Stop,
+            Input::Stop(Reason::Requested),
         ]),
     }
 }
@@ -148,7 +148,7 @@ fn table() -> Vec<(Input, [State; 9])> {
     let links = |next| [Stopped, next, next, next, next, Parked, LoggedOut, LoggingOut, Stopping];
     vec![
         (I::Start,                                [Starting, Starting, Pairing, Connected, Reconnecting, Starting, Starting, LoggingOut, Stopping]),
-        (I::Stop,                                 [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
+        (I::Stop(Reason::Requested),              [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
         (I::LogOut,                               [LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, Stopping]),
         (I::Wake,                                 same),
         (memory(Standing::default()),             same),
@@ -250,6 +250,25 @@ fn back_off_grows_as_fibonacci_up_to_a_quarter_of_an_hour() {
     let seconds = |attempt| back_off(attempt, Jitter::NONE).as_secs();
     assert_eq!([1, 2, 3, 4, 5, 6, 15, 16, u32::MAX].map(seconds), [1, 1, 2, 3, 5, 8, 610, 900, 900]);
     assert_eq!(back_off(16, Jitter::from_bits(2000)), Duration::from_secs(990));
+}
+
+#[test]
+fn a_start_renews_the_right_to_act_and_says_nothing_under_the_old_one() {
+    let announces = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Announce(_)));
+    for state in [State::Parked, State::LoggedOut] {
+        let (mut machine, _) = after(&way_into(state));
+        let effects = machine.on(START, Input::Start);
+        assert!(effects.contains(&Effect::Recall) && !announces(&effects), "{state:?}: {effects:?}");
+        // What was asked before is refused now: no newer owner but itself.
+        for refused in [Input::Announced(Err(StoreError::Fenced)), Input::LoggedOut(Err(StoreError::Fenced))]
+        {
+            assert!(!announces(&machine.on(START, refused)));
+            assert_eq!(machine.state(), State::Starting, "{state:?}");
+        }
+        // The one is still banned, and shows as before; the other starts.
+        let answered = machine.on(START, memory(Standing::default()));
+        assert_eq!(announces(&answered), state == State::LoggedOut, "{state:?}: {answered:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,15 @@
 //! What users come for, through the real program: HTTP in, websocket out, kill -9 in the middle.
 
+mod a_minute;
+mod caps;
+mod faults;
 mod first_message;
 mod isolation;
+mod process;
 mod quota;
+mod recipients;
 mod restart;
 mod resume;
+mod rubbish;
+mod sending;
+mod verbs;

@@ -23,7 +23,7 @@ pub const BERT: &str = "+15551230002";
 pub struct Api {
     client: reqwest::Client,
     url: String,
-    token: String,
+    token: Option<String>,
 }
 
 /// What came back.
@@ -56,12 +56,22 @@ impl Reply {
 impl Api {
     /// Calls to `url` with `token`.
     pub fn new(url: &str, token: &str) -> Self {
-        Self { client: reqwest::Client::new(), url: url.to_owned(), token: token.to_owned() }
+        Self { token: Some(token.to_owned()), ..Self::anonymous(url) }
+    }
+
+    /// Calls to `url` that show nothing.
+    pub fn anonymous(url: &str) -> Self {
+        Self { client: reqwest::Client::new(), url: url.to_owned(), token: None }
+    }
+
+    /// Where it calls.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The token it calls with.
     pub fn token(&self) -> &str {
-        &self.token
+        self.token.as_deref().expect("calls that show something")
     }
 
     /// One call, with anything as its body and further headers.
@@ -72,9 +82,22 @@ impl Api {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Reply {
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_owned());
+        let Some(body) = body else { return self.raw(method, path, "", headers).await };
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.raw(method, path, body.to_owned(), &headers).await
+    }
+
+    /// One call with these headers and whatever bytes.
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -129,7 +152,7 @@ impl Api {
         let tenant = self.post("/v1/admin/tenants", json!({"name": name, "plan": plan})).await.expect(201);
         let id = tenant["id"].as_str().unwrap().to_owned();
         let key = self.post(&format!("/v1/admin/tenants/{id}/keys"), json!({"name": "k"})).await.expect(201);
-        (id, Self { token: key["key"].as_str().unwrap().to_owned(), ..self.clone() })
+        (id, Self { token: Some(key["key"].as_str().unwrap().to_owned()), ..self.clone() })
     }
 
     // ---- the tenant ---------------------------------------------------------------------------------------------
@@ -170,6 +193,21 @@ impl Api {
         message["id"].as_str().unwrap().to_owned()
     }
 
+    /// A session's record.
+    pub async fn at(&self, session: &str) -> Value {
+        self.get(&format!("/v1/sessions/{session}")).await.expect(200)
+    }
+
+    /// Plays trouble.
+    pub async fn fault(&self, session: &str, fault: &str) {
+        self.post("/v1/sandbox/faults", json!({"session": session, "fault": fault})).await.expect(202);
+    }
+
+    /// A feed of one session and its messages.
+    pub async fn feed_of(&self, session: &str) -> Feed {
+        self.feed(json!({"op": "subscribe", "sessions": [session]})).await
+    }
+
     /// A message's record.
     pub async fn message(&self, id: &str) -> Value {
         self.get(&format!("/v1/messages/{id}")).await.expect(200)
@@ -184,7 +222,7 @@ impl Api {
     /// A feed that has said what it wants and heard `ready`.
     pub async fn feed(&self, subscribe: Value) -> Feed {
         let mut feed =
-            Feed::open(&self.url, &[("authorization", &format!("Bearer {}", self.token))]).await.unwrap();
+            Feed::open(&self.url, &[("authorization", &format!("Bearer {}", self.token()))]).await.unwrap();
         assert_eq!(feed.next().await["op"], "hello");
         feed.say(&subscribe.to_string()).await;
         feed.ready = feed.next().await;
@@ -200,6 +238,8 @@ pub struct Feed {
     pub ready: Value,
     /// Every event seen, in order.
     pub seen: Vec<Value>,
+    /// How long a frame may take.
+    pub patience: Duration,
 }
 
 /// How a feed ended.
@@ -214,7 +254,7 @@ impl Feed {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let (socket, _) = connect_async(request).await?;
-        Ok(Self { socket, ready: Value::Null, seen: vec![] })
+        Ok(Self { socket, ready: Value::Null, seen: vec![], patience: PATIENCE })
     }
 
     /// Sends text.
@@ -222,10 +262,16 @@ impl Feed {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Sends any frame.
+    pub async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
     /// The next frame, or how the feed ended.
     pub async fn frame(&mut self) -> Result<Value, Closed> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            let next =
+                tokio::time::timeout(self.patience, self.socket.next()).await.expect("a frame in time");
             match next {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),

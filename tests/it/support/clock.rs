@@ -3,8 +3,25 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use columba::app::clock::SystemClock;
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::clock::Clock;
+use serde_json::Value;
+
+/// What the server under test, a process of its own, takes for the time.
+pub fn now() -> WallTime {
+    SystemClock::new().wall()
+}
+
+/// A time in a record.
+pub fn time(value: &Value) -> WallTime {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
+}
+
+/// Milliseconds from one time in a record to another.
+pub fn millis(from: &Value, to: &Value) -> i64 {
+    time(to).0 - time(from).0
+}
 
 /// A clock that a test sets. It starts an hour after a boot, on a day of November 2026.
 pub struct ManualClock(Mutex<Reading>);

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod clock;
 pub mod events;
+pub mod network;
 pub mod server;
 pub mod tokio_clock;
 pub mod vault;

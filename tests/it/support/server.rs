@@ -100,6 +100,13 @@ impl Server {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("drained in time").unwrap()
     }
 
+    /// Ends it in good order, whatever has panicked because it was asked to.
+    pub async fn end(mut self) -> ExitStatus {
+        let status = self.terminate().await;
+        assert_nothing_personal(&self.logged());
+        status
+    }
+
     /// Ends it in good order and fails if anything personal was logged or an actor died that was not told to.
     pub async fn finish(mut self) {
         let status = self.terminate().await;

@@ -42,9 +42,9 @@ impl Machine {
     }
 
     /// Attempts on the wire get a few seconds; the link stays open for their acks.
-    pub(super) fn stop(&mut self, at: Reading) -> Vec<Effect> {
+    pub(super) fn stop(&mut self, at: Reading, reason: Reason) -> Vec<Effect> {
         let waits = self.state == State::Connected && self.dispatch.on_the_wire() > 0;
-        self.enter(at, State::Stopping, Some(Reason::Requested), None);
+        self.enter(at, State::Stopping, Some(reason), None);
         if !waits {
             return self.leave(at);
         }

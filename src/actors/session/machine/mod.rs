@@ -160,26 +160,27 @@ impl Machine {
     fn decide(&mut self, at: Reading, input: Input) -> Vec<Effect> {
         use {Input as I, State as S, StoreError::Fenced};
         match (self.state, input) {
-            (_, I::Start | I::Stop | I::LogOut) if self.leaving    => vec![],
+            (_, I::Start | I::Stop(_) | I::LogOut) if self.leaving => vec![],
             (S::Stopped | S::Parked | S::LoggedOut, I::Start)      => self.start(at),
             (_, I::Start)                                          => vec![],
-            (S::Stopping, I::Stop)                                 => vec![],
-            (_, I::Stop)                                           => self.stop(at),
+            (S::Stopping, I::Stop(_))                              => vec![],
+            (_, I::Stop(reason))                                   => self.stop(at, reason),
             (S::LoggingOut | S::Stopping, I::LogOut)               => vec![],
             (S::LoggedOut, I::LogOut) if !self.paired              => vec![],
             (_, I::LogOut)                                         => self.log_out(at),
             (_, I::Wake)                                           => self.ring(at),
 
-            // An owner that was replaced leaves at once, whatever it is doing.
+            // An owner that was replaced leaves at once, whatever it is doing. During a recall it has replaced itself:
+            // what was asked under the older right may then be refused, and that means nothing.
             (_, I::Recalled(Err(Fenced)))                          => self.leave_fenced(at),
             (_, I::Read { turn, answer: Err(Fenced) })
-                if self.dispatch.is_current(turn)                  => self.leave_fenced(at),
+                if self.recalled && self.dispatch.is_current(turn) => self.leave_fenced(at),
             (_, I::Claimed { turn, answer: Err(ClaimError::Store(Fenced)) })
-                if self.dispatch.is_current(turn)                  => self.leave_fenced(at),
-            (_, I::Heard { stored: Err(Fenced), .. })              => self.leave_fenced(at),
-            (_, I::Recovered(Err(Fenced)))                         => self.leave_fenced(at),
-            (_, I::Announced(Err(Fenced)))                         => self.leave_fenced(at),
-            (_, I::LoggedOut(Err(Fenced)))                         => self.leave_fenced(at),
+                if self.recalled && self.dispatch.is_current(turn) => self.leave_fenced(at),
+            (_, I::Heard { stored: Err(Fenced), .. })
+            | (_, I::Recovered(Err(Fenced)))
+            | (_, I::Announced(Err(Fenced)))
+            | (_, I::LoggedOut(Err(Fenced))) if self.recalled      => self.leave_fenced(at),
 
             (S::Starting | S::LoggingOut, I::Recalled(Ok(memory))) => self.recall_succeeded(at, memory),
             (S::Starting | S::LoggingOut, I::Recalled(Err(_)))     => self.recall_failed(at),

@@ -7,7 +7,7 @@ use strum::{EnumDiscriminants, EnumIter};
 use crate::actors::session::deadlines::TimerEpoch;
 use crate::domain::id::MessageId;
 use crate::domain::message::WaId;
-use crate::domain::session::{CloseReason, Standing};
+use crate::domain::session::{CloseReason, Reason, Standing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::outbound::attempt::End;
 use crate::outbound::claim::ClaimError;
@@ -21,8 +21,8 @@ use crate::ports::store::StoreError;
 pub enum Input {
     /// Command: connect, or connect again.
     Start,
-    /// Command: close and end.
-    Stop,
+    /// Command: close and end, for this reason.
+    Stop(Reason),
     /// Command: give the credentials up.
     LogOut,
     /// Command: a row may be waiting, or the caps have changed.
