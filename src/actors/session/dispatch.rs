@@ -53,16 +53,6 @@ struct Flight {
     phase: Phase,
 }
 
-/// Whether the store is being asked what waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Idle,
-    /// `again`: a hint came meanwhile.
-    Asked {
-        again: bool,
-    },
-}
-
 /// The sending half of a session.
 pub struct Dispatch {
     agenda: Agenda,
@@ -71,7 +61,10 @@ pub struct Dispatch {
     caps: Caps,
     flights: Vec<Flight>,
     claiming: Option<(Item, Moment)>,
-    look: Look,
+    /// The store is being asked what waits.
+    asking: bool,
+    /// Nothing that an older owner left is `sending` any more.
+    recovered: bool,
     /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
     turn: u64,
     /// A row may be waiting that no read has looked for yet.
@@ -92,7 +85,8 @@ impl Dispatch {
             caps,
             flights: vec![],
             claiming: None,
-            look: Look::Idle,
+            asking: false,
+            recovered: false,
             turn: 0,
             bell: false,
             paused_until: Moment::default(),
@@ -118,7 +112,8 @@ impl Dispatch {
         self.agenda.forget();
         self.flights.clear();
         self.claiming = None;
-        self.look = Look::Idle;
+        self.asking = false;
+        self.recovered = false;
         self.bell = true;
         self.paused_until = now;
         self.head_since = None;
@@ -127,13 +122,11 @@ impl Dispatch {
     /// A row may be waiting.
     pub fn ring(&mut self) {
         self.bell = true;
-        if let Look::Asked { again } = &mut self.look {
-            *again = true;
-        }
     }
 
     /// Reads everything again: earlier owners' rows were dealt with.
     pub fn reread(&mut self) {
+        self.recovered = true;
         self.agenda.forget();
         self.ring();
     }
@@ -157,9 +150,9 @@ impl Dispatch {
     /// Does what can be done now. The moment is when to look again.
     pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
         let mut effects = vec![];
-        if self.bell && self.look == Look::Idle && self.agenda.len() <= KEPT / 2 {
+        if self.bell && !self.asking && self.agenda.len() <= KEPT / 2 {
             self.bell = false;
-            self.look = Look::Asked { again: false };
+            self.asking = true;
             effects.push(Effect::Read { turn: self.turn, after: self.agenda.seen() });
         }
         let look_again = self.claim_next(at, locked, &mut effects);
@@ -209,13 +202,15 @@ impl Dispatch {
 
     /// The store answered [`Effect::Read`].
     pub fn read(&mut self, at: Reading, answer: Result<Vec<Pending>, StoreError>) -> Option<Moment> {
-        let Look::Asked { again } = std::mem::replace(&mut self.look, Look::Idle) else { return None };
+        if !std::mem::replace(&mut self.asking, false) {
+            return None;
+        }
         let Ok(rows) = answer else {
             self.bell = true;
             self.paused_until = at.now + STORE_PAUSE;
             return Some(self.paused_until);
         };
-        self.bell |= again || rows.len() >= READ as usize;
+        self.bell |= rows.len() >= READ as usize;
         for row in rows {
             self.enter(at, row);
         }
@@ -224,10 +219,14 @@ impl Dispatch {
 
     fn enter(&mut self, at: Reading, row: Pending) {
         if self.is_under_way(row.message) {
-            return;
+            return self.agenda.block(row.chat, row.position);
         }
         if row.status == MessageStatus::Sending {
-            return self.agenda.block(row.chat, row.position);
+            // Once older owners' rows were dealt with, it was ours, and it ended while the store was answering.
+            if !self.recovered {
+                self.agenda.block(row.chat, row.position);
+            }
+            return;
         }
         let not_before = at.moment_of(row.not_before);
         let Pending { message, position, chat, scheduled, .. } = row;
