@@ -24,7 +24,7 @@ pub const KEPT: usize = 10_000;
 /// Messages read at once.
 pub const READ: u32 = 1_000;
 
-/// An older claim is not sent: its slot in the durable log would end before its slot on the wire.
+/// A claim as old as that is not sent: its slot in the durable log would end before its slot on the wire.
 const CLAIM_KEEPS: Duration = Duration::from_secs(1);
 /// An attempt without an ack becomes `unknown` then.
 const ACK_LIMIT: Duration = Duration::from_secs(60);
@@ -246,7 +246,7 @@ impl Dispatch {
             Ok(Claimed::Work(work)) => {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
                 self.window.record(since);
-                if open && at.now.since(since) <= CLAIM_KEEPS {
+                if open && at.now.since(since) < CLAIM_KEEPS {
                     self.fly(item, &work, since);
                     return vec![Effect::Attempt(work)];
                 }
