@@ -88,7 +88,8 @@ impl Agenda {
         self.reseat(&name);
     }
 
-    /// Notes that an earlier owner left a message of this chat under way: nothing of it goes until [`forget`](Self::forget).
+    /// Notes that a message of this chat is under way: nothing of it goes until that one is finished or put back, or
+    /// until [`forget`](Self::forget) if an earlier owner left it.
     pub fn block(&mut self, chat: Phone, position: Position) {
         self.seen = self.seen.max(position);
         self.chats.entry(chat.clone()).or_default().busy = true;

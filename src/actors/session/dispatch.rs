@@ -24,7 +24,7 @@ pub const KEPT: usize = 10_000;
 /// Messages read at once.
 pub const READ: u32 = 1_000;
 
-/// An older claim is not sent: its slot in the durable log would end before its slot on the wire.
+/// A claim as old as that is not sent: its slot in the durable log would end before its slot on the wire.
 const CLAIM_KEEPS: Duration = Duration::from_secs(1);
 /// An attempt without an ack becomes `unknown` then.
 const ACK_LIMIT: Duration = Duration::from_secs(60);
@@ -53,16 +53,6 @@ struct Flight {
     phase: Phase,
 }
 
-/// Whether the store is being asked what waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Idle,
-    /// `again`: a hint came meanwhile.
-    Asked {
-        again: bool,
-    },
-}
-
 /// The sending half of a session.
 pub struct Dispatch {
     agenda: Agenda,
@@ -71,7 +61,8 @@ pub struct Dispatch {
     caps: Caps,
     flights: Vec<Flight>,
     claiming: Option<(Item, Moment)>,
-    look: Look,
+    /// The store is being asked what waits.
+    asking: bool,
     /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
     turn: u64,
     /// What earlier owners left under way has been dealt with: a row that is `sending` is ours, or was a moment ago.
@@ -96,7 +87,7 @@ impl Dispatch {
             caps,
             flights: vec![],
             claiming: None,
-            look: Look::Idle,
+            asking: false,
             turn: 0,
             recovered: false,
             bell: false,
@@ -126,11 +117,11 @@ impl Dispatch {
             None => Window::full(self.caps.per_minute, now),
         };
         self.turn += 1;
-        self.recovered = false;
         self.agenda.forget();
         self.flights.clear();
         self.claiming = None;
-        self.look = Look::Idle;
+        self.asking = false;
+        self.recovered = false;
         self.bell = true;
         self.paused_until = now;
         self.head_since = None;
@@ -139,9 +130,6 @@ impl Dispatch {
     /// A row may be waiting.
     pub fn ring(&mut self) {
         self.bell = true;
-        if let Look::Asked { again } = &mut self.look {
-            *again = true;
-        }
     }
 
     /// Earlier owners' rows were dealt with: reads everything again.
@@ -174,9 +162,9 @@ impl Dispatch {
     /// Does what can be done now. The moment is when to look again.
     pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
         let mut effects = vec![];
-        if self.bell && self.look == Look::Idle && self.agenda.len() <= KEPT / 2 {
+        if self.bell && !self.asking && self.agenda.len() <= KEPT / 2 {
             self.bell = false;
-            self.look = Look::Asked { again: false };
+            self.asking = true;
             effects.push(Effect::Read { turn: self.turn, after: self.agenda.seen() });
         }
         let look_again = self.claim_next(at, locked, &mut effects);
@@ -226,13 +214,15 @@ impl Dispatch {
 
     /// The store answered [`Effect::Read`].
     pub fn read(&mut self, at: Reading, answer: Result<Vec<Pending>, StoreError>) -> Option<Moment> {
-        let Look::Asked { again } = std::mem::replace(&mut self.look, Look::Idle) else { return None };
+        if !std::mem::replace(&mut self.asking, false) {
+            return None;
+        }
         let Ok(rows) = answer else {
             self.bell = true;
             self.paused_until = at.now + STORE_PAUSE;
             return Some(self.paused_until);
         };
-        self.bell |= again || rows.len() >= READ as usize;
+        self.bell |= rows.len() >= READ as usize;
         for row in rows {
             self.enter(at, row);
         }
@@ -269,7 +259,7 @@ impl Dispatch {
             Ok(Claimed::Work(work)) => {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
                 self.window.record(since);
-                if open && at.now.since(since) <= CLAIM_KEEPS {
+                if open && at.now.since(since) < CLAIM_KEEPS {
                     self.fly(item, &work, since);
                     return vec![Effect::Attempt(work)];
                 }

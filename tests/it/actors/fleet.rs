@@ -264,7 +264,11 @@ impl Fleet {
 
     /// Whether nothing is born for an hour.
     pub async fn is_barren(&mut self) -> bool {
-        within_an_hour(self.births.recv()).await.is_none()
+        self.is_barren_for(Duration::from_secs(3600)).await
+    }
+
+    pub async fn is_barren_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.births.recv()).await.is_err()
     }
 
     /// Looks away from what was born so far.

@@ -415,6 +415,25 @@ fn a_message_under_way_keeps_its_chat_to_itself_when_everything_is_read_again() 
     assert!(matches!(effects[0], Effect::Claim { .. }), "{effects:?}");
 }
 
+#[test]
+fn the_last_word_is_on_disk_before_the_end_unless_the_store_takes_too_long() {
+    let asked_to_stop = || {
+        let (mut machine, _) = after(&way_into(State::Connected));
+        let effects = machine.on(START, Input::Stop(Reason::Requested));
+        let announced = |effect: &Effect| matches!(effect, Effect::Announce(_));
+        assert!(effects.iter().any(announced) && !effects.contains(&Effect::Exit), "{effects:?}");
+        (machine, last_timer(&effects).unwrap())
+    };
+    let (mut machine, _) = asked_to_stop();
+    let mut answer = || machine.on(START, Input::Announced(Ok(()))).contains(&Effect::Exit);
+    // What was announced on the way in is answered first.
+    assert_eq!([answer(), answer(), answer()], [false, false, true]);
+
+    let (mut machine, (epoch, now)) = asked_to_stop();
+    assert_eq!(now.since(START.now).as_secs(), 2);
+    assert!(machine.on(Reading { now, ..START }, Input::TimerFired(epoch)).contains(&Effect::Exit));
+}
+
 // ---- a small world around the machine ---------------------------------------------------------------------------
 
 /// What a step of the world does.

@@ -7,7 +7,7 @@ use columba::domain::id::MessageId;
 use columba::domain::message::{Content, Delivery, MessageReason, MessageStatus, ReceiptKind, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Pacing, Plan};
-use columba::domain::session::{CloseReason, Epoch, SessionStatus};
+use columba::domain::session::{CloseReason, Desired, Epoch, SessionStatus};
 use columba::ports::clock::Clock as _;
 use columba::ports::signals::Signals as _;
 use columba::ports::supervisor::Supervisor as _;
@@ -169,6 +169,63 @@ async fn a_claim_that_took_too_long_is_given_back_and_not_sent() {
     fleet.finish().await;
 }
 
+#[actix::test]
+async fn a_claim_answered_after_the_link_was_lost_is_given_back_and_sent_on_the_next_link() {
+    let mut fleet = Fleet::start().await;
+    let (anna, _) = fleet.connected().await;
+    fleet.outbox.slow_down(Call::Claim, Duration::from_millis(500));
+    let message = fleet.send(anna.id, ANNA).await;
+    fleet.becomes(message, MessageStatus::Sending).await;
+    fleet.network.hang_up(anna.id, CloseReason::TransportLost);
+    fleet.becomes(message, MessageStatus::Queued).await;
+    assert_eq!(fleet.outbox.count(Call::GiveBack), 1);
+    assert_eq!(fleet.message(message).await.reason, None, "no attempt was made that could have failed");
+    fleet.becomes(message, MessageStatus::Sent).await;
+    assert_eq!(fleet.frame().await.number, 2);
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_claim_of_a_turn_that_is_over_is_left_to_recovery() {
+    let mut fleet = Fleet::start().await;
+    let (anna, _) = fleet.connected().await;
+    fleet.outbox.slow_down(Call::Claim, Duration::from_millis(800));
+    let first = fleet.send(anna.id, ANNA).await;
+    let second = fleet.send(anna.id, &person(2)).await;
+    fleet.becomes(first, MessageStatus::Sending).await;
+    fleet.network.hang_up(anna.id, CloseReason::ClientOutdated);
+    fleet.until(anna.id, SessionStatus::Parked).await;
+    fleet.pass(Duration::from_millis(400)).await;
+    fleet.want(anna.id, Desired::Running).await;
+    fleet.until(anna.id, SessionStatus::Connected).await;
+    // The next turn's claim is out when the answer to the one before arrives.
+    fleet.becomes(second, MessageStatus::Sent).await;
+    let frame = fleet.frame().await;
+    assert_eq!((frame.message, frame.number), (second, 1));
+    fleet.becomes(first, MessageStatus::Sent).await;
+    let frame = fleet.frame().await;
+    assert_eq!((frame.message, frame.number), (first, 2));
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn an_answer_that_is_older_than_the_end_of_an_attempt_blocks_no_chat() {
+    let mut fleet = Fleet::start().await;
+    let (anna, _) = fleet.connected().await;
+    fleet.pass(Duration::from_millis(9_500)).await;
+    fleet.network.answers(anna.id, [Answer::Later(SECOND, Ok(()))]);
+    let first = fleet.send(anna.id, ANNA).await;
+    fleet.becomes(first, MessageStatus::Sending).await;
+    // Recovery is due in half a second, and everything is read again: the answer still shows the message under way.
+    fleet.outbox.slow_down(Call::Pending, 3 * SECOND);
+    fleet.becomes(first, MessageStatus::Sent).await;
+    let second = fleet.send(anna.id, ANNA).await;
+    let sent_at = fleet.now();
+    fleet.becomes(second, MessageStatus::Sent).await;
+    assert!(fleet.now().since(sent_at) <= Duration::from_secs(6), "two reads");
+    fleet.finish().await;
+}
+
 // ---- order and pacing -----------------------------------------------------------------------------------------
 
 #[actix::test]
@@ -186,6 +243,7 @@ async fn a_chat_has_one_message_under_way_and_keeps_its_order_while_others_go_on
     assert_eq!(millis(&frames[0], &frames[1]), 0, "the other chat did not wait");
     assert_eq!(millis(&frames[0], &frames[2]) / 1000, 2);
     assert_eq!(millis(&frames[2], &frames[3]) / 1000, 2);
+    assert_eq!(fleet.outbox.count(Call::Claim), 4, "no claim ahead of its turn");
     fleet.becomes(of_anna[2], MessageStatus::Sent).await;
     fleet.finish().await;
 }
@@ -358,6 +416,7 @@ async fn a_late_ack_settles_an_attempt_and_frees_its_chat_at_once() {
     fleet.becomes(message, MessageStatus::Sent).await;
     let next = fleet.frame().await;
     assert_eq!((next.message, millis(&frame, &next) / 1000), (behind, 20));
+    assert_eq!(fleet.outbox.count(Call::Claim), 2, "it waited for the news and did not ask for it");
     fleet.becomes(behind, MessageStatus::Sent).await;
     fleet.pass(Duration::from_secs(100)).await;
     assert_eq!(fleet.message(message).await.status, MessageStatus::Sent);
@@ -439,6 +498,7 @@ async fn what_an_older_owner_left_under_way_is_replayed_under_the_same_id_or_dec
     fleet.pass(Duration::from_millis(9_900)).await;
     assert!(fleet.is_silent(), "not before its grace has passed, and nothing overtakes it in its chat");
     assert_eq!(fleet.message(again).await.status, MessageStatus::Sending);
+    assert_eq!(fleet.outbox.count(Call::Claim), 2, "nor is it tried");
 
     let frames = fleet.frames(2).await;
     assert_eq!(order(&frames), [again, behind]);
@@ -493,8 +553,10 @@ async fn what_waits_goes_on_by_itself_after_a_lost_link_and_an_absent_store() {
     let (anna, _) = fleet.connected().await;
     fleet.network.hang_up(anna.id, CloseReason::TransportLost);
     fleet.until(anna.id, SessionStatus::Reconnecting).await;
+    let lost_at = fleet.now();
     let message = fleet.send(anna.id, ANNA).await;
     fleet.becomes(message, MessageStatus::Sent).await;
+    assert_eq!(fleet.now().since(lost_at).as_secs(), 1, "as soon as there is a link again");
 
     for call in [Call::Pending, Call::Claim] {
         fleet.outbox.leave(call);

@@ -86,7 +86,7 @@ async fn a_session_that_keeps_crashing_is_quarantined_at_the_fifth_exit_until_a_
     assert_eq!(gaps, [1, 2, 4, 8]);
     fleet.until(anna.id, SessionStatus::Quarantined).await;
     assert_eq!(fleet.standing(anna.id).await, (SessionStatus::Quarantined, Some(Reason::CrashLoop)));
-    assert!(fleet.is_barren().await);
+    assert!(fleet.is_barren_for(Duration::from_secs(300)).await);
     assert_eq!(fleet.find(anna.id).await.unwrap().1, Phase::Quarantined);
 
     fleet.want(anna.id, Desired::Running).await;
@@ -272,11 +272,13 @@ async fn a_parked_session_that_is_started_again_does_not_crash() {
 async fn a_log_out_right_after_a_start_is_carried_out_once_and_without_a_crash() {
     let mut fleet = Fleet::start().await;
     let session = fleet.row(true).await;
+    fleet.outbox.slow_down(Call::Recall, SECOND);
     fleet.registry.heed(&session).await.unwrap();
-    fleet.want(session.id, Desired::LoggedOut).await;
     fleet.birth().await;
+    fleet.want(session.id, Desired::LoggedOut).await;
     fleet.until(session.id, SessionStatus::LoggedOut).await;
     fleet.pass(SECOND).await;
+    assert_eq!(fleet.outbox.count(Call::Recall), 1, "what is asked already is not asked again");
     assert_eq!(fleet.vaults.archived(), [session.id]);
     assert!(!fleet.look(session.id).await.paired);
     assert_eq!(fleet.find(session.id).await, Some((Generation(1), Phase::Running)));
