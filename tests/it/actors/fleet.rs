@@ -35,7 +35,7 @@ use columba::ports::feed::FeedSink;
 use columba::ports::messages::MessageFilter;
 use columba::ports::outbox::Usage;
 use columba::ports::signals::Signals;
-use columba::ports::supervisor::{Supervisor as _, SupervisorError, Trouble};
+use columba::ports::supervisor::{Supervisor as _, Trouble};
 use columba::ports::vault::Writer;
 use columba::storage::embedded::limits::MemoryWindows;
 use columba::storage::memory;
@@ -254,7 +254,12 @@ impl Fleet {
 
     /// The session's actor panics.
     pub async fn crash(&self, session: SessionId) {
-        assert_eq!(self.registry.play(session, Trouble::Panic).await, Err(SupervisorError::Gone));
+        let (before, _) = self.find(session).await.unwrap();
+        self.registry.play(session, Trouble::Panic).await.unwrap();
+        // The answer comes before the panic. Paused time runs on to what comes of it: another generation, or quarantine.
+        while self.find(session).await == Some((before, Phase::Running)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// The next incarnation.

@@ -445,8 +445,8 @@ async fn a_drain_stops_all_restarts_none_and_answers_when_the_last_has_ended() {
     fleet.network.answers(anna.id, [Answer::Later(3 * SECOND, Ok(()))]);
     let message = fleet.send(anna.id, ANNA).await;
     fleet.frame().await;
-    fleet.crash(bert.id).await; // waits for its restart
     let began = fleet.now();
+    fleet.crash(bert.id).await; // waits for its restart
     let (registry, crasher) = (fleet.registry.clone(), fleet.registry.clone());
     let draining = actix::spawn(async move { registry.drain().await });
     fleet.pass(Duration::from_millis(10)).await;
