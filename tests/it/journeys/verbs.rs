@@ -50,8 +50,9 @@ async fn check(acme: Api, verb: &str, state: &str, leads_to: &str) {
     let (session, mut feed) = bring(&acme, state).await;
     act(&acme, &session, verb).await;
     act(&acme, &session, verb).await;
-    let stays = (verb, state) == ("start", "pairing") || (verb, state) == ("start", "connected");
-    if !stays && (verb, state) != ("logout", "logged_out") {
+    let already =
+        [("start", "pairing"), ("start", "connected"), ("stop", "stopped"), ("logout", "logged_out")];
+    if !already.contains(&(verb, state)) {
         feed.until(&session, leads_to).await;
     }
     // A restart that was asked for twice may come twice.
