@@ -90,19 +90,22 @@ pub async fn pairing_code(
 async fn shown(state: &State, session: &Session) -> Result<PairingView, Problem> {
     match state.supervisor.pairing(session.id).await {
         Ok(Some(view)) => Ok(view),
-        Ok(None) | Err(SupervisorError::Gone) => Err(Refusal::not_pairing(advice(session.status)).into()),
+        Ok(None) | Err(SupervisorError::Gone) => Err(Refusal::not_pairing(advice(session)).into()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn advice(status: SessionStatus) -> &'static str {
-    match status {
+fn advice(session: &Session) -> &'static str {
+    match session.status {
         SessionStatus::Stopped => "the session is stopped: start it, then ask for the code",
         SessionStatus::Starting | SessionStatus::Pairing => {
             "the first code is not there yet: ask again in a second"
         }
         SessionStatus::Connected => {
             "the session is connected: there is nothing to pair; log it out to pair anew"
+        }
+        SessionStatus::Reconnecting if !session.paired => {
+            "the network does not answer: the code comes as soon as it does"
         }
         SessionStatus::Reconnecting => "the session is reconnecting with the credentials it has: wait for it",
         SessionStatus::Parked => "the session is parked: see its reason, then start it",

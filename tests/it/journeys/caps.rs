@@ -74,6 +74,29 @@ async fn three_of_five_leave_and_a_new_plan_binds_at_once_in_both_directions() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_moved_to_another_plan_is_bound_by_it_at_once() {
+    let server = Server::start().await;
+    let operator = server.operator();
+    operator.plan("small", json!({"messages_per_minute": 1, "messages_per_month": 3})).await;
+    operator.plan("large", json!({})).await;
+    let (tenant, acme) = operator.tenant("Acme", "small").await;
+    let session = acme.connected("sales").await;
+    let mut feed = acme.feed_of(&session).await;
+    let messages = send_many(&acme, &session, 3).await;
+    all_read(&mut feed, &messages[..1]).await;
+    acme.text(&session, ANNA, "beyond").await.refused(402, "quota_exceeded");
+    let moved =
+        operator.patch(&format!("/v1/admin/tenants/{tenant}"), json!({"plan": "large"})).await.expect(200);
+    assert_eq!(moved["plan"], "large");
+    all_read(&mut feed, &messages).await;
+    let message = acme.send(&session, ANNA).await;
+    feed.until(&message, "read").await;
+    let usage = acme.get("/v1/usage").await.expect(200)["messages"].clone();
+    assert_eq!(usage, json!({"used": 4, "held": 0, "limit": 10_000, "remaining": 9_996}));
+    server.finish().await;
+}
+
+#[tokio::test]
 async fn the_sum_of_a_tenants_sessions_has_a_cap_of_its_own_that_can_be_changed() {
     let server = Server::start().await;
     let operator = server.operator();

@@ -1,22 +1,49 @@
 //! The server dies in the middle; the network it speaks to does not.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::api::{ANNA, BERT};
-use crate::support::server::{Server, assert_nothing_personal, columba, listening};
+use crate::support::network::Network;
+use crate::support::server::Server;
+
+#[tokio::test]
+async fn a_network_that_is_down_is_waited_for_at_the_start_and_later() {
+    let mut network = Network::start(Duration::from_millis(5)).await;
+    network.kill().await;
+    let environment = [("COLUMBA__SANDBOX__URL", network.url.as_str())];
+    let server = Server::start_in(std::sync::Arc::new(tempfile::tempdir().unwrap()), &environment).await;
+    let operator = server.operator();
+    operator.plan("basic", json!({})).await;
+    let (_, acme) = operator.tenant("Acme", "basic").await;
+    let session = acme.session("sales").await;
+    let mut feed = acme.feed_of(&session).await;
+    acme.act(&format!("/v1/sessions/{session}/start")).await.expect(202);
+    feed.session(&session, "reconnecting").await;
+    let qr = acme.get(&format!("/v1/sessions/{session}/qr")).await.refused(409, "not_pairing");
+    assert!(qr["detail"].as_str().unwrap().contains("network"), "{qr}");
+    acme.post("/v1/sandbox/scan", json!({"code": "x"})).await.refused(503, "unavailable");
+
+    network.revive(Duration::from_millis(5)).await;
+    feed.session(&session, "pairing").await;
+    acme.pair(&session).await;
+    feed.session(&session, "connected").await;
+    network.kill().await;
+    feed.session(&session, "reconnecting").await;
+    let message = acme.send(&session, ANNA).await;
+    network.revive(Duration::from_millis(5)).await;
+    feed.until(&message, "read").await;
+    assert_eq!(acme.frames(&session).await.len(), 1);
+    server.finish().await;
+    network.finish();
+}
 
 #[tokio::test]
 async fn what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("network.log");
-    let data = folder.path().join("network");
-    let arguments = ["sandbox-net", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-    let mut network = columba(&arguments, &[("COLUMBA__SANDBOX__ACK_MS", "150")], &log);
-    let network_url = listening(&mut network, &log).await;
-    let environment = [("COLUMBA__SANDBOX__URL", network_url.as_str())];
-
+    let network = Network::start(Duration::from_millis(150)).await;
+    let environment = [("COLUMBA__SANDBOX__URL", network.url.as_str())];
     let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let server = Server::start_in(dir.clone(), &environment).await;
     let operator = server.operator();
@@ -57,5 +84,5 @@ async fn what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order
     let usage = acme.get("/v1/usage").await.expect(200);
     assert_eq!((&usage["messages"]["used"], &usage["messages"]["held"]), (&json!(6), &json!(0)), "{usage}");
     server.finish().await;
-    assert_nothing_personal(&std::fs::read_to_string(&log).unwrap());
+    network.finish();
 }

@@ -26,7 +26,12 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let server = Server::start().await;
+        Self::with(&[]).await
+    }
+
+    async fn with(environment: &[(&str, &str)]) -> Self {
+        let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+        let server = Server::start_in(folder, environment).await;
         let operator = server.operator();
         operator.plan("basic", json!({})).await;
         let (_, acme) = operator.tenant("Acme", "basic").await;
@@ -345,7 +350,8 @@ async fn raw(url: &str, what: &str, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn bytes_that_are_no_request_are_answered_with_400_or_not_at_all() {
-    let world = World::new().await;
+    let world =
+        World::with(&[("COLUMBA__HTTP__BODY_TIMEOUT_S", "1"), ("COLUMBA__HTTP__HEAD_TIMEOUT_S", "1")]).await;
     let url = world.acme.url();
     let bearer = format!("Authorization: Bearer {}\r\n", world.acme.token());
     let head = |more: &str| {

@@ -125,6 +125,10 @@ impl Api {
         self.call(Method::PUT, path, Some(&body.to_string()), &[]).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, path, Some(&body.to_string()), &[]).await
+    }
+
     /// A call without a body, as the verbs of a session are.
     pub async fn act(&self, path: &str) -> Reply {
         self.call(Method::POST, path, None, &[]).await
