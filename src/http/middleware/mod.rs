@@ -1,7 +1,7 @@
 //! What every request passes, from the outermost in: an id, problem documents, the edge limit, no keys in the query,
 //! a bounded body.
 //!
-//! A middleware that refuses answers [`refuse`], never `Err`: only a response still knows its request, and with it the
+//! A middleware that refuses answers `refuse`, never `Err`: only a response still knows its request, and with it the
 //! request's id.
 
 pub mod body;

@@ -2,7 +2,7 @@
 //!
 //! | request | response |
 //! |---|---|
-//! | `POST /links`, a [`Hello`](super::wire::Hello) | lines of [`WireEvent`](super::wire::WireEvent), an empty one every 2 s; either side ends the link by closing the connection |
+//! | `POST /links`, a [`Hello`] | lines of [`WireEvent`](super::wire::WireEvent), an empty one every 2 s; either side ends the link by closing the connection |
 //! | `POST /calls`, a [`Call`] | `{"Ok": …}` or `{"Err": …}` as the call of the same name in [`Wire`](super::wire::Wire) answers |
 //! | `GET /livez` | 200 |
 //!
