@@ -63,6 +63,8 @@ pub struct Dispatch {
     claiming: Option<(Item, Moment)>,
     /// The store is being asked what waits.
     asking: bool,
+    /// Everything was forgotten meanwhile: the answer would begin in the middle.
+    outdated: bool,
     /// Counts [`begin`](Self::begin)s: an answer to a question of an earlier one is none of ours.
     turn: u64,
     /// What earlier owners left under way has been dealt with: a row that is `sending` is ours, or was a moment ago.
@@ -88,6 +90,7 @@ impl Dispatch {
             flights: vec![],
             claiming: None,
             asking: false,
+            outdated: false,
             turn: 0,
             recovered: false,
             bell: false,
@@ -121,6 +124,7 @@ impl Dispatch {
         self.flights.clear();
         self.claiming = None;
         self.asking = false;
+        self.outdated = false;
         self.recovered = false;
         self.bell = true;
         self.paused_until = now;
@@ -139,6 +143,7 @@ impl Dispatch {
     }
 
     fn reread(&mut self) {
+        self.outdated = self.asking;
         self.agenda.forget();
         self.ring();
     }
@@ -222,6 +227,10 @@ impl Dispatch {
             self.paused_until = at.now + STORE_PAUSE;
             return Some(self.paused_until);
         };
+        if std::mem::take(&mut self.outdated) {
+            self.bell = true;
+            return None;
+        }
         self.bell |= rows.len() >= READ as usize;
         for row in rows {
             self.enter(at, row);

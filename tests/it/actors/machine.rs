@@ -402,6 +402,18 @@ fn a_read_that_is_older_than_the_end_of_an_attempt_blocks_no_chat() {
 }
 
 #[test]
+fn a_read_that_was_out_when_everything_was_forgotten_begins_again_at_the_beginning() {
+    let mut machine = after(&way_into(State::Connected)).0;
+    let later = Pending { not_before: START.wall + Duration::from_secs(3600), ..pending(1) };
+    machine.on(START, read(vec![later]));
+    let effects = machine.on(START, Input::Wake);
+    assert!(effects.contains(&Effect::Read { turn: 1, after: Position(1) }), "{effects:?}");
+    machine.on(START, Input::Recovered(Ok(())));
+    let effects = machine.on(START, read(vec![pending(2)]));
+    assert!(effects.contains(&Effect::Read { turn: 1, after: Position(0) }), "{effects:?}");
+}
+
+#[test]
 fn a_message_under_way_keeps_its_chat_to_itself_when_everything_is_read_again() {
     let mut machine = after(&way_into(State::Connected)).0;
     machine.on(START, read(vec![pending(1)]));
