@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::domain::id::MessageId;
+use crate::domain::session::Lease;
 use crate::ports::outbox::{Outbox, Settlement};
 use crate::ports::store::StoreError;
 
@@ -16,14 +18,31 @@ const TRIES: u32 = 120;
 ///
 /// An answer is what the sender has in its hand and nobody else: giving up early would make a sent message `unknown`.
 pub async fn settle(outbox: &dyn Outbox, settlement: Settlement) -> Result<bool, StoreError> {
+    until_written(|| outbox.settle(settlement)).await
+}
+
+/// Undoes a claim that sent nothing, and tries again likewise: a row left `sending` would become `unknown` unsent.
+pub async fn give_back(
+    outbox: &dyn Outbox,
+    lease: Lease,
+    message: MessageId,
+    number: u32,
+) -> Result<(), StoreError> {
+    until_written(|| outbox.give_back(lease, message, number)).await
+}
+
+async fn until_written<T, F>(mut write: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     for _ in 1..TRIES {
-        match outbox.settle(settlement).await {
+        match write().await {
             Err(StoreError::Unavailable(reason)) => {
-                tracing::warn!(message = %settlement.message, reason, "settlement not written, trying again");
+                tracing::warn!(reason, "end of an attempt not written, trying again");
                 tokio::time::sleep(PAUSE).await;
             }
             answer => return answer,
         }
     }
-    outbox.settle(settlement).await
+    write().await
 }

@@ -131,8 +131,12 @@ impl Dispatch {
         self.head_since = None;
     }
 
-    /// A row may be waiting.
+    /// A row may be waiting. With nothing in memory the next read begins at the beginning, which costs no more and finds
+    /// what an earlier one may have missed.
     pub fn ring(&mut self) {
+        if self.agenda.is_empty() && self.flights.is_empty() && !self.asking {
+            self.agenda.forget();
+        }
         self.bell = true;
     }
 
@@ -268,13 +272,12 @@ impl Dispatch {
             Ok(Claimed::Work(work)) => {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
                 self.window.record(since);
-                if open && at.now.since(since) < CLAIM_KEEPS {
-                    self.fly(item, &work, since);
-                    return vec![Effect::Attempt(work)];
+                self.fly(item, &work, since);
+                match open && at.now.since(since) < CLAIM_KEEPS {
+                    true => vec![Effect::Attempt(work)],
+                    // It waits again once that is on disk, not before.
+                    false => vec![Effect::GiveBack { message: work.message, number: work.number }],
                 }
-                let effect = Effect::GiveBack { message: work.message, number: work.number };
-                self.agenda.put_back(Item { not_before: at.now, ..item });
-                vec![effect]
             }
             Ok(Claimed::Gone) => {
                 self.agenda.finish(&item.chat, at.now);

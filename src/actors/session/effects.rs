@@ -85,7 +85,17 @@ impl SessionActor {
                 self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveBack { message, number } => {
-                detach("give back", async move { ports.outbox.give_back(lease, message, number).await })
+                let work = async move {
+                    match settle::give_back(&*ports.outbox, lease, message, number).await {
+                        Ok(()) => attempt::End::Again(ports.clock.wall()),
+                        Err(error) => {
+                            tracing::error!(%message, %error, "claim not given back, recovery will decide");
+                            attempt::End::Open
+                        }
+                    }
+                };
+                let ended = apart(work).map(|end| end.unwrap_or(attempt::End::Open));
+                self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveUp { message, number } => {
                 let work = give_up(ports, lease, message, number);

@@ -137,7 +137,7 @@ pub enum Effect {
     },
     /// Send and settle this message; answered by [`Input::Ended`].
     Attempt(Work),
-    /// Put back this message, claimed but not sent.
+    /// Put back this message, claimed but not sent; answered by [`Input::Ended`].
     GiveBack {
         /// Which.
         message: MessageId,
