@@ -26,6 +26,7 @@ pub fn init(options: &LogOptions) -> Result<(), Failure> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_span_events(FmtSpan::NONE);
     let started = if json {
         lines.json().flatten_event(true).with_current_span(false).try_init()
