@@ -50,7 +50,17 @@ async fn play(acme: Api, (fault, status, reason, code, then): (&str, &str, &str,
     let mut feed = acme.feed_of(&session).await;
     acme.fault(&session, fault).await;
     feed.until(&session, status).await;
-    let record = acme.at(&session).await;
+    let mut record = acme.at(&session).await;
+    // A busy machine may look after the pause, which is a second. The next ones are longer.
+    for _ in 0..2 {
+        if !matches!(then, Then::Back) || record["status"] == status {
+            break;
+        }
+        feed.session(&session, "connected").await;
+        acme.fault(&session, fault).await;
+        feed.until(&session, status).await;
+        record = acme.at(&session).await;
+    }
     let shown = (&record["status"], &record["reason"], &record["reason_code"]);
     assert_eq!(shown, (&json!(status), &json!(reason), &json!(code)), "{fault}: {record}");
     let start = || async { acme.act(&format!("/v1/sessions/{session}/start")).await.expect(202) };

@@ -61,7 +61,8 @@ impl Api {
 
     /// Calls to `url` that show nothing.
     pub fn anonymous(url: &str) -> Self {
-        Self { client: reqwest::Client::new(), url: url.to_owned(), token: None }
+        let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        Self { client, url: url.to_owned(), token: None }
     }
 
     /// Where it calls.
@@ -102,7 +103,7 @@ impl Api {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
