@@ -275,17 +275,21 @@ async fn give_up(ports: Ports, lease: Lease, message: MessageId, number: u32) ->
     settle::settle(&*ports.outbox, settlement).await.is_ok()
 }
 
-/// Every step is idempotent, and the row that says "no credentials" comes last: a crash before it begins again.
+/// Every step is idempotent. When the tenant asked, the row that says "no credentials" comes last: a crash before it
+/// begins again. When the server threw us out it comes first, before anybody reads `logged_out`: nothing that was
+/// accepted meanwhile could be sent, and credentials a crash leaves behind are refused by the server once more.
 async fn log_out(ports: Ports, lease: Lease, tell: bool) -> Result<(), StoreError> {
+    let at = ports.clock.wall();
     if tell {
         let told = tokio::time::timeout(attempt::DEADLINE, ports.transport.log_out(lease)).await;
         if !matches!(told, Ok(Ok(()))) {
             tracing::warn!("the server was not told of the log-out; the phone may still list this device");
         }
+        ports.vaults.archive(lease, at).await.map_err(store_error)?;
+        return ports.sessions.set_paired(lease, false, at).await;
     }
-    let at = ports.clock.wall();
-    ports.vaults.archive(lease, at).await.map_err(store_error)?;
-    ports.sessions.set_paired(lease, false, at).await
+    ports.sessions.set_paired(lease, false, at).await?;
+    ports.vaults.archive(lease, at).await.map_err(store_error)
 }
 
 pub(super) async fn pairing_code(

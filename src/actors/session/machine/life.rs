@@ -237,8 +237,12 @@ impl Machine {
         self.code = code;
     }
 
-    /// What people are to see and have not been told. Before the first recall there is no right to tell it.
+    /// What people are to see and have not been told. Before the first recall there is no right to tell it, and a log-out
+    /// is told when it is done: whoever reads `logged_out` finds no credentials.
     pub(super) fn unannounced(&mut self, at: Reading) -> Option<StatusChange> {
+        if self.state == State::LoggingOut {
+            return None;
+        }
         let restricted = self.reconnect.standing().restriction(at.wall).map(|limit| limit.until);
         let shown = (self.status(), self.reason, restricted);
         if !self.recalled || self.announced == Some(shown) {
