@@ -46,7 +46,7 @@ impl SessionHandle {
         }
     }
 
-    /// Whether a hint may be queued right now, that is, none waits or is being handled.
+    /// Whether a hint may be queued right now, that is, none waits.
     pub fn hears_hints(&self) -> bool {
         self.wakes.free() > 0
     }

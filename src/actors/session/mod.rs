@@ -188,7 +188,9 @@ impl Handler<LogOut> for SessionActor {
 impl Handler<Wake> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Wake { permit: _held }: Wake, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Wake { permit }: Wake, ctx: &mut Context<Self>) {
+        // The place is given back first: what changes from here on rings again.
+        drop(permit);
         self.on(Input::Wake, ctx);
     }
 }

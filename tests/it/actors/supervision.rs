@@ -464,6 +464,19 @@ async fn a_drain_stops_all_restarts_none_and_answers_when_the_last_has_ended() {
 // ---- wakes ----------------------------------------------------------------------------------------------------
 
 #[actix::test]
+async fn a_ring_while_one_is_being_heard_is_heard_as_well() {
+    let mut fleet = Fleet::start().await;
+    let (_, first) = fleet.connected().await;
+    fleet.pass(SECOND).await;
+    let (handle, (tell, told)) = (first.handle.clone(), std::sync::mpsc::channel());
+    fleet.clock.on_next(move || tell.send(handle.hears_hints()).unwrap());
+    first.handle.wake();
+    fleet.pass(SECOND).await;
+    assert!(told.recv().unwrap(), "what has changed since the caps were read would be missed");
+    fleet.finish().await;
+}
+
+#[actix::test]
 async fn however_often_it_is_rung_a_session_looks_once() {
     let mut fleet = Fleet::start().await;
     let (anna, first) = fleet.connected().await;

@@ -1,6 +1,7 @@
 //! A clock that tests hold in their hands.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use columba::domain::time::{BootId, Moment, WallTime};
@@ -10,17 +11,19 @@ use tokio::time::Instant;
 /// 2026-11-22T10:00:00Z.
 const START: WallTime = WallTime(1_795_341_600_000);
 
-/// Shows tokio's time, which tests pause, and can be set ahead by hand without anything else moving. Can be told to
-/// panic once, to fail whoever asks next.
+/// Shows tokio's time, which tests pause, and can be set ahead by hand without anything else moving. Can do something
+/// when it is asked next, in the middle of whoever asks.
 pub struct TokioClock {
     origin: Instant,
     ahead_ms: AtomicU64,
-    trap: AtomicBool,
+    trap: Mutex<Option<Trap>>,
 }
+
+type Trap = Box<dyn FnOnce() + Send>;
 
 impl Default for TokioClock {
     fn default() -> Self {
-        Self { origin: Instant::now(), ahead_ms: AtomicU64::new(0), trap: AtomicBool::new(false) }
+        Self { origin: Instant::now(), ahead_ms: AtomicU64::new(0), trap: Mutex::new(None) }
     }
 }
 
@@ -32,13 +35,21 @@ impl TokioClock {
 
     /// The next question is answered with a panic.
     pub fn panic_next(&self) {
-        self.trap.store(true, Ordering::SeqCst);
+        self.on_next(|| panic!("the test asked for this panic"));
+    }
+
+    /// Does this before the next question is answered.
+    pub fn on_next(&self, trap: impl FnOnce() + Send + 'static) {
+        *self.trap.lock().unwrap() = Some(Box::new(trap));
     }
 }
 
 impl Clock for TokioClock {
     fn now(&self) -> Moment {
-        assert!(!self.trap.swap(false, Ordering::SeqCst), "the test asked for this panic");
+        let trap = self.trap.lock().unwrap().take();
+        if let Some(trap) = trap {
+            trap();
+        }
         Moment(self.origin.elapsed().as_millis() as u64 + self.ahead_ms.load(Ordering::SeqCst))
     }
 
