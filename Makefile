@@ -24,7 +24,7 @@ tools:
 .PHONY: build
 build: tools ## builds the release binary
 	@if [ ! -x $(BIN) ]; then \
-	  echo "building columba: the first build compiles about 400 crates and takes about 5 minutes on two cores"; fi
+	  echo "building columba: the first build compiles about 400 crates and takes 5 to 10 minutes on two cores"; fi
 	@cargo build --release --locked --bin columba
 
 .PHONY: run

@@ -13,7 +13,7 @@ run() {
 }
 
 if [ ! -d target/debug/deps ]; then
-  echo "first build: about 400 crates, about 5 minutes on two cores"
+  echo "first build: about 400 crates, 5 to 10 minutes on two cores"
 fi
 run "build" cargo test --workspace --locked --no-run
 run "format, lints, docs, licences" scripts/check.sh

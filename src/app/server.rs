@@ -23,7 +23,7 @@ use crate::actors::subscriber;
 use crate::config::Config;
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
-use crate::domain::session::{Desired, Reason, Session, SessionStatus};
+use crate::domain::session::Session;
 use crate::domain::time::Jitter;
 use crate::http::gate::Gate;
 use crate::http::state::FeedState;
@@ -148,7 +148,7 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         .restore(SystemScope, clock.wall())
         .await
         .map_err(|error| unreadable("sessions", &error))?;
-    let wanted: Vec<Session> = wanted.into_iter().filter(comes_back).collect();
+    let wanted: Vec<Session> = wanted.into_iter().filter(Session::comes_back).collect();
     tracing::info!(sessions = wanted.len(), %address, "accepting requests");
     if registry.boot(wanted).await.is_err() {
         return Err(Failure::Unavailable("the registry ended while it booted".to_owned()));
@@ -166,19 +166,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         arbiters: [roots, sessions, feeds],
         data,
     })
-}
-
-/// Whether a boot starts a session that is to run: not one that waits for a person.
-fn comes_back(session: &Session) -> bool {
-    match session.status {
-        SessionStatus::Quarantined => false,
-        // The credentials are void; what is left is to finish a log-out that was asked for.
-        SessionStatus::LoggedOut => session.desired == Desired::LoggedOut,
-        SessionStatus::Parked => {
-            session.desired == Desired::LoggedOut || session.reason == Some(Reason::Banned)
-        }
-        _ => true,
-    }
 }
 
 fn launch_registry(

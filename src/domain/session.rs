@@ -262,6 +262,21 @@ pub struct Session {
     pub created_at: WallTime,
 }
 
+impl Session {
+    /// Whether a boot starts this session, given that it is to run or to log out: not one that waits for a person.
+    pub fn comes_back(&self) -> bool {
+        match self.status {
+            SessionStatus::Quarantined => false,
+            // The credentials are void; what is left is to finish a log-out that was asked for.
+            SessionStatus::LoggedOut => self.desired == Desired::LoggedOut,
+            SessionStatus::Parked => {
+                self.desired == Desired::LoggedOut || self.reason == Some(Reason::Banned)
+            }
+            _ => true,
+        }
+    }
+}
+
 /// What has happened on a session since it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct SessionCounters {

@@ -14,7 +14,7 @@ use crate::domain::time::{Moment, Reading, WallTime};
 use crate::domain::window::Window;
 use crate::outbound::attempt::End;
 use crate::outbound::claim::ClaimError;
-use crate::ports::outbox::{Claimed, Pending, Position, Work};
+use crate::ports::outbox::{Claimed, Pending, Work};
 use crate::ports::store::StoreError;
 
 /// Attempts that may be out at once: an ack takes a while, and one slow chat must not stop the others.
@@ -161,11 +161,6 @@ impl Dispatch {
     /// Since when a message could go and did not.
     pub fn head_age(&self, now: Moment) -> Duration {
         self.head_since.map_or(Duration::ZERO, |since| now.since(since))
-    }
-
-    /// Whether a message is being claimed, and since when. For the machine's promises.
-    pub fn claiming(&self) -> Option<MessageId> {
-        self.claiming.as_ref().map(|(item, _)| item.message)
     }
 
     /// Does what can be done now. The moment is when to look again.
@@ -371,11 +366,6 @@ impl Dispatch {
         }
         self.flights[index].phase = Phase::Open;
         Some(at.now + STORE_PAUSE)
-    }
-
-    /// The last place read. For tests and the machine's own reads.
-    pub fn seen(&self) -> Position {
-        self.agenda.seen()
     }
 
     /// Messages that wait, as far as they were read.

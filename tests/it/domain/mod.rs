@@ -1,3 +1,4 @@
-//! Plain types, by property.
+//! Plain types, by property and by table.
 
+mod session;
 mod window;
