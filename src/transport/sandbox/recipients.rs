@@ -56,6 +56,8 @@ pub(super) enum Behavior {
         /// So often.
         times: u8,
     },
+    /// Every message is refused for ever, with a number that promises better times.
+    Unavailable,
     /// The frame arrives; no ack comes.
     Silent,
 }
@@ -67,6 +69,7 @@ impl Behavior {
             "+15550000463" => Self::Locks,
             "+15550000404" => Self::NoAccount,
             "+15550000429" => Self::Refuses { code: 429, times: 1 },
+            "+15550000500" => Self::Unavailable,
             "+15550000503" => Self::Refuses { code: 503, times: 2 },
             "+15550000408" => Self::Silent,
             "+15550000200" => Self::NeverReads,
@@ -91,6 +94,7 @@ impl History {
             Behavior::Ordinary => Answer::Ack(Receipts::DeliveredAndRead),
             Behavior::NeverReads => Answer::Ack(Receipts::Delivered),
             Behavior::NoAccount => Answer::Nack { code: 404, until: None },
+            Behavior::Unavailable => Answer::Nack { code: 500, until: None },
             Behavior::Silent => Answer::Silence,
             Behavior::Locks => {
                 let until = *self.locked_until.get_or_insert(at + lock);
@@ -135,6 +139,7 @@ mod tests {
         let table = [
             ("+15550000404", [nack(404), nack(404), nack(404)]),
             ("+15550000429", [nack(429), READ, READ]),
+            ("+15550000500", [nack(500); 3]),
             ("+15550000503", [nack(503), nack(503), READ]),
             ("+15550000408", [Answer::Silence; 3]),
             ("+15550000200", [Answer::Ack(Receipts::Delivered); 3]),
