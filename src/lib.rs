@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod failpoint;
+pub mod history;
 pub mod http;
 pub mod outbound;
 pub mod ports;
