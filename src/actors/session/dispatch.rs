@@ -35,7 +35,7 @@ const SECOND_LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
-    /// Its attempt is on the wire.
+    /// Its attempt is on the wire, or it is being given back.
     OnTheWire,
     /// The attempt is over and nothing is known.
     Open,
@@ -48,7 +48,8 @@ enum Phase {
 struct Flight {
     item: Item,
     number: u32,
-    wa_id: WaId,
+    /// `None` for one that was found: nothing of it has left, so nothing will be heard of it.
+    wa_id: Option<WaId>,
     claimed: Moment,
     phase: Phase,
 }
@@ -60,6 +61,8 @@ pub struct Dispatch {
     cadence: Cadence,
     caps: Caps,
     flights: Vec<Flight>,
+    /// Claimed by us, as a read has shown, but the answer never came: to be given back.
+    found: Vec<(MessageId, u32)>,
     claiming: Option<(Item, Moment)>,
     /// The store is being asked what waits.
     asking: bool,
@@ -88,6 +91,7 @@ impl Dispatch {
             cadence: Cadence::new(&caps, now, seed),
             caps,
             flights: vec![],
+            found: vec![],
             claiming: None,
             asking: false,
             outdated: false,
@@ -122,6 +126,7 @@ impl Dispatch {
         self.turn += 1;
         self.agenda.forget();
         self.flights.clear();
+        self.found.clear();
         self.claiming = None;
         self.asking = false;
         self.outdated = false;
@@ -165,7 +170,8 @@ impl Dispatch {
 
     /// Does what can be done now. The moment is when to look again.
     pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
-        let mut effects = vec![];
+        let give_back = |(message, number)| Effect::GiveBack { message, number };
+        let mut effects: Vec<_> = self.found.drain(..).map(give_back).collect();
         if self.bell && !self.asking && self.agenda.len() <= KEPT / 2 {
             self.bell = false;
             self.asking = true;
@@ -241,16 +247,28 @@ impl Dispatch {
         if self.is_under_way(row.message) {
             return self.agenda.block(row.chat, row.position);
         }
-        if row.status == MessageStatus::Sending {
-            // Read before its attempt ended, it would block its chat for ever.
-            if !self.recovered {
-                self.agenda.block(row.chat, row.position);
-            }
-            return;
+        if row.status == MessageStatus::Sending && !self.recovered {
+            return self.agenda.block(row.chat, row.position);
         }
         let not_before = at.moment_of(row.not_before);
-        let Pending { message, position, chat, scheduled, .. } = row;
-        self.agenda.enter(Item { message, position, chat, not_before, scheduled });
+        let Pending { message, position, chat, scheduled, attempts: number, status, .. } = row;
+        let item = Item { message, position, chat, not_before, scheduled };
+        match status {
+            // Perhaps its attempt ended after the read: then the store knows better, and it is not there to be given back.
+            MessageStatus::Sending if !self.agenda.knows(message) => {
+                self.agenda.block(item.chat.clone(), position);
+                self.flights.push(Flight {
+                    item,
+                    number,
+                    wa_id: None,
+                    claimed: at.now,
+                    phase: Phase::OnTheWire,
+                });
+                self.found.push((message, number));
+            }
+            MessageStatus::Sending => {}
+            _ => self.agenda.enter(item),
+        }
     }
 
     fn is_under_way(&self, message: MessageId) -> bool {
@@ -297,8 +315,10 @@ impl Dispatch {
                 vec![]
             }
             Err(ClaimError::Store(_)) => {
+                // It may have been claimed and only the answer be lost: what the store says now is read again.
                 self.paused_until = at.now + STORE_PAUSE;
-                self.agenda.put_back(item);
+                self.agenda.finish(&item.chat, at.now);
+                self.reread();
                 vec![]
             }
         }
@@ -309,7 +329,7 @@ impl Dispatch {
     }
 
     fn fly(&mut self, item: Item, work: &Work, claimed: Moment) {
-        let (number, wa_id) = (work.number, work.wa_id.clone());
+        let (number, wa_id) = (work.number, Some(work.wa_id.clone()));
         self.flights.push(Flight { item, number, wa_id, claimed, phase: Phase::OnTheWire });
     }
 
@@ -336,7 +356,7 @@ impl Dispatch {
 
     /// A receipt or a late ack was stored: if its attempt was open, it no longer is.
     pub fn heard(&mut self, at: Reading, wa_id: &WaId) {
-        let open = |flight: &Flight| flight.phase == Phase::Open && flight.wa_id == *wa_id;
+        let open = |flight: &Flight| flight.phase == Phase::Open && flight.wa_id.as_ref() == Some(wa_id);
         if let Some(index) = self.flights.iter().position(open) {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);
@@ -362,6 +382,8 @@ impl Dispatch {
         if done {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);
+            // If its attempt had been settled after all and only the answer was lost, it may be waiting again.
+            self.reread();
             return None;
         }
         self.flights[index].phase = Phase::Open;
