@@ -63,6 +63,8 @@ pub struct Dispatch {
     flights: Vec<Flight>,
     /// Claimed by us, as a read has shown, but the answer never came: to be given back.
     found: Vec<(MessageId, u32)>,
+    /// Its claim was not answered: if it is `sending`, it has used a slot.
+    doubtful: Option<MessageId>,
     claiming: Option<(Item, Moment)>,
     /// The store is being asked what waits.
     asking: bool,
@@ -92,6 +94,7 @@ impl Dispatch {
             caps,
             flights: vec![],
             found: vec![],
+            doubtful: None,
             claiming: None,
             asking: false,
             outdated: false,
@@ -127,6 +130,7 @@ impl Dispatch {
         self.agenda.forget();
         self.flights.clear();
         self.found.clear();
+        self.doubtful = None;
         self.claiming = None;
         self.asking = false;
         self.outdated = false;
@@ -247,6 +251,11 @@ impl Dispatch {
         if self.is_under_way(row.message) {
             return self.agenda.block(row.chat, row.position);
         }
+        if self.doubtful.take_if(|message| *message == row.message).is_some()
+            && row.status == MessageStatus::Sending
+        {
+            self.window.record(at.now);
+        }
         if row.status == MessageStatus::Sending && !self.recovered {
             return self.agenda.block(row.chat, row.position);
         }
@@ -317,6 +326,7 @@ impl Dispatch {
             Err(ClaimError::Store(_)) => {
                 // It may have been claimed and only the answer be lost: what the store says now is read again.
                 self.paused_until = at.now + STORE_PAUSE;
+                self.doubtful = Some(item.message);
                 self.agenda.finish(&item.chat, at.now);
                 self.reread();
                 vec![]

@@ -5,6 +5,7 @@ mod caps;
 mod faults;
 mod first_message;
 mod isolation;
+mod kill_loop;
 mod process;
 mod quota;
 mod recipients;
