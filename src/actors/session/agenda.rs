@@ -70,11 +70,6 @@ impl Agenda {
         self.known.is_empty()
     }
 
-    /// Whether this message waits here.
-    pub fn knows(&self, message: MessageId) -> bool {
-        self.known.contains(&message)
-    }
-
     /// The last place read from the store: the next read begins behind it.
     pub fn seen(&self) -> Position {
         self.seen

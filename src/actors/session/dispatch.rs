@@ -61,10 +61,10 @@ pub struct Dispatch {
     cadence: Cadence,
     caps: Caps,
     flights: Vec<Flight>,
-    /// Claimed by us, as a read has shown, but the answer never came: to be given back.
+    /// Claims that were not answered: the store may have made them all the same.
+    doubtful: Vec<MessageId>,
+    /// Those of them that a read has shown to be made: to be given back.
     found: Vec<(MessageId, u32)>,
-    /// Its claim was not answered: if it is `sending`, it has used a slot.
-    doubtful: Option<MessageId>,
     claiming: Option<(Item, Moment)>,
     /// The store is being asked what waits.
     asking: bool,
@@ -94,7 +94,7 @@ impl Dispatch {
             caps,
             flights: vec![],
             found: vec![],
-            doubtful: None,
+            doubtful: vec![],
             claiming: None,
             asking: false,
             outdated: false,
@@ -130,7 +130,7 @@ impl Dispatch {
         self.agenda.forget();
         self.flights.clear();
         self.found.clear();
-        self.doubtful = None;
+        self.doubtful.clear();
         self.claiming = None;
         self.asking = false;
         self.outdated = false;
@@ -240,9 +240,14 @@ impl Dispatch {
             self.bell = true;
             return None;
         }
-        self.bell |= rows.len() >= READ as usize;
+        let more = rows.len() >= READ as usize;
+        self.bell |= more;
         for row in rows {
             self.enter(at, row);
+        }
+        if !more {
+            // What no read has shown no longer waits.
+            self.doubtful.clear();
         }
         None
     }
@@ -251,20 +256,15 @@ impl Dispatch {
         if self.is_under_way(row.message) {
             return self.agenda.block(row.chat, row.position);
         }
-        if self.doubtful.take_if(|message| *message == row.message).is_some()
-            && row.status == MessageStatus::Sending
-        {
-            self.window.record(at.now);
-        }
-        if row.status == MessageStatus::Sending && !self.recovered {
-            return self.agenda.block(row.chat, row.position);
-        }
+        let doubtful = self.doubtful.iter().position(|message| *message == row.message);
+        let doubtful = doubtful.map(|index| self.doubtful.swap_remove(index)).is_some();
         let not_before = at.moment_of(row.not_before);
         let Pending { message, position, chat, scheduled, attempts: number, status, .. } = row;
         let item = Item { message, position, chat, not_before, scheduled };
         match status {
-            // Perhaps its attempt ended after the read: then the store knows better, and it is not there to be given back.
-            MessageStatus::Sending if !self.agenda.knows(message) => {
+            // Its claim was made, so it has used a slot, and nothing of it has left.
+            MessageStatus::Sending if doubtful => {
+                self.window.record(at.now);
                 self.agenda.block(item.chat.clone(), position);
                 self.flights.push(Flight {
                     item,
@@ -275,7 +275,9 @@ impl Dispatch {
                 });
                 self.found.push((message, number));
             }
-            MessageStatus::Sending => {}
+            // Read before its attempt ended, it would block its chat for ever.
+            MessageStatus::Sending if self.recovered => {}
+            MessageStatus::Sending => self.agenda.block(item.chat, position),
             _ => self.agenda.enter(item),
         }
     }
@@ -326,7 +328,7 @@ impl Dispatch {
             Err(ClaimError::Store(_)) => {
                 // It may have been claimed and only the answer be lost: what the store says now is read again.
                 self.paused_until = at.now + STORE_PAUSE;
-                self.doubtful = Some(item.message);
+                self.doubtful.push(item.message);
                 self.agenda.finish(&item.chat, at.now);
                 self.reread();
                 vec![]
