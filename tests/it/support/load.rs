@@ -39,7 +39,8 @@ impl Promises {
         self.made.subscribe()
     }
 
-    fn note(&self, accepted: &Value) {
+    /// Writes down what a 202 said.
+    pub fn note(&self, accepted: &Value) {
         let line = json!({
             "kind": "accepted", "message": accepted["id"], "session": accepted["session"], "to": accepted["to"],
             "wall": now(),

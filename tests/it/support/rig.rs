@@ -129,6 +129,11 @@ impl Rig {
         }
     }
 
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("it was started").pid()
+    }
+
     /// Ends the server in good order, and tells how it ended.
     pub async fn terminate(&mut self) -> ExitStatus {
         let mut server = self.server.take().expect("it was started");
