@@ -9,6 +9,7 @@ mod domain;
 mod http;
 mod journeys;
 mod layers;
+mod semantics;
 mod storage;
 mod support;
 mod transport;
