@@ -10,6 +10,7 @@ mod history;
 mod http;
 mod journeys;
 mod layers;
+mod simulation;
 mod storage;
 mod support;
 mod transport;
