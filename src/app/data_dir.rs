@@ -39,6 +39,12 @@ impl DataDir {
         }
     }
 
+    /// Whether a process works on the directory at `path` now. Looks at its lock for a moment and makes nothing.
+    pub fn is_in_use(path: &Path) -> bool {
+        let lock = File::open(path.join("lock"));
+        lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -6,10 +6,12 @@
 mod actors;
 mod config;
 mod domain;
+mod history;
 mod http;
 mod journeys;
 mod layers;
 mod semantics;
+mod simulation;
 mod storage;
 mod support;
 mod transport;

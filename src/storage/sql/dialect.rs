@@ -99,6 +99,11 @@ pub(super) async fn open_readers(path: &Path) -> Result<DatabaseConnection, Stor
     connect(path, READERS, |options| options.pragma("query_only", "on")).await
 }
 
+/// A connection that could not write if it wanted to, also to a database that no server has open.
+pub(super) async fn open_witness(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    connect(path, 1, |options| options.read_only(true)).await
+}
+
 async fn connect(
     path: &Path,
     size: u32,

@@ -16,6 +16,7 @@ mod entities;
 mod errands;
 mod feed;
 mod flush;
+pub mod history;
 mod idempotency;
 mod load;
 mod messages;

@@ -40,6 +40,7 @@ pub use adapter::SandboxTransport;
 pub use journal::{FILE_NAME, OpenError};
 pub use latency::Latency;
 pub use network::{Network, OpenLink};
+pub use recipients::REFUSING;
 pub use remote::{RemoteError, RemoteNetwork};
 pub use server::{NetworkServer, ServeError, serve};
 pub use wire::{Caller, DeviceToken, Hello, MAX_FRAMES, MAX_WA_ID, Outgoing, Wire, WireEvent};

@@ -38,6 +38,9 @@ pub(super) enum Receipts {
     DeliveredAndRead,
 }
 
+/// The numbers that refuse a frame and take a later copy of it: to them a frame comes again without a crash.
+pub const REFUSING: [&str; 3] = ["+15550000463", "+15550000429", "+15550000503"];
+
 /// How one number behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behavior {
@@ -144,6 +147,18 @@ mod tests {
             // A taken message is not judged again, so the history forgets it: a fourth try would be a first.
             let tries = if to.ends_with("429") { &tries[..2] } else { &tries[..] };
             assert_eq!(answers(to, tries), wanted[..tries.len()], "{to}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_that_refuse_for_a_while_are_those_of_the_list() {
+        for number in 0..1_000 {
+            let number = format!("+15550000{number:03}");
+            let refuses = match Behavior::of(&Phone::stored(number.clone())) {
+                Behavior::Locks | Behavior::Refuses { .. } => true,
+                Behavior::Ordinary | Behavior::NeverReads | Behavior::NoAccount | Behavior::Silent => false,
+            };
+            assert_eq!(REFUSING.contains(&number.as_str()), refuses, "{number}");
         }
     }
 

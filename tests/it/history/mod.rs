@@ -1,0 +1,6 @@
+//! The judge of histories, and its command.
+
+mod command;
+mod mutations;
+mod planted;
+pub mod story;
