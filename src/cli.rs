@@ -10,6 +10,8 @@ use crate::app::data_dir::DataDir;
 use crate::app::exit::Failure;
 use crate::app::{self, sandbox_net, server, telemetry};
 use crate::config::{self, Config};
+#[cfg(feature = "failpoints")]
+use crate::failpoint;
 
 /// Supervises many tenants' WhatsApp sessions: an HTTP API, a live feed, hard caps, nothing lost after 202.
 #[derive(Debug, Parser)]
@@ -104,6 +106,10 @@ fn load(settings: &Settings) -> Result<Config, Failure> {
 fn run_server(serve: &Serve) -> Result<(), Failure> {
     let config = load(&serve.settings)?;
     telemetry::init(&config.log)?;
+    #[cfg(feature = "failpoints")]
+    if let Ok(text) = std::env::var("FAILPOINTS") {
+        failpoint::arm(&text).map_err(|error| Failure::Usage(format!("FAILPOINTS: {error}")))?;
+    }
     let data = DataDir::lock(&serve.data)?;
     app::block_on(server::run(&config, data, serve.quick_start))
 }

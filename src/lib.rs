@@ -21,6 +21,7 @@ pub mod billing;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod failpoint;
 pub mod history;
 pub mod http;
 pub mod outbound;

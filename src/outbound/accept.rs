@@ -10,6 +10,7 @@ use crate::domain::plan::Allowance;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::TenantScope;
 use crate::domain::time::WallTime;
+use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::outbox::{Acceptance, Outbox, Terms};
@@ -58,7 +59,9 @@ impl Accept {
             idempotency,
             at,
         };
+        failpoint::hit(Point::AcceptBefore).await?;
         let created = self.outbox.accept(acceptance).await?;
+        failpoint::hit(Point::AcceptAfter).await?;
         if !created.is_replayed() {
             self.signals.wake(session);
         }

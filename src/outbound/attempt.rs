@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{retry, settle};
 use crate::domain::time::{Jitter, WallTime};
+use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
 use crate::ports::outbox::{Outbox, Outcome, Settlement, Work};
 use crate::ports::transport::{SendError, Transport};
@@ -35,7 +36,7 @@ pub struct Ports {
 
 /// Sends `work` once and writes what became of it.
 pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
-    let sent = tokio::time::timeout(DEADLINE, ports.transport.send(&work)).await;
+    let sent = tokio::time::timeout(DEADLINE, send(&*ports.transport, &work)).await;
     let answer = sent.unwrap_or(Err(SendError::NoAck));
     let wall = ports.clock.wall();
     let outcome = match retry::judge(work.number, answer, wall, jitter) {
@@ -59,4 +60,11 @@ pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
             End::Open
         }
     }
+}
+
+async fn send(transport: &dyn Transport, work: &Work) -> Result<(), SendError> {
+    failpoint::hit(Point::SendBefore).await.map_err(|_| SendError::NoLink)?;
+    let answer = transport.send(work).await;
+    failpoint::hit(Point::SendAfter).await.map_err(|_| SendError::NoAck)?;
+    answer
 }

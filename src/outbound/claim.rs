@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 
 use crate::domain::time::Moment;
+use crate::failpoint::{self, Point};
 use crate::ports::limits::TenantWindows;
 use crate::ports::outbox::{Claim, Claimed, Outbox};
 use crate::ports::store::StoreError;
@@ -34,5 +35,17 @@ pub async fn claim(
     if let Some(cap) = tenant_cap {
         windows.take(claim.lease.tenant, cap, claim.at).await?.map_err(ClaimError::TenantCap)?;
     }
-    Ok(outbox.claim(claim).await?)
+    let (before, after) = points(&claim);
+    failpoint::hit(before).await.map_err(StoreError::from)?;
+    let claimed = outbox.claim(claim).await?;
+    failpoint::hit(after).await.map_err(StoreError::from)?;
+    Ok(claimed)
+}
+
+/// Under a lock of the account a claim is T1, and T2 otherwise.
+fn points(claim: &Claim) -> (Point, Point) {
+    match claim.timelock_until {
+        Some(_) => (Point::HoldBefore, Point::HoldAfter),
+        None => (Point::ClaimBefore, Point::ClaimAfter),
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::domain::id::MessageId;
 use crate::domain::session::Lease;
-use crate::ports::outbox::{Outbox, Settlement};
+use crate::failpoint::{self, Point};
+use crate::ports::outbox::{Outbox, Outcome, Settlement};
 use crate::ports::store::StoreError;
 
 /// Pause between two tries while the store is away.
@@ -18,7 +19,26 @@ const TRIES: u32 = 120;
 ///
 /// An answer is what the sender has in its hand and nobody else: giving up early would make a sent message `unknown`.
 pub async fn settle(outbox: &dyn Outbox, settlement: Settlement) -> Result<bool, StoreError> {
-    until_written(|| outbox.settle(settlement)).await
+    let (before, after) = points(settlement.outcome);
+    let write = async || {
+        failpoint::hit(before).await?;
+        let changed = outbox.settle(settlement).await?;
+        failpoint::hit(after).await?;
+        Ok(changed)
+    };
+    until_written(write).await
+}
+
+/// T4, T5, T9, or the end of waiting for an ack.
+fn points(outcome: Outcome) -> (Point, Point) {
+    match outcome {
+        Outcome::Sent => (Point::SentBefore, Point::SentAfter),
+        Outcome::Failed(_) | Outcome::Retry { .. } | Outcome::Held { .. } => {
+            (Point::RefusedBefore, Point::RefusedAfter)
+        }
+        Outcome::Dead => (Point::DeadBefore, Point::DeadAfter),
+        Outcome::Unknown(_) => (Point::UnknownBefore, Point::UnknownAfter),
+    }
 }
 
 /// Undoes a claim that sent nothing, and tries again likewise: a row left `sending` would become `unknown` unsent.

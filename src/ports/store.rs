@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::refusal::Refusal;
+use crate::failpoint::Tripped;
 
 /// A store call that did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -18,6 +19,12 @@ pub enum StoreError {
     Poisoned(String),
 }
 
+impl From<Tripped> for StoreError {
+    fn from(tripped: Tripped) -> Self {
+        Self::Unavailable(tripped.to_string())
+    }
+}
+
 /// Why a write asked for by a caller was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WriteError {
@@ -27,6 +34,12 @@ pub enum WriteError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Tripped> for WriteError {
+    fn from(tripped: Tripped) -> Self {
+        Self::Store(tripped.into())
+    }
 }
 
 /// The outcome of a creation that may be the second of its kind.

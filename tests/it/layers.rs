@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 
 /// Module, then the modules it may use besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("failpoint", &[]),
     ("domain", &[]),
     ("history", &["domain"]),
     ("config", &["domain"]),
-    ("ports", &["domain"]),
+    ("ports", &["domain", "failpoint"]),
     ("billing", &["domain", "ports"]),
     ("tenancy", &["domain", "ports"]),
-    ("outbound", &["domain", "ports", "billing"]),
-    ("actors", &["domain", "ports", "outbound", "config"]),
-    ("storage", &["domain", "ports", "config", "history"]),
+    ("outbound", &["domain", "failpoint", "ports", "billing"]),
+    ("actors", &["domain", "failpoint", "ports", "outbound", "config"]),
+    ("storage", &["domain", "failpoint", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
     ("http", &["domain", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
-    ("cli", &["app", "config", "domain"]),
+    ("cli", &["app", "config", "domain", "failpoint"]),
 ];
 
 /// What only some modules may name at all.

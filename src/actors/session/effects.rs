@@ -21,6 +21,7 @@ use crate::domain::plan::{Caps, Pacing};
 use crate::domain::session::Lease;
 use crate::domain::time::Moment;
 use crate::domain::{id::MessageId, message::MessageReason};
+use crate::failpoint::{self, Point};
 use crate::outbound::{attempt, claim, settle};
 use crate::ports::outbox::{Claim, Claimed, Inbound, Memory, Outcome, Receipt, Settlement};
 use crate::ports::sessions::StatusChange;
@@ -113,8 +114,12 @@ impl SessionActor {
             }
             Effect::Recover => {
                 let at = ports.clock.wall();
-                let work = async move { in_time(ports.outbox.recover(lease, at)).await };
-                self.report(self.apart(work), |done| Input::Recovered(answer(done).map(drop)), ctx);
+                let work = async move {
+                    failpoint::hit(Point::RecoverBefore).await?;
+                    in_time(ports.outbox.recover(lease, at)).await?;
+                    Ok(failpoint::hit(Point::RecoverAfter).await?)
+                };
+                self.report(self.apart(work), |done| Input::Recovered(answer(done)), ctx);
             }
             Effect::Ping => {
                 let work = async move {
@@ -137,7 +142,9 @@ impl SessionActor {
         let (ports, session, writer) = (self.ports.clone(), self.session, self.writer.clone());
         let work = async move {
             in_time(async move {
+                failpoint::hit(Point::RecallBefore).await?;
                 let memory = ports.outbox.recall(session, ports.clock.read()).await?;
+                failpoint::hit(Point::RecallAfter).await?;
                 let vault = ports.vaults.open(memory.lease, writer).await.map_err(store_error)?;
                 Ok((memory, vault))
             })
@@ -277,13 +284,23 @@ async fn fact(ports: Ports, lease: Lease, event: LinkEvent) -> Input {
         LinkEvent::Closed(reason) => Input::Closed(reason),
         LinkEvent::Receipt { delivery, wa_id, kind } => {
             let receipt = Receipt { wa_id: wa_id.clone(), kind, at: ports.clock.wall() };
-            let stored = ports.outbox.receipt(lease, receipt).await.map(drop);
+            let stored = async {
+                failpoint::hit(Point::ReceiptBefore).await?;
+                ports.outbox.receipt(lease, receipt).await?;
+                Ok(failpoint::hit(Point::ReceiptAfter).await?)
+            };
+            let stored = stored.await;
             heard(ports, lease, delivery, Some(wa_id), stored).await
         }
         LinkEvent::Inbound { delivery, wa_id, from, content } => {
             let at = ports.clock.wall();
             let inbound = Inbound { id: MessageId::mint(at), wa_id, from, content, at };
-            let stored = ports.outbox.inbound(lease, inbound).await.map(drop);
+            let stored = async {
+                failpoint::hit(Point::InboundBefore).await?;
+                ports.outbox.inbound(lease, inbound).await?;
+                Ok(failpoint::hit(Point::InboundAfter).await?)
+            };
+            let stored = stored.await;
             heard(ports, lease, delivery, None, stored).await
         }
     }

@@ -14,6 +14,7 @@ use sea_orm::{
     sqlx,
 };
 
+use crate::failpoint::Tripped;
 use crate::ports::store::StoreError;
 
 /// Connections that only read. They never wait for the writer.
@@ -47,6 +48,12 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Down(text) | Fault::Row(text) => Self::Unavailable(text),
         }
+    }
+}
+
+impl From<Tripped> for Fault {
+    fn from(tripped: Tripped) -> Self {
+        Self::Down(tripped.to_string())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::page::{Page, Slice};
 use crate::domain::scope::TenantScope;
 use crate::domain::time::WallTime;
+use crate::failpoint::{self, Point};
 use crate::ports::messages::{MessageFilter, Messages};
 use crate::ports::outbox::{Period, Usage};
 use crate::ports::store::{StoreError, WriteError};
@@ -112,7 +113,10 @@ impl Messages for SqlMessages {
     }
 
     async fn cancel(&self, scope: TenantScope, id: MessageId, at: WallTime) -> Result<Message, WriteError> {
-        self.writer.command(Cancel { scope, message: id, at }).await
+        failpoint::hit(Point::CancelBefore).await?;
+        let canceled = self.writer.command(Cancel { scope, message: id, at }).await?;
+        failpoint::hit(Point::CancelAfter).await?;
+        Ok(canceled)
     }
 
     async fn cancel_all(

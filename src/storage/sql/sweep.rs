@@ -14,6 +14,7 @@ use super::writer::WriterHandle;
 use crate::domain::id::SessionId;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
+use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
 use crate::ports::store::StoreError;
 use crate::ports::sweep::Sweep;
@@ -68,7 +69,12 @@ impl SqlSweep {
 impl Sweep for SqlSweep {
     async fn expire(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
         match self.find(EXPIRED, at, at, limit).await? {
-            Some(due) => self.writer.command(Expire(due)).await,
+            Some(due) => {
+                failpoint::hit(Point::ExpireBefore).await?;
+                let ended = self.writer.command(Expire(due)).await?;
+                failpoint::hit(Point::ExpireAfter).await?;
+                Ok(ended)
+            }
             None => Ok(0),
         }
     }

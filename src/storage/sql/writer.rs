@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::book::Book;
@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::dialect::{self, Fault};
 use super::load::Needs;
 use crate::domain::event::StatusEvent;
+use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
 use crate::ports::store::StoreError;
@@ -283,9 +284,9 @@ impl Writer {
             desk.number(self.clock.wall()).await
         };
         match done.await {
-            Ok(events) => match txn.commit().await {
+            Ok(events) => match commit(txn).await {
                 Ok(()) => (Ok(events), true),
-                Err(error) => (Err(error.into()), false),
+                Err(fault) => (Err(fault), false),
             },
             Err(fault) => {
                 let undone = txn.rollback().await.is_ok();
@@ -294,6 +295,12 @@ impl Writer {
             }
         }
     }
+}
+
+async fn commit(txn: DatabaseTransaction) -> Result<(), Fault> {
+    failpoint::hit(Point::CommitBefore).await?;
+    txn.commit().await?;
+    Ok(failpoint::hit(Point::CommitAfter).await?)
 }
 
 /// Commands in a row share one book; an errand stands alone.

@@ -38,8 +38,8 @@ pub(super) enum Receipts {
     DeliveredAndRead,
 }
 
-/// The numbers that refuse a frame and take a later copy of it: to them a frame comes again without a crash.
-pub const REFUSING: [&str; 3] = ["+15550000463", "+15550000429", "+15550000503"];
+/// The numbers that refuse a frame and may take a later copy of it: to them a frame comes again without a crash.
+pub const REFUSING: [&str; 4] = ["+15550000463", "+15550000429", "+15550000500", "+15550000503"];
 
 /// How one number behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub(super) enum Behavior {
         /// So often.
         times: u8,
     },
+    /// Every message is refused for ever, with a number that promises better times.
+    Unavailable,
     /// The frame arrives; no ack comes.
     Silent,
 }
@@ -70,6 +72,7 @@ impl Behavior {
             "+15550000463" => Self::Locks,
             "+15550000404" => Self::NoAccount,
             "+15550000429" => Self::Refuses { code: 429, times: 1 },
+            "+15550000500" => Self::Unavailable,
             "+15550000503" => Self::Refuses { code: 503, times: 2 },
             "+15550000408" => Self::Silent,
             "+15550000200" => Self::NeverReads,
@@ -94,6 +97,7 @@ impl History {
             Behavior::Ordinary => Answer::Ack(Receipts::DeliveredAndRead),
             Behavior::NeverReads => Answer::Ack(Receipts::Delivered),
             Behavior::NoAccount => Answer::Nack { code: 404, until: None },
+            Behavior::Unavailable => Answer::Nack { code: 500, until: None },
             Behavior::Silent => Answer::Silence,
             Behavior::Locks => {
                 let until = *self.locked_until.get_or_insert(at + lock);
@@ -138,6 +142,7 @@ mod tests {
         let table = [
             ("+15550000404", [nack(404), nack(404), nack(404)]),
             ("+15550000429", [nack(429), READ, READ]),
+            ("+15550000500", [nack(500); 3]),
             ("+15550000503", [nack(503), nack(503), READ]),
             ("+15550000408", [Answer::Silence; 3]),
             ("+15550000200", [Answer::Ack(Receipts::Delivered); 3]),
@@ -155,7 +160,7 @@ mod tests {
         for number in 0..1_000 {
             let number = format!("+15550000{number:03}");
             let refuses = match Behavior::of(&Phone::stored(number.clone())) {
-                Behavior::Locks | Behavior::Refuses { .. } => true,
+                Behavior::Locks | Behavior::Refuses { .. } | Behavior::Unavailable => true,
                 Behavior::Ordinary | Behavior::NeverReads | Behavior::NoAccount | Behavior::Silent => false,
             };
             assert_eq!(REFUSING.contains(&number.as_str()), refuses, "{number}");

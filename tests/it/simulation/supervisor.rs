@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use columba::actors::registry::restart::probe_delay;
 use columba::actors::registry::table::{Order, Word};
 use columba::actors::session::Intent;
 use columba::actors::session::deadlines::TimerEpoch;
@@ -11,7 +12,7 @@ use columba::actors::session::dispatch::UNDER_WAY;
 use columba::actors::session::machine::{Effect, Input, Machine};
 use columba::domain::message::MessageStatus;
 use columba::domain::scope::{SystemScope, TenantScope};
-use columba::domain::session::{Desired, Generation, Lease, Reason, SessionStatus};
+use columba::domain::session::{Boot, Desired, Generation, Lease, Reason, SessionStatus};
 use columba::ports::clock::Clock as _;
 use columba::ports::sessions::StatusChange;
 
@@ -23,7 +24,7 @@ impl World {
     /// A person or a boot wants the session to run.
     pub fn start(&mut self, slot: usize) {
         let (id, tenant) = (self.slots[slot].id, self.slots[slot].tenant);
-        let order = self.table.start(id, tenant, Intent::Run, Duration::ZERO);
+        let order = self.table.start(id, tenant, Intent::Renew, Duration::ZERO);
         self.obey(slot, order);
     }
 
@@ -36,7 +37,7 @@ impl World {
         let scope = TenantScope::authenticated(tenant);
         let row = now(self.stores.sessions.set_desired(scope, id, desired)).unwrap().expect("it exists");
         let order = match desired {
-            Desired::Running => self.table.start(id, tenant, Intent::Run, Duration::ZERO),
+            Desired::Running => self.table.start(id, tenant, Intent::Renew, Duration::ZERO),
             Desired::LoggedOut if row.paired || self.table.find(id).is_some() => {
                 self.table.start(id, tenant, Intent::LogOut, Duration::ZERO)
             }
@@ -80,8 +81,17 @@ impl World {
             Order::Pronounce(Word::Stopped) => {
                 self.pronounce(slot, SessionStatus::Stopped, Reason::Requested)
             }
-            Order::Pronounce(Word::Quarantined) => {
-                self.pronounce(slot, SessionStatus::Quarantined, Reason::CrashLoop)
+            Order::Pronounce(Word::Outdated) => {
+                self.pronounce(slot, SessionStatus::Parked, Reason::ClientOutdated)
+            }
+            Order::Quarantine { delay, generation, probes } => {
+                if self.outbox.mood() == Mood::Well {
+                    let (status, reason) = (SessionStatus::Quarantined, Some(Reason::CrashLoop));
+                    let change = StatusChange { status, reason, code: None, since: self.clock.wall() };
+                    let id = self.slots[slot].id;
+                    now(self.stores.sessions.quarantine(SystemScope, id, change, probes)).unwrap();
+                }
+                self.call(slot, delay, generation);
             }
             Order::Crashed(delay, generation) => {
                 self.pronounce(slot, SessionStatus::Reconnecting, Reason::Crashed);
@@ -109,6 +119,7 @@ impl World {
         let machine = Machine::new(self.clock.read(), caps, jitter, seed);
         let first = match intent {
             Intent::Run => Input::Start,
+            Intent::Renew => Input::Renew,
             Intent::LogOut => Input::LogOut,
         };
         self.slots[slot].alive = Some(Incarnation {
@@ -167,7 +178,7 @@ impl World {
                 (alive.timer, alive.last_timer) = (Some((epoch, at)), epoch);
                 return;
             }
-            Effect::Exit => return self.end(slot),
+            Effect::Exit | Effect::Fail => return self.end(slot),
             Effect::Announce(change) => What::Announce(change),
             Effect::Remember(standing) => What::Remember(standing),
             Effect::CountReconnect => What::CountReconnect,
@@ -293,11 +304,22 @@ impl World {
     /// A boot: what is to run, runs.
     pub fn boot(&mut self) {
         let wanted = now(self.stores.sessions.restore(SystemScope, self.clock.wall())).unwrap();
-        for session in wanted.into_iter().filter(|session| session.comes_back()) {
+        for session in wanted {
             let slot = self.place(session.id);
             let intent = if session.desired == Desired::LoggedOut { Intent::LogOut } else { Intent::Run };
-            let delay = Duration::from_millis(self.dice.below(200));
-            let order = self.table.start(session.id, session.tenant, intent, delay);
+            let order = match session.boot() {
+                Boot::Rests => continue,
+                Boot::Probed => {
+                    let probes = session.supervision.probes;
+                    let rested = self.clock.wall().since(session.since);
+                    let delay = probe_delay(probes).saturating_sub(rested);
+                    self.table.resume_quarantine(session.id, session.tenant, probes, delay, self.clock.now())
+                }
+                Boot::InTurn | Boot::Alone => {
+                    let delay = Duration::from_millis(self.dice.below(200));
+                    self.table.start(session.id, session.tenant, intent, delay)
+                }
+            };
             self.obey(slot, order);
         }
     }

@@ -13,7 +13,7 @@ use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
-    Desired, Engine, Generation, Lease, Session, SessionCounters, SessionStatus, Standing,
+    Desired, Engine, Generation, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::domain::time::Moment;
@@ -149,6 +149,7 @@ fn session_row(id: SessionId, tenant: TenantId, clock: &SimClock) -> Session {
         since: at,
         paired: false,
         standing: Standing::default(),
+        supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,
     }

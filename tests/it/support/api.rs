@@ -65,6 +65,11 @@ impl Api {
         Self { client, url: url.to_owned(), token: None }
     }
 
+    /// The same calls to a server elsewhere, over the same connections.
+    pub fn at_url(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
+    }
+
     /// Where it calls.
     pub fn url(&self) -> &str {
         &self.url
@@ -96,6 +101,18 @@ impl Api {
         body: impl Into<reqwest::Body>,
         headers: &[(&str, &str)],
     ) -> Reply {
+        let reply = self.attempt(method, path, body.into(), headers).await;
+        reply.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// As [`raw`](Self::raw), to a server that may die before it has answered.
+    pub async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: reqwest::Body,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Reply> {
         let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -103,11 +120,11 @@ impl Api {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Reply { status, headers, body, text }
+        Ok(Reply { status, headers, body, text })
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -261,6 +278,11 @@ impl Feed {
     /// Sends text.
     pub async fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Sends text to a server that may be gone.
+    pub async fn try_say(&mut self, text: &str) -> Result<(), WsError> {
+        self.socket.send(Message::text(text)).await
     }
 
     /// Sends any frame.

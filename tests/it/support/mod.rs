@@ -3,7 +3,9 @@
 pub mod api;
 pub mod clock;
 pub mod events;
+pub mod load;
 pub mod network;
+pub mod rig;
 pub mod server;
 pub mod tokio_clock;
 pub mod vault;

@@ -37,6 +37,11 @@ impl Network {
         folder.path().join("network.log")
     }
 
+    /// Where it keeps its journal.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("network")
+    }
+
     /// Ends it as a power cut would.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

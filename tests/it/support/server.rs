@@ -42,14 +42,18 @@ pub fn columba(arguments: &[&str], environment: &[(&str, &str)], log: &Path) -> 
 
 /// The address that a process says it listens on.
 pub async fn listening(child: &mut Child, log: &Path) -> String {
+    let url = said_where(child).await;
+    url.unwrap_or_else(|| panic!("did not start:\n{}", fs::read_to_string(log).unwrap()))
+}
+
+/// The address that a process says it listens on; `None` when it says nothing or ends before.
+async fn said_where(child: &mut Child) -> Option<String> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
-    let line = said.ok().and_then(Result::ok).flatten();
-    let url = line.as_deref().and_then(|line| line.split(" listens on ").nth(1));
-    let url = url.unwrap_or_else(|| panic!("did not start: {line:?}\n{}", fs::read_to_string(log).unwrap()));
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.ok()?.ok()??;
+    let url = line.split(" listens on ").nth(1)?.to_owned();
     // What it says later must not block it.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    url.to_owned()
+    Some(url)
 }
 
 impl Server {
@@ -61,11 +65,28 @@ impl Server {
     /// A server on a folder that may have been used before.
     pub async fn start_in(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
         let log = dir.path().join("server.log");
+        let started = Self::try_start_in(dir, environment).await;
+        started.unwrap_or_else(|ended| panic!("{ended}:\n{}", fs::read_to_string(&log).unwrap()))
+    }
+
+    /// The same, with a server that may end before it says that it listens.
+    pub async fn try_start_in(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
+        let log = dir.path().join("server.log");
         let data = dir.path().join("data");
         let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
         let mut child = columba(&arguments, environment, &log);
-        let url = listening(&mut child, &log).await;
-        Self { child, url, dir, log }
+        match said_where(&mut child).await {
+            Some(url) => Ok(Self { child, url, dir, log }),
+            None => {
+                let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+                Err(ended.expect("it says where it listens, or it ends").unwrap())
+            }
+        }
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
     }
 
     /// Its folder, for the next server.

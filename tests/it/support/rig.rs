@@ -1,0 +1,231 @@
+//! A server that dies and is brought back, over a network that does not.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::api::{Api, Feed};
+use super::network::Network;
+use super::server::Server;
+
+/// Longer than anybody waits for one event.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Where the server is now. Every start takes a free port of its own.
+#[derive(Clone, Default)]
+pub struct Whereabouts(Arc<RwLock<String>>);
+
+impl Whereabouts {
+    /// `http://127.0.0.1:port` of the newest server, which may be dead.
+    pub fn url(&self) -> String {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn moved(&self, url: &str) {
+        url.clone_into(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Environment variables of a server.
+pub type Environment = Vec<(String, String)>;
+
+/// One server at a time on one data directory, and its network apart.
+pub struct Rig {
+    pub network: Network,
+    pub whereabouts: Whereabouts,
+    /// How servers ended that nobody killed.
+    pub exits: Vec<ExitStatus>,
+    /// Starts so far.
+    pub starts: u32,
+    dir: Arc<TempDir>,
+    environment: Environment,
+    server: Option<Server>,
+}
+
+impl Rig {
+    /// A network and a server with this environment.
+    pub async fn start(environment: &[(&str, &str)]) -> Self {
+        Self::start_in(TempDir::new().unwrap(), environment).await
+    }
+
+    /// The same with the data in this folder.
+    pub async fn start_in(dir: TempDir, environment: &[(&str, &str)]) -> Self {
+        let network = Network::start(Duration::from_millis(20)).await;
+        let url = ("COLUMBA__SANDBOX__URL", network.url.as_str());
+        let environment = environment.iter().chain([&url]);
+        let environment =
+            environment.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut rig = Self {
+            network,
+            whereabouts: Whereabouts::default(),
+            exits: vec![],
+            starts: 0,
+            dir: Arc::new(dir),
+            environment,
+            server: None,
+        };
+        rig.revive(&[]).await;
+        rig
+    }
+
+    /// Starts the server again, with this besides its environment, until it stays long enough to say where it is.
+    pub async fn revive(&mut self, more: &[(&str, &str)]) {
+        let more = more.to_vec();
+        let mut extra = more.as_slice();
+        loop {
+            self.starts += 1;
+            assert!(self.exits.len() < 20, "it does not stay up: {:?}\n{}", self.exits, self.logged());
+            let fixed = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let environment: Vec<_> = fixed.chain(extra.iter().copied()).collect();
+            match Server::try_start_in(Arc::clone(&self.dir), &environment).await {
+                Ok(server) => {
+                    self.whereabouts.moved(&server.url);
+                    self.server = Some(server);
+                    return;
+                }
+                Err(status) => {
+                    self.exits.push(status);
+                    extra = &[];
+                }
+            }
+        }
+    }
+
+    /// Ends the server as a power cut would. Its port is dead until [`revive`](Self::revive).
+    pub async fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill().await;
+        }
+    }
+
+    /// Waits for `work`; a server that ends meanwhile is started again, as a service manager would.
+    pub async fn keep_up<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let server = self.server.as_mut().expect("it was started");
+            let status = tokio::select! {
+                done = &mut work => return done,
+                status = server.ended() => status,
+            };
+            self.server = None;
+            self.exits.push(status);
+            // What waits for this server, also within `work`, is to see the next one.
+            let revived = self.revive(&[]);
+            tokio::pin!(revived);
+            tokio::select! {
+                () = &mut revived => {}
+                done = &mut work => {
+                    revived.await;
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// Ends the server in good order, and tells how it ended.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let mut server = self.server.take().expect("it was started");
+        server.terminate().await
+    }
+
+    /// Calls as the operator.
+    pub fn operator(&self) -> Api {
+        self.server.as_ref().expect("it was started").operator()
+    }
+
+    /// The folder of the server's data.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Everything its servers have logged.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("server.log")).unwrap()
+    }
+
+    /// The folder around its data, for further files.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+}
+
+/// A tenant's view of a server that may die meanwhile: awaits a fact, whichever server it is that makes it true.
+#[derive(Clone)]
+pub struct Watch {
+    pub api: Api,
+    pub whereabouts: Whereabouts,
+}
+
+impl Watch {
+    /// Looks at the record under `path` again with every event until it is as `wanted` says; how long that took.
+    pub async fn until(&self, path: &str, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Duration {
+        let begun = Instant::now();
+        let found = timeout(patience, async {
+            loop {
+                if let Some(record) = self.look(path, &wanted).await {
+                    return record;
+                }
+                // The server is down; there is nothing to be told by.
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        if found.await.is_err() {
+            let last = self.now().get(path).await;
+            panic!("{path} is not as wanted after {patience:?}: {}", last.text);
+        }
+        begun.elapsed()
+    }
+
+    /// `None` when the server went away.
+    async fn look(&self, path: &str, wanted: &impl Fn(&Value) -> bool) -> Option<()> {
+        let api = self.now();
+        let bearer = format!("Bearer {}", api.token());
+        let mut feed = Feed::open(api.url(), &[("authorization", &bearer)]).await.ok()?;
+        feed.patience = PATIENCE;
+        feed.try_say(&json!({"op": "subscribe", "events": ["msg", "session"]}).to_string()).await.ok()?;
+        // From `ready` on nothing happens that it does not tell.
+        while feed.frame().await.ok()?["op"] != "ready" {}
+        loop {
+            let reply = api.attempt(reqwest::Method::GET, path, "".into(), &[]).await.ok()?;
+            if reply.status == 200 && wanted(&reply.body) {
+                return Some(());
+            }
+            if reply.status.is_server_error() || reply.status == 408 {
+                return None;
+            }
+            feed.frame().await.ok()?;
+        }
+    }
+
+    /// Calls to the server as it is now.
+    pub fn now(&self) -> Api {
+        self.api.at_url(&self.whereabouts.url())
+    }
+
+    /// Waits until none of a tenant's messages waits or is under way.
+    pub async fn settled(&self, patience: Duration) {
+        for status in ["queued", "held", "sending"] {
+            let path = format!("/v1/messages?status={status}&direction=out&limit=1");
+            self.until(&path, patience, |list| list["data"].as_array().is_some_and(Vec::is_empty)).await;
+        }
+        // One may have gone back while another status was looked at.
+        for status in ["queued", "held", "sending"] {
+            let path = format!("/v1/messages?status={status}&direction=out&limit=1");
+            self.until(&path, patience, |list| list["data"].as_array().is_some_and(Vec::is_empty)).await;
+        }
+    }
+
+    /// Waits until every session of a tenant is connected; how long that took.
+    pub async fn online(&self, patience: Duration) -> Duration {
+        let connected = |list: &Value| {
+            let sessions = list["data"].as_array();
+            sessions.is_some_and(|all| all.iter().all(|session| session["status"] == "connected"))
+        };
+        self.until("/v1/sessions?limit=200", patience, connected).await
+    }
+}
