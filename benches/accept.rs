@@ -14,7 +14,9 @@ use columba::domain::message::{Category, Content, Delivery, Draft, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
-use columba::domain::session::{Desired, Engine, Session, SessionCounters, SessionStatus, Standing};
+use columba::domain::session::{
+    Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::ports::Stores;
 use columba::ports::clock::Clock;
@@ -75,6 +77,7 @@ async fn tenants(stores: &Stores, clock: &dyn Clock) -> Vec<(TenantId, SessionId
             since: at,
             paired: false,
             standing: Standing::default(),
+            supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: at,
         };

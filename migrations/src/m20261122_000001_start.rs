@@ -87,10 +87,18 @@ CREATE TABLE session (
     reason_code    INTEGER,
     since          INTEGER NOT NULL,
     paired         INTEGER NOT NULL,
+    -- What the network holds against the account.
+    failures       INTEGER NOT NULL,
+    retry_at       INTEGER,
+    retry_reason   TEXT,
     throttle_steps INTEGER NOT NULL,
     banned_until   INTEGER,
     timelock_until INTEGER,
     replaced_at    INTEGER,
+    -- What the supervisor remembers over deaths of the process.
+    starting_at    INTEGER,
+    unclean_deaths INTEGER NOT NULL,
+    probes         INTEGER NOT NULL,
     created_at     INTEGER NOT NULL,
     deleted_at     INTEGER
 ) STRICT;

@@ -62,7 +62,8 @@ impl RootGuard {
     }
 }
 
-/// What the process answers when a root actor dies; `sysexits.h` calls it an internal software error.
+/// What the process answers when a root actor dies or a thread of sessions stalls for good; `sysexits.h` calls it an
+/// internal software error.
 pub const EXIT_SOFTWARE: i32 = 70;
 
 impl Drop for RootGuard {

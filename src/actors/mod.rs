@@ -3,14 +3,16 @@
 //! ```text
 //! process                      ends with 70 when registry or hub dies; the service manager restarts it
 //! ├── registry                 one; holds table id → (generation, phase) and the factory
-//! │   ├── session/ses_…#1      exit → new generation after 1, 2, 4, 8, 16 s; fifth exit in 10 min → quarantined
+//! │   ├── session/ses_…#1      exit → new generation after 1, 2, 4, 8, 16 s; fifth exit in 10 min → quarantined;
+//! │   │   │                    half-open probe after 15 min, 1 h, 6 h; a fifth of all within a minute → none restarted
 //! │   │   ├── link             a stream polled by the actor: dies with it, and the socket with the stream
 //! │   │   ├── timer            one, one-shot, stamped with an epoch
 //! │   │   └── attempt          tasks of their own: whoever sent settles, even after the actor died
 //! │   └── session/ses_…#4
 //! ├── hub                      one; rings of recent events, and who listens
 //! │   └── subscriber           one a websocket; never restarted, the client reconnects and resumes
-//! └── housekeeper              one; restarted by its own next tick: all its work is in rows
+//! ├── housekeeper              one; restarted by its own next tick: all its work is in rows
+//! └── watchdog                 one; names the session that stalls a thread, and ends a process that is stalled for good
 //! ```
 //!
 //! `actix::Supervisor` is not in the picture: it does not survive a panic, and after a stop it keeps the old struct.
@@ -23,9 +25,11 @@ pub mod arbiters;
 pub mod death;
 pub mod housekeeper;
 pub mod hub;
+pub mod pulse;
 pub mod registry;
 pub mod session;
 pub mod subscriber;
+pub mod watchdog;
 
 /// Sends without waiting, and without knowing whether anybody is there.
 ///

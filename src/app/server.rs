@@ -14,16 +14,16 @@ use super::data_dir::DataDir;
 use super::exit::Failure;
 use super::{quick_start, seed};
 use crate::actors::arbiters::{Arbiters, Placement};
-use crate::actors::death::RootGuard;
+use crate::actors::death::{EXIT_SOFTWARE, RootGuard};
 use crate::actors::housekeeper::{self, Housekeeper};
 use crate::actors::hub::{HubActor, HubHandle, inbox::Inbox};
 use crate::actors::registry::{self, Birth, RegistryActor, RegistryHandle, routes::Routes};
 use crate::actors::session::{self, SessionActor};
 use crate::actors::subscriber;
+use crate::actors::watchdog::Watchdog;
 use crate::config::Config;
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
-use crate::domain::session::Session;
 use crate::domain::time::Jitter;
 use crate::http::gate::Gate;
 use crate::http::state::FeedState;
@@ -100,7 +100,11 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         directory: Arc::clone(&stores.directory),
         windows,
     };
-    let registry = launch_registry(config, ports, routes.clone(), &roots, sessions.placement(), &armed);
+    let gate = Arc::new(Gate::default());
+    let supervision =
+        Supervision { routes: routes.clone(), gate: Arc::clone(&gate), armed: Arc::clone(&armed) };
+    let registry = launch_registry(config, ports, supervision, &roots, sessions.placement());
+    Watchdog::launch(sessions.pulses(), &roots.placement(), || std::process::exit(EXIT_SOFTWARE));
     Housekeeper::launch(
         housekeeper::Ports {
             clock: Arc::clone(&clock),
@@ -112,7 +116,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         &roots.placement(),
     );
 
-    let gate = Arc::new(Gate::default());
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
         sessions: Arc::clone(&stores.sessions),
@@ -148,7 +151,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         .restore(SystemScope, clock.wall())
         .await
         .map_err(|error| unreadable("sessions", &error))?;
-    let wanted: Vec<Session> = wanted.into_iter().filter(Session::comes_back).collect();
     tracing::info!(sessions = wanted.len(), %address, "accepting requests");
     if registry.boot(wanted).await.is_err() {
         return Err(Failure::Unavailable("the registry ended while it booted".to_owned()));
@@ -168,13 +170,19 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     })
 }
 
+/// What the registry shares with the rest.
+struct Supervision {
+    routes: Routes,
+    gate: Arc<Gate>,
+    armed: Arc<AtomicBool>,
+}
+
 fn launch_registry(
     config: &Config,
     ports: session::Ports,
-    routes: Routes,
+    shared: Supervision,
     roots: &Arbiters,
     placement: Placement,
-    armed: &Arc<AtomicBool>,
 ) -> RegistryHandle {
     let setup = registry::Setup {
         clock: Arc::clone(&ports.clock),
@@ -182,14 +190,15 @@ fn launch_registry(
         directory: Arc::clone(&ports.directory),
         vaults: Arc::clone(&ports.vaults),
         placement,
-        routes,
+        routes: shared.routes,
+        readiness: shared.gate,
         boot_rate: config.sessions.boot_per_second.get(),
         draw,
     };
     let factory = Box::new(move |birth: Birth| {
         SessionActor::launch(birth, SandboxTransport::writer(), ports.clone(), draw, rand::random())
     });
-    RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", Arc::clone(armed)))
+    RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", shared.armed))
 }
 
 impl Running {

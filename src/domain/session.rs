@@ -174,14 +174,23 @@ impl CloseReason {
     /// The server's number for it, where there is one.
     pub fn code(self) -> Option<u16> {
         match self {
+            Self::Unknown { code } | Self::LoggedOut { code } => Some(code),
+            other => other.reason().code(),
+        }
+    }
+}
+
+impl Reason {
+    /// The number by which the server gives this reason, where there is exactly one.
+    pub fn code(self) -> Option<u16> {
+        match self {
             Self::RestartRequired => Some(515),
             Self::ServerUnavailable => Some(503),
             Self::Throttled => Some(429),
             Self::Replaced => Some(409),
-            Self::Banned { .. } => Some(402),
+            Self::Banned => Some(402),
             Self::ClientOutdated => Some(405),
-            Self::Unknown { code } | Self::LoggedOut { code } => Some(code),
-            Self::TransportLost | Self::Malformed | Self::ProbeFailed => None,
+            _ => None,
         }
     }
 }
@@ -189,6 +198,10 @@ impl CloseReason {
 /// What the network holds against an account. It outlives incarnations, so it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Standing {
+    /// Links lost in a row; forgiven once one has held.
+    pub failures: u32,
+    /// The back-off that follows from them. One that has passed means nothing any more.
+    pub retry: Option<Retry>,
     /// Extra back-off steps earned by 429s.
     pub throttle_steps: u32,
     /// End of the ban, if there was one.
@@ -197,6 +210,68 @@ pub struct Standing {
     pub timelock_until: Option<WallTime>,
     /// When somebody else last replaced us.
     pub replaced_at: Option<WallTime>,
+}
+
+/// A link that is to be opened again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Not before.
+    pub at: WallTime,
+    /// Why the last one ended.
+    pub reason: Reason,
+}
+
+/// What the supervisor remembers of a session over deaths of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Supervision {
+    /// Since when its newest owner has been starting; none once it stood in any other way. Written with the owner's
+    /// epoch, before its first link: what a session does to the process while it starts is done after that.
+    pub starting_at: Option<WallTime>,
+    /// Deaths of the process in a row that found it starting.
+    pub unclean_deaths: u32,
+    /// Half-open probes that have failed since it was quarantined.
+    pub probes: u32,
+}
+
+/// So many deaths of the process that found a session starting, and it boots last and alone.
+const SUSPECT: u32 = 2;
+/// So many, and it is quarantined.
+const POISON: u32 = 3;
+
+impl Supervision {
+    /// What a boot makes of it: whoever was starting when the process died may have been the reason.
+    pub fn after_death(self) -> Self {
+        match self.starting_at {
+            Some(_) => Self { starting_at: None, unclean_deaths: self.unclean_deaths + 1, ..self },
+            None => self,
+        }
+    }
+
+    /// Whether it has taken the process down too often to be started again.
+    pub fn is_poison(self) -> bool {
+        self.unclean_deaths >= POISON
+    }
+
+    /// What becomes of it when the session has this status.
+    pub fn after(self, status: SessionStatus) -> Self {
+        match status {
+            SessionStatus::Starting => self,
+            _ => Self { starting_at: None, unclean_deaths: 0, ..self },
+        }
+    }
+}
+
+/// What a boot does with a session that is to run or to log out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// It starts in its turn.
+    InTurn,
+    /// It was starting at two deaths of the process: it starts last, and alone, so that a third names it.
+    Alone,
+    /// It waits for its half-open probe.
+    Probed,
+    /// It waits for a person.
+    Rests,
 }
 
 /// How the account is limited by the network, as the API shows it.
@@ -256,6 +331,8 @@ pub struct Session {
     pub paired: bool,
     /// What the network holds against it.
     pub standing: Standing,
+    /// What the supervisor remembers of it.
+    pub supervision: Supervision,
     /// What has happened on it.
     pub counters: SessionCounters,
     /// When it was created.
@@ -263,16 +340,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether a boot starts this session, given that it is to run or to log out: not one that waits for a person.
-    pub fn comes_back(&self) -> bool {
+    /// What a boot does with this session, given that it is to run or to log out.
+    pub fn boot(&self) -> Boot {
+        let to_log_out = self.desired == Desired::LoggedOut;
         match self.status {
-            SessionStatus::Quarantined => false,
+            SessionStatus::Quarantined => Boot::Probed,
             // The credentials are void; what is left is to finish a log-out that was asked for.
-            SessionStatus::LoggedOut => self.desired == Desired::LoggedOut,
-            SessionStatus::Parked => {
-                self.desired == Desired::LoggedOut || self.reason == Some(Reason::Banned)
-            }
-            _ => true,
+            SessionStatus::LoggedOut if !to_log_out => Boot::Rests,
+            SessionStatus::Parked if !to_log_out && self.reason != Some(Reason::Banned) => Boot::Rests,
+            _ if self.supervision.unclean_deaths >= SUSPECT => Boot::Alone,
+            _ => Boot::InTurn,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain::refusal::Refusal;
+use crate::ports::readiness::Readiness;
 
 /// Whether the server takes work now, and what else readiness depends on. Closed when made.
 #[derive(Debug, Default)]
@@ -29,11 +30,6 @@ impl Gate {
         self.accepting.load(Ordering::SeqCst)
     }
 
-    /// Notes how a part of the server stands. One that fails makes `/readyz` answer 503; messages are accepted still.
-    pub fn note(&self, check: &'static str, passes: bool) {
-        self.checks().insert(check, passes);
-    }
-
     /// Every check and whether it passes; `accepting` first.
     pub fn report(&self) -> Vec<(&'static str, bool)> {
         let accepting = std::iter::once(("accepting", self.is_open()));
@@ -50,5 +46,12 @@ impl Gate {
 
     fn checks(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, bool>> {
         self.checks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A part that does not pass makes `/readyz` answer 503; messages are accepted still.
+impl Readiness for Gate {
+    fn note(&self, part: &'static str, passes: bool) {
+        self.checks().insert(part, passes);
     }
 }

@@ -7,6 +7,7 @@ pub mod feed;
 pub mod limits;
 pub mod messages;
 pub mod outbox;
+pub mod readiness;
 pub mod sandbox;
 pub mod sessions;
 pub mod signals;

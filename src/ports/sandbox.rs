@@ -42,6 +42,10 @@ words! {
         Hang,
         /// The session's actor panics.
         Panic,
+        /// The session's actor ends without being asked.
+        Exit,
+        /// The session's actor waits for what never comes.
+        Never,
     }
 }
 
@@ -92,7 +96,7 @@ pub trait Sandbox: Send + Sync {
     /// Plays a correspondent. The message waits at the network until the session confirms it; answers its id.
     async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError>;
 
-    /// Plays trouble at the network. `hang` and `panic` are not its business: the session's handle plays them.
+    /// Plays trouble at the network. What only the actor can play is not its business: the session's handle plays them.
     async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError>;
 
     /// Frames of one session beyond `after`, in order, at most `limit`.

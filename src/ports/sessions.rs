@@ -8,6 +8,8 @@ use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::scope::{SystemScope, TenantScope};
+#[cfg(doc)]
+use crate::domain::session::Supervision;
 use crate::domain::session::{Desired, Lease, Reason, Session, SessionStatus, Standing};
 use crate::domain::time::WallTime;
 
@@ -79,6 +81,9 @@ pub trait Sessions: Send + Sync {
     /// What a boot has to do: sessions whose `desired` is `running`, oldest first, and those that are to log out and
     /// still hold credentials. Sessions of suspended tenants are not among them.
     /// Every other session is set to `stopped` unless its status is `parked`, `logged_out` or `quarantined`.
+    ///
+    /// Whoever was starting when the process died has that counted ([`Supervision::after_death`]); whoever has by now
+    /// taken it down too often is set to `quarantined`, and answered as such.
     async fn restore(&self, scope: SystemScope, at: WallTime) -> Result<Vec<Session>, StoreError>;
 
     /// Writes a new status and its feed event. Fenced.
@@ -91,6 +96,16 @@ pub trait Sessions: Send + Sync {
         scope: SystemScope,
         id: SessionId,
         change: StatusChange,
+    ) -> Result<(), StoreError>;
+
+    /// As [`pronounce`](Self::pronounce), and writes how many half-open probes have failed since the session was
+    /// quarantined first. With the time of the status that says when the next one is due, also after a restart.
+    async fn quarantine(
+        &self,
+        scope: SystemScope,
+        id: SessionId,
+        change: StatusChange,
+        probes: u32,
     ) -> Result<(), StoreError>;
 
     /// Writes whether the session holds credentials. Fenced. `false` also cancels what waits, with reason

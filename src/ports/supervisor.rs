@@ -27,6 +27,10 @@ pub enum Trouble {
     Hang,
     /// It panics.
     Panic,
+    /// It ends without being asked.
+    Exit,
+    /// It waits for what never comes, beside everything else.
+    Never,
 }
 
 /// Why the supervisor did not do it.

@@ -10,6 +10,8 @@ mod history;
 mod http;
 mod journeys;
 mod layers;
+mod semantics;
+mod simulation;
 mod storage;
 mod support;
 mod transport;

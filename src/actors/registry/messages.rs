@@ -1,4 +1,4 @@
-//! What enters the registry's mailbox. Its one fact, [`Down`](crate::actors::death::Down), lives beside its guard.
+//! What enters the registry's mailbox. One more fact, [`Down`](crate::actors::death::Down), lives beside its guard.
 
 use actix::Message;
 
@@ -8,7 +8,7 @@ use crate::domain::session::{Generation, Session};
 
 // ---- commands -------------------------------------------------------------------------------------------------
 
-/// Start these, paced, in this order.
+/// Start these, paced, in this order; those that are suspect last and one by one.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Boot(pub Vec<Session>);
@@ -37,6 +37,29 @@ pub struct Remove(pub SessionId);
 #[derive(Debug, Message)]
 #[rtype(result = "usize")]
 pub struct Drain;
+
+// ---- facts ----------------------------------------------------------------------------------------------------
+
+/// A session got somewhere that its supervisor has to know of. Said once per incarnation and start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Reached {
+    /// Which session.
+    pub session: SessionId,
+    /// Which incarnation.
+    pub generation: Generation,
+    /// Where.
+    pub milestone: Milestone,
+}
+
+/// Where a session got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// It is no longer starting: it did not take the process down.
+    Started,
+    /// The network told it that its version is no longer served.
+    Outdated,
+}
 
 // ---- queries --------------------------------------------------------------------------------------------------
 

@@ -3,26 +3,31 @@
 //! A restart is a new actor from the factory under a new generation. Nothing of the old struct is kept:
 //! a panic may have left it half-changed, and what matters is in the store.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::messages::{Boot, Drain, Find, Heed, Remove, Restart};
+use self::breaker::{Breaker, Look, Surge};
+use self::messages::{Boot, Drain, Find, Heed, Milestone, Reached, Remove, Restart};
 use self::routes::Routes;
 use self::table::{Order, Phase, Table, Word};
 use super::arbiters::Placement;
 use super::death::{Down, DownGuard, RootGuard};
 use super::session::{Intent, SessionHandle};
+use super::signal;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::scope::SystemScope;
-use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
-use crate::domain::time::Jitter;
+use crate::domain::session::{self, Desired, Generation, Reason, Session, SessionStatus};
+use crate::domain::time::{Jitter, Moment};
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::readiness::Readiness;
 use crate::ports::sessions::{Sessions, StatusChange};
 use crate::ports::vault::Vaults;
 
+pub mod breaker;
 mod handle;
 pub mod messages;
 pub mod restart;
@@ -41,9 +46,16 @@ pub struct Birth {
     pub intent: Intent,
     pub placement: Placement,
     registry: Recipient<Down>,
+    milestones: Recipient<Reached>,
 }
 
 impl Birth {
+    /// Says where the new actor got. At most once per milestone and start: it queues past every bound.
+    pub fn reached(&self, milestone: Milestone) {
+        let (session, generation) = (self.session, self.generation);
+        signal(&self.milestones, Reached { session, generation, milestone });
+    }
+
     /// The witness that the new actor has to hold as a field.
     pub fn guard(&self) -> DownGuard {
         DownGuard::new(self.session, self.generation, self.registry.clone())
@@ -64,11 +76,35 @@ pub struct Setup {
     /// Where sessions live.
     pub placement: Placement,
     pub routes: Routes,
+    /// Who is told when restarts are held back.
+    pub readiness: Arc<dyn Readiness>,
     /// Sessions started per second at boot.
     pub boot_rate: u32,
     /// Called for every delay.
     pub draw: fn() -> Jitter,
 }
+
+/// Those that took the process down while they were starting, as far as anybody can tell: they start last and alone.
+#[derive(Default)]
+struct BootQueue {
+    suspects: VecDeque<Session>,
+    /// Started by the boot and not known to stand yet.
+    starting: HashSet<SessionId>,
+    /// Nobody is waited for beyond.
+    patience: Moment,
+}
+
+/// A session that starts takes no longer than this, or it is not waited for.
+const STARTING: Duration = Duration::from_secs(60);
+/// How often those who wait look.
+const RECHECK: Duration = Duration::from_millis(250);
+/// A session that was asked to stop lets its attempts end for 5 s and has its last words written for 2 s. One that has not
+/// ended by then is stopped without being asked.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+/// One that has not even then is given up: its thread is busy or it is lost. Its epoch is void with the next.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+/// The name of the registry's check.
+const RESTARTS: &str = "restarts";
 
 /// The supervisor of this node's sessions.
 pub struct RegistryActor {
@@ -77,6 +113,12 @@ pub struct RegistryActor {
     live: HashMap<(SessionId, Generation), SessionHandle>,
     /// Who waits for a session's actor to end.
     farewells: HashMap<SessionId, Vec<oneshot::Sender<()>>>,
+    breaker: Breaker,
+    /// Whose restart the breaker holds back, in order.
+    held_back: VecDeque<(SessionId, Generation)>,
+    /// Sessions that were told that their version is no longer served.
+    outdated: Surge,
+    boot: BootQueue,
     draining: bool,
     factory: Factory,
     setup: Setup,
@@ -92,6 +134,10 @@ impl RegistryActor {
             table: Table::default(),
             live: HashMap::new(),
             farewells: HashMap::new(),
+            breaker: Breaker::default(),
+            held_back: VecDeque::new(),
+            outdated: Surge::default(),
+            boot: BootQueue::default(),
             draining: false,
             factory,
             setup,
@@ -111,7 +157,7 @@ impl RegistryActor {
             return self.table.stop(id);
         }
         match session.desired {
-            Desired::Running => self.table.start(id, tenant, Intent::Run, Duration::ZERO),
+            Desired::Running => self.table.start(id, tenant, Intent::Renew, Duration::ZERO),
             Desired::Stopped => self.table.stop(id),
             Desired::LoggedOut if session.paired || self.table.find(id).is_some() => {
                 self.table.start(id, tenant, Intent::LogOut, Duration::ZERO)
@@ -129,13 +175,37 @@ impl Handler<Boot> for RegistryActor {
     type Result = ();
 
     fn handle(&mut self, Boot(sessions): Boot, ctx: &mut Context<Self>) {
-        for (session, index) in sessions.into_iter().zip(0..) {
-            let intent = if session.desired == Desired::LoggedOut { Intent::LogOut } else { Intent::Run };
-            let delay = restart::boot_delay(index, self.setup.boot_rate, (self.setup.draw)());
-            let order = self.table.start(session.id, session.tenant, intent, delay);
-            self.perform(session.id, order, ctx);
+        let now = self.setup.clock.now();
+        let (mut turn, mut last) = (0, Duration::ZERO);
+        for session in sessions {
+            match session.boot() {
+                session::Boot::Rests => {}
+                session::Boot::Alone => self.boot.suspects.push_back(session),
+                session::Boot::Probed => self.resume_quarantine(&session, now, ctx),
+                session::Boot::InTurn => {
+                    last = restart::boot_delay(turn, self.setup.boot_rate, (self.setup.draw)());
+                    turn += 1;
+                    self.boot.starting.insert(session.id);
+                    let order = self.table.start(session.id, session.tenant, purpose(&session), last);
+                    self.perform(session.id, order, ctx);
+                }
+            }
+        }
+        if self.boot.suspects.is_empty() {
+            self.boot.starting.clear();
+        } else {
+            tracing::warn!(
+                sessions = self.boot.suspects.len(),
+                "sessions that were starting when the process died twice start last, one by one"
+            );
+            self.boot.patience = now + last + STARTING;
+            self.boot_suspects(ctx);
         }
     }
+}
+
+fn purpose(session: &Session) -> Intent {
+    if session.desired == Desired::LoggedOut { Intent::LogOut } else { Intent::Run }
 }
 
 impl Handler<Heed> for RegistryActor {
@@ -205,7 +275,13 @@ impl Handler<Down> for RegistryActor {
         tracing::info!(%session, generation = generation.0, panicking, "session down");
         self.live.remove(&(session, generation));
         self.setup.routes.remove(session, generation);
-        let order = self.table.down(session, generation, self.setup.clock.now(), (self.setup.draw)());
+        self.boot.starting.remove(&session);
+        let sessions = self.table.active_count();
+        let now = self.setup.clock.now();
+        let order = self.table.down(session, generation, now, (self.setup.draw)());
+        if matches!(order, Order::Crashed(..) | Order::Quarantine { .. }) {
+            self.crashed(session, now, sessions, ctx);
+        }
         if !self.is_live(session) {
             // A waiter that has left needs no answer.
             self.farewells
@@ -216,6 +292,21 @@ impl Handler<Down> for RegistryActor {
         }
         if !self.draining {
             self.perform(session, order, ctx);
+        }
+    }
+}
+
+impl Handler<Reached> for RegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, reached: Reached, ctx: &mut Context<Self>) {
+        let Reached { session, generation, milestone } = reached;
+        if self.table.find(session).is_none_or(|(current, _)| current != generation) {
+            return;
+        }
+        match milestone {
+            Milestone::Started => drop(self.boot.starting.remove(&session)),
+            Milestone::Outdated => self.told_outdated(session, ctx),
         }
     }
 }
@@ -239,12 +330,16 @@ impl RegistryActor {
             Order::Tell(generation) => self.tell(session, generation, ctx),
             Order::Stop(generation) => self.stop(session, generation, ctx),
             Order::Pronounce(Word::Stopped) => self.rest(session, ctx),
-            Order::Pronounce(Word::Quarantined) => {
-                tracing::error!(%session, "session quarantined after too many exits");
-                self.pronounce(session, SessionStatus::Quarantined, Reason::CrashLoop, ctx);
+            Order::Pronounce(Word::Outdated) => {
+                self.pronounce(session, SessionStatus::Parked, Reason::ClientOutdated, None, ctx);
+            }
+            Order::Quarantine { delay, generation, probes } => {
+                tracing::error!(%session, probes, "session quarantined after too many exits");
+                self.pronounce(session, SessionStatus::Quarantined, Reason::CrashLoop, Some(probes), ctx);
+                self.call(session, delay, generation, ctx);
             }
             Order::Crashed(delay, generation) => {
-                self.pronounce(session, SessionStatus::Reconnecting, Reason::Crashed, ctx);
+                self.pronounce(session, SessionStatus::Reconnecting, Reason::Crashed, None, ctx);
                 self.call(session, delay, generation, ctx);
             }
         }
@@ -253,6 +348,9 @@ impl RegistryActor {
     fn due(&mut self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
         if self.draining {
             return;
+        }
+        if !self.breaker.admits(session) {
+            return self.held_back.push_back((session, generation));
         }
         let order = self.table.due(session, generation);
         self.perform(session, order, ctx);
@@ -266,7 +364,9 @@ impl RegistryActor {
         let Some((tenant, intent)) = self.table.purpose(session) else { return };
         let placement = self.setup.placement.clone();
         let registry = ctx.address().recipient();
-        let handle = (self.factory)(Birth { tenant, session, generation, intent, placement, registry });
+        let milestones = ctx.address().recipient();
+        let birth = Birth { tenant, session, generation, intent, placement, registry, milestones };
+        let handle = (self.factory)(birth);
         self.setup.routes.insert(session, generation, handle.clone());
         self.live.insert((session, generation), handle);
     }
@@ -289,16 +389,47 @@ impl RegistryActor {
         if let Some(handle) = self.live.get(&(session, generation)).cloned() {
             let asked = async move { handle.stop().await.unwrap_or(()) };
             ctx.spawn(asked.into_actor(self));
+            ctx.run_later(STOP_LIMIT, move |registry, ctx| registry.kill(session, generation, ctx));
+        }
+    }
+
+    /// Ends an actor that was asked to end and did not.
+    fn kill(&self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.live.get(&(session, generation)).cloned() {
+            tracing::warn!(%session, generation = generation.0, "session did not stop in time, ending it");
+            let killed = async move { handle.kill().await.unwrap_or(()) };
+            ctx.spawn(killed.into_actor(self));
+            ctx.run_later(KILL_LIMIT, move |registry, ctx| registry.abandon(session, generation, ctx));
+        }
+    }
+
+    /// Goes on without an actor that cannot be ended. It may come to itself: then it finds the order to end in its mailbox,
+    /// and whatever it asks of the store before that is refused as soon as there is a new owner.
+    fn abandon(&mut self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
+        if self.live.contains_key(&(session, generation)) {
+            tracing::error!(%session, generation = generation.0, "session cannot be ended, going on without it");
+            self.handle(Down { session, generation, panicking: false }, ctx);
         }
     }
 
     /// The word of the supervisor about a session that has no actor to speak for itself.
-    fn pronounce(&self, session: SessionId, status: SessionStatus, reason: Reason, ctx: &mut Context<Self>) {
+    fn pronounce(
+        &self,
+        session: SessionId,
+        status: SessionStatus,
+        reason: Reason,
+        probes: Option<u32>,
+        ctx: &mut Context<Self>,
+    ) {
         let sessions = Arc::clone(&self.setup.sessions);
         let since = self.setup.clock.wall();
-        let change = StatusChange { status, reason: Some(reason), code: None, since };
+        let change = StatusChange { status, reason: Some(reason), code: reason.code(), since };
         let written = async move {
-            if let Err(error) = sessions.pronounce(SystemScope, session, change).await {
+            let written = match probes {
+                Some(probes) => sessions.quarantine(SystemScope, session, change, probes).await,
+                None => sessions.pronounce(SystemScope, session, change).await,
+            };
+            if let Err(error) = written {
                 tracing::warn!(%session, %error, "status not written");
             }
         };
@@ -314,7 +445,7 @@ impl RegistryActor {
                 let suspended = registry.is_suspended(row.tenant);
                 let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
                 if (row.status, row.reason) != (SessionStatus::Stopped, Some(reason)) {
-                    registry.pronounce(session, SessionStatus::Stopped, reason, ctx);
+                    registry.pronounce(session, SessionStatus::Stopped, reason, None, ctx);
                 }
             }
             Ok(_) => {}
@@ -344,6 +475,89 @@ impl RegistryActor {
             self.farewells.entry(session).or_default().push(sender);
         }
         receiver
+    }
+}
+
+/// Many at once, and after a death of the process.
+impl RegistryActor {
+    fn crashed(&mut self, session: SessionId, now: Moment, sessions: usize, ctx: &mut Context<Self>) {
+        if self.breaker.crashed(session, now, sessions) {
+            tracing::error!(
+                sessions,
+                "too many sessions crash at once: none is restarted until a minute has passed without a crash"
+            );
+            self.setup.readiness.note(RESTARTS, false);
+            self.look_at_breaker(ctx);
+        }
+    }
+
+    /// Until the breaker has closed again.
+    fn look_at_breaker(&mut self, ctx: &mut Context<Self>) {
+        let now = self.setup.clock.now();
+        match self.breaker.look(now) {
+            Look::AsBefore => {}
+            Look::TryOne => match self.held_back.pop_front() {
+                Some((session, generation)) => {
+                    tracing::info!(%session, "one session is restarted, to see whether they still crash");
+                    self.breaker.try_one(session, now);
+                    self.due(session, generation, ctx);
+                }
+                None => self.breaker.close(),
+            },
+            Look::Closed => tracing::info!("sessions are restarted again"),
+        }
+        if self.breaker.is_closed() {
+            self.setup.readiness.note(RESTARTS, true);
+            for (turn, (session, generation)) in (0..).zip(std::mem::take(&mut self.held_back)) {
+                let delay = restart::boot_delay(turn, self.setup.boot_rate, (self.setup.draw)());
+                self.call(session, delay, generation, ctx);
+            }
+        } else {
+            ctx.run_later(RECHECK, Self::look_at_breaker);
+        }
+    }
+
+    /// When a fifth is told so within a minute, all that do not work right now are spared the same answer: a network that
+    /// is asked in vain by a whole fleet takes it ill.
+    fn told_outdated(&mut self, session: SessionId, ctx: &mut Context<Self>) {
+        let sessions = self.table.active_count();
+        if !self.outdated.count(session, self.setup.clock.now(), sessions) {
+            return;
+        }
+        tracing::error!(
+            sessions,
+            "the network serves this version no more: sessions that are not connected are parked"
+        );
+        self.outdated.forget();
+        for session in self.table.active() {
+            let order = self.table.give_up(session);
+            self.perform(session, order, ctx);
+        }
+        for handle in self.live.values().cloned() {
+            let told = async move { handle.outdated().await.unwrap_or(()) };
+            ctx.spawn(told.into_actor(self));
+        }
+    }
+
+    fn resume_quarantine(&mut self, session: &Session, now: Moment, ctx: &mut Context<Self>) {
+        let probes = session.supervision.probes;
+        let rested = self.setup.clock.wall().since(session.since);
+        let delay = restart::probe_delay(probes).saturating_sub(rested);
+        let order = self.table.resume_quarantine(session.id, session.tenant, probes, delay, now);
+        self.perform(session.id, order, ctx);
+    }
+
+    /// The next suspect, once nobody else is starting: if the process dies now, it is known of whom.
+    fn boot_suspects(&mut self, ctx: &mut Context<Self>) {
+        let now = self.setup.clock.now();
+        if self.boot.starting.is_empty() || now >= self.boot.patience {
+            let Some(session) = self.boot.suspects.pop_front() else { return self.boot.starting.clear() };
+            self.boot.starting = HashSet::from([session.id]);
+            self.boot.patience = now + STARTING;
+            let order = self.table.start(session.id, session.tenant, purpose(&session), Duration::ZERO);
+            self.perform(session.id, order, ctx);
+        }
+        ctx.run_later(RECHECK, Self::boot_suspects);
     }
 }
 

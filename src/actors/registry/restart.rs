@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(16);
 pub enum Verdict {
     /// Build a new generation after this delay.
     RestartAfter(Duration),
-    /// Leave it down; only a person brings it back.
+    /// Leave it down; a half-open probe or a person brings it back.
     Quarantine,
 }
 
@@ -46,7 +46,16 @@ impl Exits {
     }
 }
 
+/// How long a quarantine lasts before one incarnation is tried, by the probes that have failed so far.
+pub fn probe_delay(failed: u32) -> Duration {
+    const PROBES: [Duration; 3] =
+        [Duration::from_secs(15 * 60), Duration::from_secs(3600), Duration::from_secs(6 * 3600)];
+    PROBES[(failed as usize).min(PROBES.len() - 1)]
+}
+
 /// When the `index`-th session of a boot takes its turn, at `per_second` a second, so that a node's start is no flood.
+/// The jitter moves it within its own turn only: the rate is constant.
 pub fn boot_delay(index: u32, per_second: u32, jitter: Jitter) -> Duration {
-    jitter.spread(Duration::from_secs(1) * index / per_second.max(1), 0.2)
+    let turn = Duration::from_secs(1) / per_second.max(1);
+    turn * index + turn.mul_f64((1.0 + jitter.value()) / 2.0)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::restart::{Exits, Verdict};
+use super::restart::{self, Exits, Verdict};
 use crate::actors::session::Intent;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::session::Generation;
@@ -22,7 +22,7 @@ pub enum Phase {
     },
     /// No actor, and none wanted.
     Stopped,
-    /// No actor: it exited too often.
+    /// No actor: it exited too often. One comes when its half-open probe is due.
     Quarantined,
 }
 
@@ -43,6 +43,16 @@ pub enum Order {
     Pronounce(Word),
     /// It crashed: write that, and ask again with [`Table::due`] after this delay.
     Crashed(Duration, Generation),
+    /// It crashed too often: write that and how many probes have failed, and ask again with [`Table::due`] after this
+    /// delay.
+    Quarantine {
+        /// Until the next probe.
+        delay: Duration,
+        /// What that will be.
+        generation: Generation,
+        /// How many have failed.
+        probes: u32,
+    },
 }
 
 /// What the supervisor itself says about a session without an actor.
@@ -50,8 +60,8 @@ pub enum Order {
 pub enum Word {
     /// It rests, as was asked.
     Stopped,
-    /// It crashed too often.
-    Quarantined,
+    /// The network serves its engine's version no more.
+    Outdated,
 }
 
 #[derive(Debug)]
@@ -61,6 +71,10 @@ struct Row {
     generation: Generation,
     phase: Phase,
     exits: Exits,
+    /// Half-open probes that have failed.
+    probes: u32,
+    /// When the last one was due: an exit soon after it is its failure.
+    probe_at: Option<Moment>,
 }
 
 /// Every session this node supervises.
@@ -78,7 +92,7 @@ impl Table {
             Phase::Stopping { .. } => row.pass(Phase::Stopping { then_start: true }, Order::Nothing),
             Phase::Stopped => row.wait(delay),
             Phase::Quarantined => {
-                row.exits = Exits::default(); // a person vouches for it
+                row.vouch();
                 row.wait(delay)
             }
         }
@@ -100,17 +114,44 @@ impl Table {
     pub fn restart(&mut self, id: SessionId, tenant: TenantId) -> Order {
         match self.0.get_mut(&id) {
             Some(row) if row.phase == Phase::Running => {
-                row.intent = Intent::Run;
+                row.intent = Intent::Renew;
                 row.pass(Phase::Stopping { then_start: true }, Order::Stop(row.generation))
             }
-            _ => self.start(id, tenant, Intent::Run, Duration::ZERO),
+            _ => self.start(id, tenant, Intent::Renew, Duration::ZERO),
         }
     }
 
-    /// A delay ended.
+    /// A session that an earlier process has quarantined: `probes` have failed, the next is due after `delay`.
+    pub fn resume_quarantine(
+        &mut self,
+        id: SessionId,
+        tenant: TenantId,
+        probes: u32,
+        delay: Duration,
+        now: Moment,
+    ) -> Order {
+        let row = self.0.entry(id).or_insert_with(|| Row::new(tenant));
+        row.probes = probes;
+        row.quarantine(delay, now);
+        Order::Call(delay, row.generation)
+    }
+
+    /// A delay ended: a restart's, or a quarantine's.
     pub fn due(&mut self, id: SessionId, generation: Generation) -> Order {
         match self.current(id, generation) {
-            Some(row) if row.phase == Phase::Waiting => row.pass(Phase::Running, Order::Spawn(generation)),
+            Some(row) if matches!(row.phase, Phase::Waiting | Phase::Quarantined) => {
+                row.pass(Phase::Running, Order::Spawn(generation))
+            }
+            _ => Order::Nothing,
+        }
+    }
+
+    /// A session that is to be started again may not be: its engine is no longer served.
+    pub fn give_up(&mut self, id: SessionId) -> Order {
+        match self.0.get_mut(&id) {
+            Some(row) if row.phase == Phase::Waiting && row.intent == Intent::Run => {
+                row.pass(Phase::Stopped, Order::Pronounce(Word::Outdated))
+            }
             _ => Order::Nothing,
         }
     }
@@ -119,13 +160,7 @@ impl Table {
     pub fn down(&mut self, id: SessionId, generation: Generation, now: Moment, jitter: Jitter) -> Order {
         let Some(row) = self.current(id, generation) else { return Order::Nothing };
         match row.phase {
-            Phase::Running => match row.exits.count(now, jitter) {
-                Verdict::RestartAfter(delay) => match row.wait(delay) {
-                    Order::Call(delay, generation) => Order::Crashed(delay, generation),
-                    order => order,
-                },
-                Verdict::Quarantine => row.pass(Phase::Quarantined, Order::Pronounce(Word::Quarantined)),
-            },
+            Phase::Running => row.crash(now, jitter),
             Phase::Stopping { then_start: true } => row.wait(Duration::ZERO),
             // Whether it could say so itself is not known: it may have ended before the store had answered it.
             Phase::Stopping { then_start: false } => {
@@ -150,10 +185,14 @@ impl Table {
         self.0.get(&id).map(|row| (row.tenant, row.intent))
     }
 
+    /// How many sessions have an actor, or are about to.
+    pub fn active_count(&self) -> usize {
+        self.0.values().filter(|row| row.is_active()).count()
+    }
+
     /// Every session that has an actor, or is about to.
     pub fn active(&self) -> Vec<SessionId> {
-        let is_active = |row: &Row| !matches!(row.phase, Phase::Stopped | Phase::Quarantined);
-        self.0.iter().filter(|(_, row)| is_active(row)).map(|(id, _)| *id).collect()
+        self.0.iter().filter(|(_, row)| row.is_active()).map(|(id, _)| *id).collect()
     }
 
     /// The row, unless the fact comes from another generation than the current one.
@@ -170,7 +209,54 @@ impl Row {
             generation: Generation::default(),
             phase: Phase::Stopped,
             exits: Exits::default(),
+            probes: 0,
+            probe_at: None,
         }
+    }
+
+    fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Stopped | Phase::Quarantined)
+    }
+
+    /// A person vouches for it: its past is forgotten.
+    fn vouch(&mut self) {
+        self.exits = Exits::default();
+        self.probes = 0;
+        self.probe_at = None;
+    }
+
+    /// An exit that nobody asked for.
+    fn crash(&mut self, now: Moment, jitter: Jitter) -> Order {
+        if self.intent == Intent::Renew {
+            self.intent = Intent::Run; // a person's word is good for one incarnation
+        }
+        if let Some(probed) = self.probe_at.take() {
+            if now.since(probed) < restart::MEMORY {
+                self.probes = self.probes.saturating_add(1);
+                return self.shut_away(now);
+            }
+            self.probes = 0;
+        }
+        match self.exits.count(now, jitter) {
+            Verdict::RestartAfter(delay) => {
+                self.wait(delay);
+                Order::Crashed(delay, self.generation)
+            }
+            Verdict::Quarantine => self.shut_away(now),
+        }
+    }
+
+    fn shut_away(&mut self, now: Moment) -> Order {
+        let delay = restart::probe_delay(self.probes);
+        self.quarantine(delay, now);
+        Order::Quarantine { delay, generation: self.generation, probes: self.probes }
+    }
+
+    fn quarantine(&mut self, delay: Duration, now: Moment) {
+        self.exits = Exits::default();
+        self.probe_at = Some(now + delay);
+        self.generation = self.generation.next();
+        self.phase = Phase::Quarantined;
     }
 
     fn pass(&mut self, phase: Phase, order: Order) -> Order {

@@ -4,11 +4,12 @@
 //! Writes run in tasks of their own: they reach the store in the order they were wanted, and even if the actor ends.
 
 use std::num::NonZeroU32;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::prelude::*;
-use futures_util::future::FutureExt as _;
+use futures_util::future::{FutureExt as _, Map};
 use futures_util::stream::StreamExt as _;
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument as _;
 
 use super::machine::{Effect, Input};
@@ -29,6 +30,9 @@ use crate::ports::supervisor::SupervisorError;
 use crate::ports::transport::{DeliveryId, LinkEvent, PairingCode, Transport, TransportError};
 use crate::ports::vault::{Vault, VaultError};
 
+/// How long a question to the store may take. A write that takes longer goes on, and its answer is still heard.
+const STORE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// What binds a session whose tenant the directory does not know: next to nothing may leave.
 pub(super) const LEAST: Caps = Caps {
     per_minute: NonZeroU32::MIN,
@@ -45,6 +49,7 @@ impl SessionActor {
             (Effect::Close, _) => self.close(ctx),
             (Effect::Arm { epoch, at }, _) => self.arm(epoch, at, ctx),
             (Effect::Exit, _) => self.exit(ctx),
+            (Effect::Fail, _) => self.fail(ctx),
             (effect, Some(lease)) => self.perform_as(lease, effect, ctx),
             (effect, None) => debug_assert!(false, "{effect:?} before the store gave the right to act"),
         }
@@ -57,17 +62,18 @@ impl SessionActor {
             Effect::Open => self.open(lease, ctx),
             Effect::Announce(change) => self.announce(lease, change, ctx),
             Effect::Remember(standing) => {
-                detach("remember", async move { ports.sessions.remember(lease, standing).await })
+                self.detach("remember", async move { ports.sessions.remember(lease, standing).await })
             }
             Effect::CountReconnect => {
-                detach("count reconnect", async move { ports.sessions.count_reconnect(lease).await })
+                self.detach("count reconnect", async move { ports.sessions.count_reconnect(lease).await })
             }
             Effect::NotePaired => {
                 let at = ports.clock.wall();
-                detach("note paired", async move { ports.sessions.set_paired(lease, true, at).await })
+                self.detach("note paired", async move { ports.sessions.set_paired(lease, true, at).await })
             }
             Effect::Read { turn, after } => {
-                let work = async move { ports.outbox.pending(lease, after, super::dispatch::READ).await };
+                let work =
+                    async move { in_time(ports.outbox.pending(lease, after, super::dispatch::READ)).await };
                 self.report(work, move |answer| Input::Read { turn, answer }, ctx);
             }
             Effect::Claim { turn, message, at, timelock_until } => {
@@ -76,13 +82,13 @@ impl SessionActor {
                 let work = async move { claim::claim(&*ports.outbox, &*ports.windows, cap, wanted).await };
                 let fact =
                     move |done: Option<_>| Input::Claimed { turn, answer: done.unwrap_or_else(lost_claim) };
-                self.report(apart(work), fact, ctx);
+                self.report(self.apart(work), fact, ctx);
             }
             Effect::Attempt(work) => {
                 let (message, number, jitter) = (work.message, work.number, (self.jitter)());
                 let span = tracing::info_span!("attempt", %message, number);
                 let sent = attempt::attempt(ports.attempt(), work, jitter).instrument(span);
-                let ended = apart(sent).map(|end| end.unwrap_or(attempt::End::Open));
+                let ended = self.apart(sent).map(|end| end.unwrap_or(attempt::End::Open));
                 self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveBack { message, number } => {
@@ -95,13 +101,13 @@ impl SessionActor {
                         }
                     }
                 };
-                let ended = apart(work).map(|end| end.unwrap_or(attempt::End::Open));
+                let ended = self.apart(work).map(|end| end.unwrap_or(attempt::End::Open));
                 self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveUp { message, number } => {
                 let work = give_up(ports, lease, message, number);
                 self.report(
-                    apart(work),
+                    self.apart(work),
                     move |done| Input::GivenUp { message, number, done: done == Some(true) },
                     ctx,
                 );
@@ -110,10 +116,10 @@ impl SessionActor {
                 let at = ports.clock.wall();
                 let work = async move {
                     failpoint::hit(Point::RecoverBefore).await?;
-                    ports.outbox.recover(lease, at).await?;
+                    in_time(ports.outbox.recover(lease, at)).await?;
                     Ok(failpoint::hit(Point::RecoverAfter).await?)
                 };
-                self.report(apart(work), |done| Input::Recovered(answer(done)), ctx);
+                self.report(self.apart(work), |done| Input::Recovered(answer(done)), ctx);
             }
             Effect::Ping => {
                 let work = async move {
@@ -122,37 +128,45 @@ impl SessionActor {
                 self.report(work, Input::Pinged, ctx);
             }
             Effect::LogOut { tell } => {
-                self.report(apart(log_out(ports, lease, tell)), |done| Input::LoggedOut(answer(done)), ctx);
+                self.report(
+                    self.apart(log_out(ports, lease, tell)),
+                    |done| Input::LoggedOut(answer(done)),
+                    ctx,
+                );
             }
-            Effect::Recall | Effect::Close | Effect::Arm { .. } | Effect::Exit => {}
+            Effect::Recall | Effect::Close | Effect::Arm { .. } | Effect::Exit | Effect::Fail => {}
         }
     }
 
     fn recall(&mut self, ctx: &mut Context<Self>) {
         let (ports, session, writer) = (self.ports.clone(), self.session, self.writer.clone());
         let work = async move {
-            failpoint::hit(Point::RecallBefore).await?;
-            let memory = ports.outbox.recall(session, ports.clock.read()).await?;
-            failpoint::hit(Point::RecallAfter).await?;
-            let vault = ports.vaults.open(memory.lease, writer).await.map_err(store_error)?;
-            Ok((memory, vault))
+            in_time(async move {
+                failpoint::hit(Point::RecallBefore).await?;
+                let memory = ports.outbox.recall(session, ports.clock.read()).await?;
+                failpoint::hit(Point::RecallAfter).await?;
+                let vault = ports.vaults.open(memory.lease, writer).await.map_err(store_error)?;
+                Ok((memory, vault))
+            })
+            .await
         };
-        let recalled =
-            work.into_actor(self).map(|answer: Result<(Memory, Arc<dyn Vault>), _>, actor, ctx| {
+        let recalled = self.tag.on(work).into_actor(self).map(
+            |answer: Result<(Memory, Arc<dyn Vault>), _>, actor, ctx| {
                 let answer = answer.map(|(memory, vault)| {
                     actor.lease = Some(memory.lease);
                     actor.vault = Some(vault);
                     memory
                 });
                 actor.on(Input::Recalled(answer), ctx);
-            });
+            },
+        );
         ctx.spawn(recalled);
     }
 
     /// In the store's order of arrival, which is the order of the changes.
     fn announce(&self, lease: Lease, change: StatusChange, ctx: &mut Context<Self>) {
         let sessions = Arc::clone(&self.ports.sessions);
-        let work = apart(async move { sessions.announce(lease, change).await });
+        let work = self.apart(async move { sessions.announce(lease, change).await });
         self.report(work, |done| Input::Announced(answer(done)), ctx);
     }
 
@@ -190,9 +204,15 @@ impl SessionActor {
         }));
     }
 
+    /// The vault is left as after a crash: what did not move may have held it.
+    fn fail(&mut self, ctx: &mut Context<Self>) {
+        tracing::error!("messages do not move although the link does; this incarnation ends");
+        ctx.stop();
+    }
+
     fn exit(&mut self, ctx: &mut Context<Self>) {
         if let Some(vault) = self.vault.take() {
-            detach("close vault", async move { vault.close().await.map_err(store_error) });
+            self.detach("close vault", async move { vault.close().await.map_err(store_error) });
         }
         ctx.stop();
     }
@@ -204,14 +224,33 @@ impl SessionActor {
         fact: impl FnOnce(T) -> Input + 'static,
         ctx: &mut Context<Self>,
     ) {
-        ctx.spawn(work.into_actor(self).map(|answer, actor, ctx| actor.on(fact(answer), ctx)));
+        let work = self.tag.on(work).into_actor(self);
+        ctx.spawn(work.map(|answer, actor, ctx| actor.on(fact(answer), ctx)));
+    }
+
+    /// Runs `work` in a task of its own, to its end even if the actor dies first. `None` when it panicked.
+    fn apart<T: 'static>(&self, work: impl Future<Output = T> + 'static) -> Apart<T> {
+        actix::spawn(self.tag.on(work.in_current_span())).map(Result::ok)
+    }
+
+    /// Runs `work` to its end even if the actor dies first. Nobody waits for it: the next recall repairs what it missed.
+    fn detach(&self, what: &'static str, work: impl Future<Output = Result<(), StoreError>> + 'static) {
+        let work = async move {
+            if let Err(error) = work.await {
+                tracing::warn!(what, %error, "store call failed");
+            }
+        };
+        actix::spawn(self.tag.on(work.in_current_span()));
     }
 }
 
-/// Runs `work` in a task of its own, to its end even if the actor dies first. `None` when it panicked.
-fn apart<T: 'static>(work: impl Future<Output = T> + 'static) -> impl Future<Output = Option<T>> {
-    let task = actix::spawn(work.in_current_span());
-    async move { task.await.ok() }
+/// The end of a task of its own.
+type Apart<T> = Map<JoinHandle<T>, fn(Result<T, JoinError>) -> Option<T>>;
+
+/// A question that nobody answers is one that was not answered: it is asked again.
+async fn in_time<T>(question: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| Err(StoreError::Unavailable("no answer within half a minute".to_owned()));
+    tokio::time::timeout(STORE_PATIENCE, question).await.unwrap_or_else(late)
 }
 
 fn answer<T>(done: Option<Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -319,16 +358,4 @@ pub(super) async fn pairing_code(
         TransportError::NoLink | TransportError::NotPairing => SupervisorError::NotPairing,
         TransportError::Unsupported => SupervisorError::Unsupported,
     })
-}
-
-/// Runs `work` to its end even if the actor dies first. Nobody waits for it: the next recall repairs what it missed.
-fn detach(what: &'static str, work: impl Future<Output = Result<(), StoreError>> + 'static) {
-    actix::spawn(
-        async move {
-            if let Err(error) = work.await {
-                tracing::warn!(what, %error, "store call failed");
-            }
-        }
-        .in_current_span(),
-    );
 }

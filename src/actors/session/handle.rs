@@ -3,7 +3,9 @@
 use actix::{Addr, MailboxError, Recipient};
 
 use super::SessionActor;
-use super::messages::{AskPairingCode, Describe, Description, LogOut, Play, Start, Stop, Wake};
+use super::messages::{
+    AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+};
 use crate::actors::admission::Permit;
 use crate::actors::{admission::Admission, signal};
 use crate::domain::id::TenantId;
@@ -59,6 +61,16 @@ impl SessionHandle {
     /// Ends this incarnation: lets attempts end, closes the socket, keeps the credentials. Returns once that has begun.
     pub async fn stop(&self) -> Result<(), SupervisorError> {
         self.addr.send(Stop).await.map_err(gone)
+    }
+
+    /// Ends this incarnation at once. Returns when it has ended or cannot hear.
+    pub async fn kill(&self) -> Result<(), SupervisorError> {
+        self.addr.send(Kill).await.map_err(gone)
+    }
+
+    /// Says that its version is no longer served. A session that works goes on.
+    pub async fn outdated(&self) -> Result<(), SupervisorError> {
+        self.addr.send(Outdated).await.map_err(gone)
     }
 
     /// Gives the credentials up. Returns once that has begun.

@@ -22,6 +22,16 @@ pub struct Start;
 #[rtype(result = "()")]
 pub struct Stop;
 
+/// End the actor, whatever it is doing. For one that did not stop when it was asked to.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Kill;
+
+/// The network serves this version of the engine no more. Said once to every session, so it carries no permit.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Outdated;
+
 /// Give the credentials up. Carries no permit either.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -6,10 +6,14 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::machine::{Input, Machine, State};
-use self::messages::{AskPairingCode, Describe, Description, LogOut, Play, Start, Stop, Wake};
-use super::{death::DownGuard, registry::Birth};
+use self::messages::{
+    AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+};
+use super::death::DownGuard;
+use super::pulse::NameTag;
+use super::registry::{Birth, messages::Milestone};
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::session::{Generation, Lease, Reason};
+use crate::domain::session::{Lease, Reason};
 use crate::domain::time::Jitter;
 use crate::outbound::attempt;
 use crate::ports::clock::Clock;
@@ -62,6 +66,8 @@ impl Ports {
 pub enum Intent {
     /// To run.
     Run,
+    /// To run, at a person's word.
+    Renew,
     /// To give the credentials up.
     LogOut,
 }
@@ -73,11 +79,14 @@ const HANG: Duration = Duration::from_secs(10);
 /// (both in the machine); a restart is another one.
 pub struct SessionActor {
     machine: Machine,
+    birth: Birth,
     tenant: TenantId,
     session: SessionId,
-    generation: Generation,
-    intent: Intent,
     writer: Writer,
+    /// What stalls this session's thread has its name.
+    tag: NameTag,
+    /// The supervisor knows that it is no longer starting.
+    started: bool,
     /// The right to act, once the store has given it.
     lease: Option<Lease>,
     /// The auth state, open under that lease.
@@ -106,6 +115,7 @@ impl SessionActor {
             tenant = %tenant, session = %birth.session, generation = birth.generation.0
         );
         let (placement, session) = (birth.placement.clone(), birth.session);
+        let tag = NameTag::new(session, placement.pulse_of(session).clone());
         let actor = move |_: &mut Context<Self>| {
             let at = ports.clock.read();
             let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST);
@@ -113,12 +123,13 @@ impl SessionActor {
                 machine: Machine::new(at, caps, draw(), seed),
                 tenant,
                 session: birth.session,
-                generation: birth.generation,
-                intent: birth.intent,
                 writer,
+                tag,
+                started: false,
                 lease: None,
                 vault: None,
                 _down: birth.guard(),
+                birth,
                 ports,
                 link: None,
                 timer: None,
@@ -133,6 +144,8 @@ impl SessionActor {
     fn on(&mut self, input: Input, ctx: &mut Context<Self>) {
         let span = self.span.clone();
         let _entered = span.enter();
+        let tag = self.tag.clone();
+        let _shown = tag.show();
         let (before, at) = (self.machine.state(), self.ports.clock.read());
         if let Some(caps) = self.ports.directory.snapshot().caps_of(self.tenant) {
             self.machine.bind(caps, at.now);
@@ -143,6 +156,16 @@ impl SessionActor {
         let (state, reason) = (self.machine.state(), self.machine.reason());
         if state != before {
             tracing::info!(?state, reason = reason.map(<&str>::from), "session changed");
+            self.tell_supervisor(before, state, reason);
+        }
+    }
+
+    fn tell_supervisor(&mut self, before: State, state: State, reason: Option<Reason>) {
+        if before == State::Starting && !std::mem::replace(&mut self.started, true) {
+            self.birth.reached(Milestone::Started);
+        }
+        if state == State::Parked && reason == Some(Reason::ClientOutdated) {
+            self.birth.reached(Milestone::Outdated);
         }
     }
 }
@@ -151,9 +174,10 @@ impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        tracing::debug!(session = %self.session, generation = self.generation.0, "session actor started");
-        match self.intent {
+        tracing::debug!(session = %self.session, generation = self.birth.generation.0, "session actor started");
+        match self.birth.intent {
             Intent::Run => self.on(Input::Start, ctx),
+            Intent::Renew => self.on(Input::Renew, ctx),
             Intent::LogOut => self.on(Input::LogOut, ctx),
         }
     }
@@ -174,6 +198,23 @@ impl Handler<Stop> for SessionActor {
         let suspended = self.ports.directory.snapshot().is_suspended(self.tenant);
         let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
         self.on(Input::Stop(reason), ctx);
+    }
+}
+
+impl Handler<Kill> for SessionActor {
+    type Result = ();
+
+    /// Whatever the machine thinks of it.
+    fn handle(&mut self, _: Kill, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Outdated> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Outdated, ctx: &mut Context<Self>) {
+        self.on(Input::Outdated, ctx);
     }
 }
 
@@ -227,10 +268,15 @@ impl Handler<Play> for SessionActor {
 
     /// Answered before it begins: whoever asked wants to watch, and a panic answers nobody.
     fn handle(&mut self, play: Play, ctx: &mut Context<Self>) {
-        ctx.run_later(Duration::ZERO, move |_, _| match play.trouble {
-            Trouble::Panic => panic!("asked for by the sandbox"),
-            // To block this thread is what was asked for.
-            Trouble::Hang => std::thread::sleep(HANG),
+        ctx.run_later(Duration::ZERO, move |actor, ctx| {
+            let _shown = actor.tag.show();
+            match play.trouble {
+                Trouble::Panic => panic!("asked for by the sandbox"),
+                // To block this thread is what was asked for.
+                Trouble::Hang => std::thread::sleep(HANG),
+                Trouble::Exit => ctx.stop(),
+                Trouble::Never => drop(ctx.spawn(std::future::pending().into_actor(actor))),
+            }
         });
     }
 }

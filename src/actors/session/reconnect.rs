@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::session::{CloseReason, Standing};
+use crate::domain::session::{CloseReason, Reason, Retry, Standing};
 use crate::domain::time::{Jitter, Moment, Reading, WallTime};
 
 /// What comes after a close. The credentials are kept except after `LogOut`.
@@ -30,12 +30,15 @@ const REPLACED_PAUSE: Duration = Duration::from_secs(67);
 const REPLACED_MEMORY: Duration = Duration::from_secs(600);
 const THROTTLE_STEPS: u32 = 5;
 const LONGEST_SECS: u64 = 900;
+/// By so much of itself a delay moves either way.
+const SPREAD: f64 = 0.1;
 
 /// The past closes of one session, as far as they matter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconnect {
-    failures: u32,
     standing: Standing,
+    /// Calls in a row that the store did not answer. Nothing is held against the session for them.
+    unanswered: u32,
     /// One draw per generation: it keeps neighbours apart, and one session's delays reproducible.
     jitter: Jitter,
 }
@@ -43,7 +46,7 @@ pub struct Reconnect {
 impl Reconnect {
     /// Nothing held against the session yet.
     pub fn new(jitter: Jitter) -> Self {
-        Self { failures: 0, standing: Standing::default(), jitter }
+        Self { standing: Standing::default(), unanswered: 0, jitter }
     }
 
     /// What has to be stored for the generations to come.
@@ -55,6 +58,8 @@ impl Reconnect {
     pub fn inherit(&mut self, stored: Standing) {
         let mine = self.standing;
         self.standing = Standing {
+            failures: mine.failures.max(stored.failures),
+            retry: later(mine.retry, stored.retry),
             throttle_steps: mine.throttle_steps.max(stored.throttle_steps),
             banned_until: mine.banned_until.max(stored.banned_until),
             timelock_until: mine.timelock_until.max(stored.timelock_until),
@@ -67,11 +72,12 @@ impl Reconnect {
         self.standing.timelock_until = Some(until);
     }
 
-    /// The link that closed had held for `up`. Failures are forgiven soon; 429 means "less often", and only an hour
-    /// connected shows that it is heeded.
+    /// A link has held for `up`. Failures are forgiven soon; 429 means "less often", and only an hour connected shows that
+    /// it is heeded.
     pub fn held_for(&mut self, up: Duration) {
         if up >= STABLE {
-            self.failures = 0;
+            self.standing.failures = 0;
+            self.standing.retry = None;
         }
         if up >= CALM {
             self.standing.throttle_steps = 0;
@@ -80,6 +86,15 @@ impl Reconnect {
 
     /// Judges one close. `pairing`: the link that closed was waiting for a person.
     pub fn judge(&mut self, at: Reading, reason: CloseReason, pairing: bool) -> Verdict {
+        let verdict = self.verdict(at, reason, pairing);
+        if let Verdict::Again { after, .. } = verdict {
+            self.standing.retry =
+                (!after.is_zero()).then(|| Retry { at: at.wall + after, reason: reason.reason() });
+        }
+        verdict
+    }
+
+    fn verdict(&mut self, at: Reading, reason: CloseReason, pairing: bool) -> Verdict {
         use CloseReason as C;
         match reason {
             // A server that keeps asking for a restart outside pairing gets the back-off: no loop at full speed.
@@ -98,10 +113,29 @@ impl Reconnect {
         }
     }
 
-    /// Counts a failure and says how long to wait.
-    pub fn delay(&mut self) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        back_off(self.attempt(), self.jitter)
+    /// The store did not answer: how long to wait before it is asked again.
+    pub fn store_away(&mut self) -> Duration {
+        self.unanswered = self.unanswered.saturating_add(1);
+        back_off(self.unanswered, self.jitter)
+    }
+
+    /// The store answered.
+    pub fn store_back(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// A back-off that an earlier generation, or an earlier process, has begun: when it ends on the boot-time clock, and
+    /// why it is. `vouched`: a person wants the session now, which ends every one but those that the network asked for.
+    ///
+    /// A wall clock that was set back makes no back-off longer than the longest there is.
+    pub fn pending(&self, at: Reading, vouched: bool) -> Option<(Moment, Reason)> {
+        let retry = self.standing.retry.filter(|retry| retry.at > at.wall)?;
+        let asked_for = matches!(retry.reason, Reason::Throttled | Reason::Replaced);
+        if vouched && !asked_for {
+            return None;
+        }
+        let longest = at.now + Duration::from_secs(LONGEST_SECS).mul_f64(1.0 + SPREAD);
+        Some((at.moment_of(retry.at).min(longest), retry.reason))
     }
 
     /// When a ban ends, on the boot-time clock; `None` when there is none.
@@ -110,11 +144,12 @@ impl Reconnect {
     }
 
     fn attempt(&self) -> u32 {
-        self.failures.saturating_add(self.standing.throttle_steps)
+        self.standing.failures.saturating_add(self.standing.throttle_steps)
     }
 
     fn again(&mut self) -> Verdict {
-        let after = self.delay();
+        self.standing.failures = self.standing.failures.saturating_add(1);
+        let after = back_off(self.attempt(), self.jitter);
         Verdict::Again { attempt: self.attempt(), after }
     }
 
@@ -128,7 +163,7 @@ impl Reconnect {
     fn replaced(&mut self, wall: WallTime) -> Verdict {
         match self.standing.replaced_at.replace(wall) {
             Some(before) if wall.since(before) < REPLACED_MEMORY => Verdict::Park,
-            _ => Verdict::Again { attempt: 1, after: self.jitter.spread(REPLACED_PAUSE, 0.1) },
+            _ => Verdict::Again { attempt: 1, after: self.jitter.spread(REPLACED_PAUSE, SPREAD) },
         }
     }
 }
@@ -142,5 +177,10 @@ pub fn back_off(attempt: u32, jitter: Jitter) -> Duration {
         }
         (wait, next) = (next, wait + next);
     }
-    jitter.spread(Duration::from_secs(wait.min(LONGEST_SECS)), 0.1)
+    jitter.spread(Duration::from_secs(wait.min(LONGEST_SECS)), SPREAD)
+}
+
+/// The one that ends later.
+fn later(one: Option<Retry>, other: Option<Retry>) -> Option<Retry> {
+    [one, other].into_iter().flatten().max_by_key(|retry| retry.at)
 }

@@ -104,6 +104,8 @@ pub async fn fault(
     match body.fault {
         SandboxFault::Hang => in_actor(&state, body.session, Trouble::Hang).await?,
         SandboxFault::Panic => in_actor(&state, body.session, Trouble::Panic).await?,
+        SandboxFault::Exit => in_actor(&state, body.session, Trouble::Exit).await?,
+        SandboxFault::Never => in_actor(&state, body.session, Trouble::Never).await?,
         fault => state.sandbox.fault(body.session, fault).await?,
     }
     accepted(Played { session: body.session })

@@ -9,7 +9,9 @@ use super::owned;
 use crate::domain::id::SessionId;
 use crate::domain::page::Page;
 use crate::domain::refusal::{Fault, Refusal};
-use crate::domain::session::{Desired, Engine, Session, SessionCounters, SessionStatus, Standing};
+use crate::domain::session::{
+    Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, accepted, created, done, ok, to_the_end};
 use crate::http::extract::State;
@@ -123,6 +125,7 @@ fn fresh(tenant: &Tenant<tenant::Session>, body: NewSession, engine: Engine, now
         since: now,
         paired: false,
         standing: Standing::default(),
+        supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: now,
     }

@@ -153,6 +153,7 @@ impl Outbox for MemoryStore {
             let row = state.sessions.get_mut(&session).filter(|row| !row.deleted);
             let row = row.ok_or(StoreError::Fenced)?;
             row.epoch.0 += 1;
+            row.session.supervision.starting_at = Some(at.wall);
             let lease = Lease { tenant: row.session.tenant, session, epoch: row.epoch };
             Ok(Memory { lease, attempts, standing: row.session.standing, paired: row.session.paired })
         })

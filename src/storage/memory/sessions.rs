@@ -12,7 +12,7 @@ use crate::domain::page::{Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{SystemScope, TenantScope};
-use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
+use crate::domain::session::{Desired, Epoch, Lease, Reason, Session, SessionStatus, Standing};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::time::WallTime;
 use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
@@ -26,6 +26,7 @@ fn announce(state: &mut State, id: SessionId, change: StatusChange) {
     session.reason = change.reason;
     session.reason_code = change.code;
     session.since = change.since;
+    session.supervision = session.supervision.after(change.status);
     let tenant = session.tenant;
     state.tell(tenant, Some(id), Change::Session(change.status));
 }
@@ -39,6 +40,17 @@ fn has_work(state: &State, session: &Session) -> bool {
             Desired::LoggedOut => session.paired,
             Desired::Stopped => false,
         }
+}
+
+/// Counts the death of the process against a session that it found starting.
+fn count_death(state: &mut State, session: Session, at: WallTime) -> Session {
+    let Some(row) = state.sessions.get_mut(&session.id) else { return session };
+    row.session.supervision = row.session.supervision.after_death();
+    if row.session.supervision.is_poison() {
+        let (status, reason) = (SessionStatus::Quarantined, Some(Reason::CrashLoop));
+        announce(state, session.id, StatusChange { status, reason, code: None, since: at });
+    }
+    state.session(session.id).map_or(session, |row| row.session.clone())
 }
 
 /// Whether a status says more than that nothing runs.
@@ -158,7 +170,7 @@ impl Sessions for MemoryStore {
                 let status = SessionStatus::Stopped;
                 announce(state, session.id, StatusChange { status, reason: None, code: None, since: at });
             }
-            work
+            work.into_iter().map(|session| count_death(state, session, at)).collect()
         }))
     }
 
@@ -172,6 +184,22 @@ impl Sessions for MemoryStore {
 
     async fn pronounce(&self, _: SystemScope, id: SessionId, change: StatusChange) -> Result<(), StoreError> {
         self.write(|state| announce(state, id, change));
+        Ok(())
+    }
+
+    async fn quarantine(
+        &self,
+        _: SystemScope,
+        id: SessionId,
+        change: StatusChange,
+        probes: u32,
+    ) -> Result<(), StoreError> {
+        self.write(|state| {
+            announce(state, id, change);
+            if let Some(row) = state.sessions.get_mut(&id) {
+                row.session.supervision.probes = probes;
+            }
+        });
         Ok(())
     }
 

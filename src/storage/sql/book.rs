@@ -15,7 +15,9 @@ use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Message, MessageReason, MessageStatus, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
-use crate::domain::session::{Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing};
+use crate::domain::session::{
+    Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
@@ -36,6 +38,7 @@ pub(super) struct SessionRow {
     pub(super) since: WallTime,
     pub(super) paired: bool,
     pub(super) standing: Standing,
+    pub(super) supervision: Supervision,
     pub(super) deleted_at: Option<WallTime>,
     pub(super) tally: SessionCounters,
 }

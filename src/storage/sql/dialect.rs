@@ -275,9 +275,12 @@ pub(super) const UPDATE_SESSIONS: &str = "
     UPDATE session SET
         epoch = w.value->>'epoch', desired = w.value->>'desired', status = w.value->>'status',
         reason = w.value->>'reason', reason_code = w.value->>'reason_code', since = w.value->>'since',
-        paired = w.value->>'paired', throttle_steps = w.value->>'throttle_steps',
+        paired = w.value->>'paired', failures = w.value->>'failures', retry_at = w.value->>'retry_at',
+        retry_reason = w.value->>'retry_reason', throttle_steps = w.value->>'throttle_steps',
         banned_until = w.value->>'banned_until', timelock_until = w.value->>'timelock_until',
-        replaced_at = w.value->>'replaced_at', deleted_at = w.value->>'deleted_at'
+        replaced_at = w.value->>'replaced_at', starting_at = w.value->>'starting_at',
+        unclean_deaths = w.value->>'unclean_deaths', probes = w.value->>'probes',
+        deleted_at = w.value->>'deleted_at'
     FROM json_each($1) AS w
     WHERE session.id = unhex(w.value->>'id')";
 

@@ -88,10 +88,16 @@ struct SessionOut {
     reason_code: Option<u16>,
     since: i64,
     paired: bool,
+    failures: u32,
+    retry_at: Option<i64>,
+    retry_reason: Option<&'static str>,
     throttle_steps: u32,
     banned_until: Option<i64>,
     timelock_until: Option<i64>,
     replaced_at: Option<i64>,
+    starting_at: Option<i64>,
+    unclean_deaths: u32,
+    probes: u32,
     deleted_at: Option<i64>,
 }
 
@@ -106,10 +112,16 @@ impl SessionOut {
             reason_code: row.code,
             since: row.since.0,
             paired: row.paired,
+            failures: row.standing.failures,
+            retry_at: row.standing.retry.map(|retry| retry.at.0),
+            retry_reason: row.standing.retry.map(|retry| retry.reason.into()),
             throttle_steps: row.standing.throttle_steps,
             banned_until: row.standing.banned_until.map(|at| at.0),
             timelock_until: row.standing.timelock_until.map(|at| at.0),
             replaced_at: row.standing.replaced_at.map(|at| at.0),
+            starting_at: row.supervision.starting_at.map(|at| at.0),
+            unclean_deaths: row.supervision.unclean_deaths,
+            probes: row.supervision.probes,
             deleted_at: row.deleted_at.map(|at| at.0),
         }
     }

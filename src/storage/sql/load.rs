@@ -9,14 +9,14 @@ use uuid::fmt::Simple;
 
 use super::book::{Book, Charge, Heard, MessageRow, SessionRow, UsageRow};
 use super::dialect::{self, Fault};
-use super::entities::{count, maybe_time, maybe_word, message, word};
+use super::entities::{count, maybe_time, maybe_word, message, session::retry, word};
 use super::idempotency::{self, Kind, Owner, json};
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
-use crate::domain::session::{Epoch, SessionCounters, Standing};
+use crate::domain::session::{Epoch, SessionCounters, Standing, Supervision};
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Claim, Period};
 
@@ -236,10 +236,17 @@ fn session_row(row: &QueryResult) -> Result<SessionRow, Fault> {
         since: WallTime(number("since")?),
         paired: row.try_get("", "paired")?,
         standing: Standing {
+            failures: count(number("failures")?) as u32,
+            retry: retry(time("retry_at")?, row.try_get::<Option<String>>("", "retry_reason")?.as_deref())?,
             throttle_steps: count(number("throttle_steps")?) as u32,
             banned_until: time("banned_until")?,
             timelock_until: time("timelock_until")?,
             replaced_at: time("replaced_at")?,
+        },
+        supervision: Supervision {
+            starting_at: time("starting_at")?,
+            unclean_deaths: count(number("unclean_deaths")?) as u32,
+            probes: count(number("probes")?) as u32,
         },
         deleted_at: time("deleted_at")?,
         tally: SessionCounters {

@@ -140,7 +140,7 @@ impl Outbox for SqlOutbox {
     }
 
     async fn recall(&self, session: SessionId, at: Reading) -> Result<Memory, StoreError> {
-        let taken = self.writer.command(TakeEpoch(session)).await?;
+        let taken = self.writer.command(TakeEpoch { session, at: at.wall }).await?;
         // Read afterwards: nobody older can add an attempt any more.
         let attempts = attempts::of_session(&self.readers, session, at).await?;
         Ok(Memory { lease: taken.lease, attempts, standing: taken.standing, paired: taken.paired })

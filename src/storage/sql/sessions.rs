@@ -131,7 +131,17 @@ impl Sessions for SqlSessions {
     }
 
     async fn pronounce(&self, _: SystemScope, id: SessionId, change: StatusChange) -> Result<(), StoreError> {
-        self.writer.command(Pronounce { session: id, change }).await
+        self.writer.command(Pronounce { session: id, change, probes: None }).await
+    }
+
+    async fn quarantine(
+        &self,
+        _: SystemScope,
+        id: SessionId,
+        change: StatusChange,
+        probes: u32,
+    ) -> Result<(), StoreError> {
+        self.writer.command(Pronounce { session: id, change, probes: Some(probes) }).await
     }
 
     async fn set_paired(&self, lease: Lease, paired: bool, at: WallTime) -> Result<(), StoreError> {

@@ -48,7 +48,9 @@ impl Trouble {
             SandboxFault::DeviceRemoved => Self::Unlink,
             SandboxFault::Timelock => Self::Timelock { until: at + PENALTY },
             SandboxFault::HalfOpen => Self::Mute,
-            SandboxFault::Hang | SandboxFault::Panic => Self::Elsewhere,
+            SandboxFault::Hang | SandboxFault::Panic | SandboxFault::Exit | SandboxFault::Never => {
+                Self::Elsewhere
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use columba::actors::arbiters::Placement;
@@ -24,7 +24,7 @@ use columba::domain::phone::Phone;
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{
-    Desired, Engine, Generation, Reason, Session, SessionCounters, SessionStatus, Standing,
+    Desired, Engine, Generation, Reason, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::domain::time::{Jitter, Moment, WallTime};
@@ -34,6 +34,7 @@ use columba::ports::clock::Clock as _;
 use columba::ports::feed::FeedSink;
 use columba::ports::messages::MessageFilter;
 use columba::ports::outbox::Usage;
+use columba::ports::readiness::Readiness;
 use columba::ports::signals::Signals;
 use columba::ports::supervisor::{Supervisor as _, Trouble};
 use columba::ports::vault::Writer;
@@ -113,6 +114,25 @@ impl Signals for Silence {
     fn wake_tenant(&self, _: TenantId) {}
 }
 
+/// What the registry has said of itself.
+#[derive(Default)]
+pub struct Notes(Mutex<Vec<(&'static str, bool)>>);
+
+impl Notes {
+    /// Everything since the last call, what is said again once.
+    pub fn take(&self) -> Vec<(&'static str, bool)> {
+        let mut notes = std::mem::take(&mut *self.0.lock().unwrap());
+        notes.dedup();
+        notes
+    }
+}
+
+impl Readiness for Notes {
+    fn note(&self, part: &'static str, passes: bool) {
+        self.0.lock().unwrap().push((part, passes));
+    }
+}
+
 /// One tenant's sessions and all they stand on.
 pub struct Fleet {
     pub clock: Arc<TokioClock>,
@@ -122,6 +142,7 @@ pub struct Fleet {
     pub network: Arc<ScriptedTransport>,
     pub registry: RegistryHandle,
     pub routes: Routes,
+    pub readiness: Arc<Notes>,
     pub tenant: TenantId,
     accept: Accept,
     births: UnboundedReceiver<Born>,
@@ -140,6 +161,11 @@ impl Fleet {
 
     pub async fn under(plan: Plan) -> Self {
         tokio::time::pause();
+        Self::on(plan, &Placement::here(), Placement::here()).await
+    }
+
+    /// A registry at `home` and its sessions on `threads`. Paused time passes on the current thread only.
+    pub async fn on(plan: Plan, home: &Placement, threads: Placement) -> Self {
         let clock = Arc::new(TokioClock::default());
         let (tape, feed) = mpsc::unbounded_channel();
         let stores = memory::open(clock.clone(), quota::decide, Arc::new(Tape(tape)));
@@ -168,7 +194,9 @@ impl Fleet {
             windows: Arc::new(MemoryWindows::new(outbox.clone())),
         };
         let (announce, births) = mpsc::unbounded_channel();
-        let (registry, accept) = launch(ports, routes.clone(), announce);
+        let readiness = Arc::<Notes>::default();
+        let places = Places { home, threads, routes: routes.clone(), readiness: readiness.clone() };
+        let (registry, accept) = launch(ports, places, announce);
         Self {
             clock,
             stores,
@@ -177,6 +205,7 @@ impl Fleet {
             network,
             registry,
             routes,
+            readiness,
             tenant: tenant.id,
             accept,
             births,
@@ -213,6 +242,7 @@ impl Fleet {
             since: at,
             paired,
             standing: Standing::default(),
+            supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: at,
         };
@@ -434,11 +464,19 @@ fn is_of_session(event: &StatusEvent) -> bool {
     matches!(event.change, Change::Session(_))
 }
 
-fn launch(ports: Ports, routes: Routes, announce: UnboundedSender<Born>) -> (RegistryHandle, Accept) {
+/// Where a registry and its sessions are.
+struct Places<'a> {
+    home: &'a Placement,
+    threads: Placement,
+    routes: Routes,
+    readiness: Arc<Notes>,
+}
+
+fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> (RegistryHandle, Accept) {
     let accept = Accept {
         outbox: Arc::clone(&ports.outbox),
         directory: Arc::clone(&ports.directory),
-        signals: Arc::new(routes.clone()),
+        signals: Arc::new(places.routes.clone()),
         clock: Arc::clone(&ports.clock),
     };
     let setup = Setup {
@@ -446,8 +484,9 @@ fn launch(ports: Ports, routes: Routes, announce: UnboundedSender<Born>) -> (Reg
         sessions: Arc::clone(&ports.sessions),
         directory: Arc::clone(&ports.directory),
         vaults: Arc::clone(&ports.vaults),
-        placement: Placement::here(),
-        routes,
+        placement: places.threads,
+        routes: places.routes,
+        readiness: places.readiness,
         boot_rate: 20,
         draw: || Jitter::NONE,
     };
@@ -459,7 +498,7 @@ fn launch(ports: Ports, routes: Routes, announce: UnboundedSender<Born>) -> (Reg
         handle
     });
     let root = RootGuard::new("registry", Arc::default());
-    (RegistryActor::launch(factory, setup, &Placement::here(), root), accept)
+    (RegistryActor::launch(factory, setup, places.home, root), accept)
 }
 
 /// A bound in paused time: a test that waits for what never comes fails at once instead of hanging.

@@ -21,7 +21,9 @@ use columba::domain::event::{EventKind, StatusEvent};
 use columba::domain::id::{SessionId, TenantId};
 use columba::domain::plan::Plan;
 use columba::domain::scope::{SystemScope, TenantScope};
-use columba::domain::session::{Desired, Engine, Session, SessionCounters, SessionStatus, Standing};
+use columba::domain::session::{
+    Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::Stores;
@@ -251,6 +253,7 @@ async fn member(stores: &Stores, plan: &Plan, at: WallTime) -> (TenantId, Sessio
         since: at,
         paired: false,
         standing: Standing::default(),
+        supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,
     };

@@ -11,7 +11,7 @@ use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
-use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Standing};
+use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Retry, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
 use columba::domain::window::SPAN;
 use columba::outbound::attempt::End;
@@ -148,6 +148,8 @@ fn table() -> Vec<(Input, [State; 9])> {
     let links = |next| [Stopped, next, next, next, next, Parked, LoggedOut, LoggingOut, Stopping];
     vec![
         (I::Start,                                [Starting, Starting, Pairing, Connected, Reconnecting, Starting, Starting, LoggingOut, Stopping]),
+        (I::Renew,                                [Starting, Starting, Pairing, Connected, Reconnecting, Starting, Starting, LoggingOut, Stopping]),
+        (I::Outdated,                             [Stopped, Parked, Parked, Connected, Parked, Parked, LoggedOut, LoggingOut, Stopping]),
         (I::Stop(Reason::Requested),              [Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopped, Stopping]),
         (I::LogOut,                               [LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, LoggingOut, Stopping]),
         (I::Wake,                                 same),
@@ -193,7 +195,7 @@ fn table() -> Vec<(Input, [State; 9])> {
         (I::LoggedOut(Err(away())),               same),
         (I::LoggedOut(Err(StoreError::Fenced)),   fenced),
         // A timer at its time: the last one armed on the way in, see the test.
-        (I::TimerFired(TimerEpoch::default()),    [Stopped, Starting, Parked, Connected, Reconnecting, Starting, LoggedOut, LoggingOut, Stopped]),
+        (I::TimerFired(TimerEpoch::default()),    [Stopped, Reconnecting, Parked, Connected, Reconnecting, Starting, LoggedOut, LoggingOut, Stopped]),
     ]
 }
 
@@ -310,6 +312,103 @@ fn a_second_replacement_within_ten_minutes_parks() {
     machine.on(START, Input::Connected);
     machine.on(START, Input::Closed(CloseReason::Replaced));
     assert_eq!(machine.state(), State::Parked);
+}
+
+#[test]
+fn a_link_that_says_nothing_is_lost_and_another_is_asked_for() {
+    for opening in [State::Starting, State::Reconnecting] {
+        let (mut machine, effects) = after(&way_into(opening));
+        let (mut timer, mut at) = (last_timer(&effects).unwrap(), START);
+        if opening == State::Reconnecting {
+            at = Reading { now: timer.1, ..at };
+            let effects = machine.on(at, Input::TimerFired(timer.0));
+            assert!(effects.contains(&Effect::Open), "{effects:?}");
+            timer = last_timer(&effects).unwrap();
+        }
+        assert_eq!(timer.1.since(at.now).as_secs(), 45, "{opening:?}");
+        at = Reading { now: timer.1, ..at };
+        let effects = machine.on(at, Input::TimerFired(timer.0));
+        assert!(effects.contains(&Effect::Close), "{opening:?}: {effects:?}");
+        assert_eq!((machine.state(), machine.reason()), (State::Reconnecting, Some(Reason::TransportLost)));
+    }
+}
+
+/// The first effects of a generation that finds this back-off, and when it goes on.
+fn inherits(retry: Option<Retry>, start: Input) -> (Machine, Option<u64>) {
+    let standing = Standing { failures: 3, retry, ..Standing::default() };
+    let mut machine = fresh();
+    machine.on(START, start);
+    let effects = machine.on(START, memory(standing));
+    let waits = last_timer(&effects).map(|(_, at)| at.since(START.now).as_secs());
+    let opened = effects.contains(&Effect::Open);
+    (machine, waits.filter(|_| !opened))
+}
+
+#[test]
+fn a_back_off_outlives_its_generation_and_a_person_ends_those_the_network_has_not_asked_for() {
+    use Reason::{ProbeFailed, Replaced, Throttled, TransportLost};
+    let minute = START.wall + Duration::from_secs(60);
+    // Why, until when; how long a boot waits, how long a person.
+    for (reason, at, boot, person) in [
+        (TransportLost, minute, Some(60), None),
+        (ProbeFailed, minute, Some(60), None),
+        (Throttled, minute, Some(60), Some(60)),
+        (Replaced, minute, Some(60), Some(60)),
+        (TransportLost, START.wall, None, None),
+        // The wall clock was set back by a day meanwhile: no longer than the longest there is.
+        (Throttled, START.wall + Duration::from_secs(86_400), Some(990), Some(990)),
+    ] {
+        for (start, expected) in [(Input::Start, boot), (Input::Renew, person)] {
+            let (machine, waits) = inherits(Some(Retry { at, reason }), start.clone());
+            assert_eq!(waits, expected, "{reason} {start:?}");
+            let waiting = (State::Reconnecting, Some(reason));
+            let shown = if expected.is_some() { waiting } else { (State::Starting, None) };
+            assert_eq!((machine.state(), machine.reason()), shown, "{reason} {start:?}");
+        }
+    }
+    assert_eq!(inherits(None, Input::Start).1, None);
+}
+
+#[test]
+fn failures_are_counted_over_generations_until_a_probe_shows_a_link_that_held() {
+    let (mut machine, _) = inherits(None, Input::Start);
+    let effects = machine.on(START, Input::Closed(CloseReason::TransportLost));
+    assert_eq!(last_timer(&effects).unwrap().1.since(START.now).as_secs(), 3, "the fourth of 1, 1, 2, 3");
+    let remembered = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Remember(standing) => Some(*standing),
+            _ => None,
+        })
+    };
+    let kept = remembered(&effects).expect("the next generation has to know");
+    let retry = Retry { at: START.wall + Duration::from_secs(3), reason: Reason::TransportLost };
+    assert_eq!((kept.failures, kept.retry), (4, Some(retry)));
+
+    machine.on(START, Input::Connected);
+    for (after, forgiven) in [(29, None), (30, Some(Standing::default())), (60, None)] {
+        let at = Reading { now: START.now + Duration::from_secs(after), ..START };
+        let effects = machine.on(at, Input::Pinged(Some(Duration::ZERO)));
+        assert_eq!(remembered(&effects), forgiven, "after {after} s: said once");
+    }
+}
+
+#[test]
+fn messages_that_do_not_move_end_the_link_first_and_the_incarnation_the_second_time() {
+    let (mut machine, _) = after(&way_into(State::Connected));
+    machine.on(START, read(vec![pending(1)])); // claimed, and the store never answers
+    let miss = |machine: &mut Machine, secs| {
+        let at = Reading { now: START.now + Duration::from_secs(secs), ..START };
+        machine.on(at, Input::Pinged(Some(Duration::ZERO)))
+    };
+    assert!(!miss(&mut machine, 61).contains(&Effect::Close), "one miss is none");
+    let effects = miss(&mut machine, 66);
+    assert!(effects.contains(&Effect::Close) && !effects.contains(&Effect::Fail), "{effects:?}");
+    assert_eq!(machine.reason(), Some(Reason::ProbeFailed));
+    machine.on(Reading { now: START.now + Duration::from_secs(70), ..START }, Input::Connected);
+    miss(&mut machine, 100);
+    let effects = miss(&mut machine, 105);
+    assert!(effects.contains(&Effect::Fail), "the same again under a new link: {effects:?}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::LogOut { .. })));
 }
 
 #[test]
@@ -503,6 +602,7 @@ struct World {
     claims_open: Vec<u64>,
     logged_out_asked: bool,
     exited: bool,
+    failed: bool,
 }
 
 impl World {
@@ -517,6 +617,7 @@ impl World {
                     self.timer = Some((epoch, at));
                 }
                 Effect::Exit => self.exited = true,
+                Effect::Fail => self.failed = true,
                 Effect::LogOut { .. } => {
                     assert!(self.logged_out_asked, "credentials touched and nobody asked");
                     self.open.push_back(effect);
@@ -652,6 +753,7 @@ proptest! {
             claims_open: vec![],
             logged_out_asked: false,
             exited: false,
+            failed: false,
         };
         world.tell(Input::Start);
         for (index, step) in steps.iter().enumerate() {
@@ -660,6 +762,9 @@ proptest! {
                 world.tell(Input::LogOut);
             }
             world.step(step.clone());
+            if world.failed {
+                break; // another incarnation goes on
+            }
             prop_assert!(!world.exited, "nobody asked for an exit");
         }
         for (first, beyond) in world.attempts.iter().zip(world.attempts.iter().skip(CAP as usize)) {

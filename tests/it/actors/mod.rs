@@ -1,12 +1,14 @@
 //! Actors: their machines without a runtime, their shells over memory stores.
 
 mod agenda;
+mod at_once;
 mod flaky;
 mod fleet;
 mod hub;
 mod listening;
 mod machine;
 mod pairing;
+mod probes;
 mod scripted;
 mod sending;
 mod subscriber;

@@ -70,6 +70,9 @@ struct Script {
     answers: VecDeque<Answer>,
     link: Option<Link>,
     links: u64,
+    /// Half open: pings are not answered.
+    deaf: bool,
+    pings: usize,
 }
 
 struct Link {
@@ -132,6 +135,16 @@ impl ScriptedTransport {
         self.script(session, |script| script.answers.extend(answers));
     }
 
+    /// From now on the session's pings are not answered, whatever link it opens; or they are again.
+    pub fn deafen(&self, session: SessionId, deaf: bool) {
+        self.script(session, |script| script.deaf = deaf);
+    }
+
+    /// How many links the session has opened, and how many pings it has sent.
+    pub fn asked(&self, session: SessionId) -> (u64, usize) {
+        self.script(session, |script| (script.links, script.pings))
+    }
+
     /// The session's link reports `event`.
     pub fn say(&self, session: SessionId, event: LinkEvent) {
         self.word(session, Word::Event(event));
@@ -179,6 +192,13 @@ impl ScriptedTransport {
 #[async_trait]
 impl Probe for ScriptedTransport {
     async fn ping(&self, lease: Lease) -> Result<Duration, TransportError> {
+        let deaf = self.script(lease.session, |script| {
+            script.pings += 1;
+            script.deaf
+        });
+        if deaf {
+            return std::future::pending().await;
+        }
         if self.is_open(lease) { Ok(Duration::ZERO) } else { Err(TransportError::NoLink) }
     }
 }

@@ -277,6 +277,16 @@ impl Sessions for Fakes {
         unreachable!("not asked by the HTTP face")
     }
 
+    async fn quarantine(
+        &self,
+        _: SystemScope,
+        _: SessionId,
+        _: StatusChange,
+        _: u32,
+    ) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
     async fn set_paired(&self, _: Lease, _: bool, _: WallTime) -> Result<(), StoreError> {
         unreachable!("not asked by the HTTP face")
     }

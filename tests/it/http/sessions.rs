@@ -1,6 +1,7 @@
 //! Sessions and what they are told.
 
 use actix_web::http::Method;
+use columba::ports::readiness::Readiness as _;
 use serde_json::{Value, json};
 
 use super::world::{World, hello};

@@ -16,7 +16,9 @@ use columba::actors::subscriber::Setup;
 use columba::billing::plan::Proposal;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
-use columba::domain::session::{Desired, Engine, Session, SessionCounters, SessionStatus, Standing};
+use columba::domain::session::{
+    Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
@@ -173,6 +175,7 @@ impl World {
             since: NOW,
             paired,
             standing: Standing::default(),
+            supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: NOW,
         };

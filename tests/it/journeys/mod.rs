@@ -2,6 +2,7 @@
 
 mod a_minute;
 mod caps;
+mod credentials;
 mod faults;
 mod first_message;
 mod isolation;

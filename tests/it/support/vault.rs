@@ -1,6 +1,7 @@
 //! Vaults without a disk and without seals.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,10 +11,14 @@ use columba::domain::session::{Epoch, Lease};
 use columba::domain::time::WallTime;
 use columba::ports::vault::{Change, Header, Secret, Vault, VaultError, Vaults, Writer};
 
+/// What a vault holds.
+pub type Records = BTreeMap<(&'static str, Vec<u8>), Secret>;
+
 /// One session's state in memory. Can be told to fail.
 #[derive(Default)]
 pub struct MemoryVault {
-    records: Mutex<BTreeMap<(&'static str, Vec<u8>), Secret>>,
+    records: Mutex<Records>,
+    writes: AtomicUsize,
     fails_with: Mutex<Option<VaultError>>,
 }
 
@@ -21,6 +26,17 @@ impl MemoryVault {
     /// Every call answers `error` from now on, or works again.
     pub fn fail(&self, error: impl Into<Option<VaultError>>) {
         *self.fails_with.lock().unwrap() = error.into();
+    }
+
+    /// Everything in it, and how often it was written, marked or wiped.
+    pub fn content(&self) -> (Records, usize) {
+        (self.records.lock().unwrap().clone(), self.writes.load(Ordering::SeqCst))
+    }
+
+    fn check_write(&self) -> Result<(), VaultError> {
+        self.check()?;
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     fn check(&self) -> Result<(), VaultError> {
@@ -41,7 +57,7 @@ impl Vault for MemoryVault {
     }
 
     async fn commit(&self, batch: Vec<Change>) -> Result<(), VaultError> {
-        self.check()?;
+        self.check_write()?;
         let mut records = self.records.lock().unwrap();
         for change in batch {
             match change {
@@ -67,13 +83,13 @@ impl Vault for MemoryVault {
     }
 
     async fn wipe(&self) -> Result<(), VaultError> {
-        self.check()?;
+        self.check_write()?;
         self.records.lock().unwrap().clear();
         Ok(())
     }
 
     async fn close(&self) -> Result<(), VaultError> {
-        self.check()
+        self.check_write()
     }
 }
 
@@ -86,6 +102,11 @@ pub struct MemoryVaults {
 }
 
 impl MemoryVaults {
+    /// A session's state.
+    pub fn of(&self, session: SessionId) -> Arc<MemoryVault> {
+        self.open.lock().unwrap().entry(session).or_default().1.clone()
+    }
+
     /// Sessions whose state was put away, in order.
     pub fn archived(&self) -> Vec<SessionId> {
         self.archived.lock().unwrap().clone()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Machine, State};
 use crate::actors::session::deadlines::{Purpose, TimerEpoch};
 use crate::actors::session::health::{self, Health};
-use crate::domain::session::Reason;
+use crate::domain::session::{CloseReason, Reason};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Memory;
 use crate::ports::sessions::StatusChange;
@@ -19,12 +19,26 @@ const RECOVERY_GRACE: Duration = Duration::from_secs(10);
 const RECOVERY_LATEST: Duration = Duration::from_secs(40);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A link says something within 30 s of its opening, as `ports::transport` has it; one that does not is as good as lost.
+const OPENING_LIMIT: Duration = Duration::from_secs(45);
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Machine {
     pub(super) fn start(&mut self, at: Reading) -> Vec<Effect> {
         self.enter(at, State::Starting, None, None);
         self.recall()
+    }
+
+    pub(super) fn renew(&mut self, at: Reading) -> Vec<Effect> {
+        self.vouched = true;
+        self.start(at)
+    }
+
+    /// Asks for a link, and does not wait for ever for what it says.
+    pub(super) fn open(&mut self, at: Reading) -> Vec<Effect> {
+        self.opening = true;
+        self.deadlines.set(Purpose::State, at.now + OPENING_LIMIT);
+        vec![Effect::Open]
     }
 
     /// From here on the old right to act is void: what would be said under it, the store would refuse.
@@ -77,20 +91,29 @@ impl Machine {
         self.recovered = false;
         self.dispatch.begin(memory.attempts, at.now);
         self.reconnect.inherit(memory.standing);
+        self.reconnect.store_back();
         self.deadlines.clear(Purpose::State);
+        let vouched = std::mem::take(&mut self.vouched);
         if self.state == State::LoggingOut {
             return vec![Effect::LogOut { tell: true }];
         }
-        match self.reconnect.ban_ends(at) {
-            Some(end) => self.park(at, Reason::Banned, Some(402), Some(end)),
-            None => vec![Effect::Open],
+        if let Some(end) = self.reconnect.ban_ends(at) {
+            return self.park(at, Reason::Banned, Reason::Banned.code(), Some(end));
+        }
+        match self.reconnect.pending(at, vouched) {
+            Some((end, reason)) => {
+                self.enter(at, State::Reconnecting, Some(reason), reason.code());
+                self.deadlines.set(Purpose::State, end);
+                vec![]
+            }
+            None => self.open(at),
         }
     }
 
     /// Retried here: an exit would count as a crash, and a store that is away would quarantine the whole fleet.
     pub(super) fn recall_failed(&mut self, at: Reading) -> Vec<Effect> {
         self.recalling = false;
-        let delay = self.reconnect.delay();
+        let delay = self.reconnect.store_away();
         self.reason = Some(Reason::StoreUnavailable);
         self.deadlines.set(Purpose::State, at.now + delay);
         vec![]
@@ -106,9 +129,12 @@ impl Machine {
         vec![]
     }
 
-    pub(super) fn note_paired(&mut self) -> Vec<Effect> {
+    pub(super) fn note_paired(&mut self, at: Reading) -> Vec<Effect> {
         self.paired = true;
         self.pairing = None;
+        if self.opening {
+            self.deadlines.set(Purpose::State, at.now + OPENING_LIMIT);
+        }
         vec![Effect::NotePaired]
     }
 
@@ -121,7 +147,7 @@ impl Machine {
         }
         let mut effects = vec![];
         if !self.paired {
-            effects.extend(self.note_paired()); // an engine that pairs and logs in on one link
+            effects.extend(self.note_paired(at)); // an engine that pairs and logs in on one link
         }
         if std::mem::replace(&mut self.linked, true) {
             effects.push(Effect::CountReconnect);
@@ -199,9 +225,12 @@ impl Machine {
 
     pub(super) fn state_ended(&mut self, at: Reading) -> Vec<Effect> {
         match self.state {
+            State::Starting | State::Reconnecting if self.opening => {
+                self.closed(at, CloseReason::TransportLost)
+            }
             State::Starting => self.recall(),
             State::Pairing => self.nobody_scanned(at),
-            State::Reconnecting => vec![Effect::Open],
+            State::Reconnecting => self.open(at),
             State::Parked => self.start(at),
             State::LoggedOut => vec![Effect::LogOut { tell: false }],
             State::LoggingOut => self.log_out(at),
@@ -230,6 +259,7 @@ impl Machine {
         if state != State::Pairing {
             self.pairing = None;
         }
+        self.opening = false;
         self.state = state;
         self.since = at.wall;
         self.up_since = at.now;

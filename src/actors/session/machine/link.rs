@@ -40,6 +40,13 @@ impl Machine {
         effects
     }
 
+    /// The network serves this version no more, as it has told others of our kind. What still works is left alone.
+    pub(super) fn outdated(&mut self, at: Reading) -> Vec<Effect> {
+        let mut effects = self.park(at, Reason::ClientOutdated, Reason::ClientOutdated.code(), None);
+        effects.push(Effect::Close);
+        effects
+    }
+
     /// Nothing brings the session back but a person or, after a ban, its end.
     pub(super) fn park(
         &mut self,
@@ -64,10 +71,33 @@ impl Machine {
     pub(super) fn pinged(&mut self, at: Reading, answer: Option<Duration>) -> Vec<Effect> {
         let head_age = self.dispatch.head_age(at.now);
         match self.health.conclude(at.now, answer, head_age) {
-            health::Verdict::Well => self.probe_in(at, health::EVERY),
-            health::Verdict::Miss => self.probe_in(at, health::AGAIN),
-            health::Verdict::Reconnect => return self.closed(at, CloseReason::ProbeFailed),
+            health::Verdict::Well => {
+                self.stuck = false;
+                self.probe_in(at, health::EVERY);
+                self.forgive(at)
+            }
+            health::Verdict::Miss => {
+                self.probe_in(at, health::AGAIN);
+                vec![]
+            }
+            // Another link did not help: what does not move is in here.
+            health::Verdict::Reconnect
+                if head_age > health::HEAD_STUCK && std::mem::replace(&mut self.stuck, true) =>
+            {
+                self.deadlines.clear_all();
+                vec![Effect::Close, Effect::Fail]
+            }
+            health::Verdict::Reconnect => self.closed(at, CloseReason::ProbeFailed),
         }
-        vec![]
+    }
+
+    /// What a link that holds makes up for, for the generations to come as well.
+    fn forgive(&mut self, at: Reading) -> Vec<Effect> {
+        let before = self.reconnect.standing();
+        self.reconnect.held_for(at.now.since(self.up_since));
+        match self.reconnect.standing() {
+            after if after == before => vec![],
+            after => vec![Effect::Remember(after)],
+        }
     }
 }

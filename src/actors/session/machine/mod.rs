@@ -65,6 +65,12 @@ pub struct Machine {
     leaving: bool,
     /// A link has worked in this incarnation; further ones are reconnects.
     linked: bool,
+    /// A link was asked for and has not said yet that it works.
+    opening: bool,
+    /// A person wants the session: a back-off of its past is not waited for.
+    vouched: bool,
+    /// The link was closed once because messages did not move; the next time it is this incarnation that ends.
+    stuck: bool,
     paired: bool,
     recovered: bool,
     dispatch: Dispatch,
@@ -90,6 +96,9 @@ impl Machine {
             announcing: 0,
             leaving: false,
             linked: false,
+            opening: false,
+            vouched: false,
+            stuck: false,
             paired: false,
             recovered: false,
             dispatch: Dispatch::new(caps, at.now, seed),
@@ -160,8 +169,10 @@ impl Machine {
     fn decide(&mut self, at: Reading, input: Input) -> Vec<Effect> {
         use {Input as I, State as S, StoreError::Fenced};
         match (self.state, input) {
-            (_, I::Start | I::Stop(_) | I::LogOut) if self.leaving => vec![],
+            (_, I::Start | I::Renew | I::Stop(_) | I::LogOut | I::Outdated) if self.leaving => vec![],
             (S::Stopped | S::Parked | S::LoggedOut, I::Start)      => self.start(at),
+            (S::Stopped | S::Parked | S::LoggedOut, I::Renew)      => self.renew(at),
+            (_, I::Renew)                                          => vec![],
             (_, I::Start)                                          => vec![],
             (S::Stopping, I::Stop(_))                              => vec![],
             (_, I::Stop(reason))                                   => self.stop(at, reason),
@@ -169,6 +180,8 @@ impl Machine {
             (S::LoggedOut, I::LogOut) if !self.paired              => vec![],
             (_, I::LogOut)                                         => self.log_out(at),
             (_, I::Wake)                                           => self.ring(at),
+            (S::Starting | S::Pairing | S::Reconnecting, I::Outdated) => self.outdated(at),
+            (_, I::Outdated)                                       => vec![],
 
             // An owner that was replaced leaves at once, whatever it is doing. During a recall it has replaced itself:
             // what was asked under the older right may then be refused, and that means nothing.
@@ -189,7 +202,7 @@ impl Machine {
             (S::Starting | S::Pairing | S::Reconnecting, I::CodeShown { code, expires_at })
                                                                    => self.show_code(at, code, expires_at),
             (_, I::CodeShown { .. })                               => vec![],
-            (S::Starting | S::Pairing | S::Reconnecting, I::Paired) => self.note_paired(),
+            (S::Starting | S::Pairing | S::Reconnecting, I::Paired) => self.note_paired(at),
             (_, I::Paired)                                         => vec![],
             (S::Starting | S::Pairing | S::Reconnecting, I::Connected) => self.connected(at),
             (_, I::Connected)                                      => vec![],

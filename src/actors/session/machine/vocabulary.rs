@@ -21,12 +21,16 @@ use crate::ports::store::StoreError;
 pub enum Input {
     /// Command: connect, or connect again.
     Start,
+    /// Command: connect, at a person's word: a back-off is waited for only if the network asked for it.
+    Renew,
     /// Command: close and end, for this reason.
     Stop(Reason),
     /// Command: give the credentials up.
     LogOut,
     /// Command: a row may be waiting, or the caps have changed.
     Wake,
+    /// Command: the network serves this version of the engine no more; connect no further.
+    Outdated,
     /// The store answered [`Effect::Recall`].
     Recalled(Result<Memory, StoreError>),
     /// The link shows a code to scan.
@@ -170,4 +174,6 @@ pub enum Effect {
     },
     /// Mark the vault as closed in good order and end the actor.
     Exit,
+    /// End the actor as a crash does: its supervisor builds another.
+    Fail,
 }

@@ -15,8 +15,11 @@ use crate::storage::sql::writer::Command;
 /// An attempt begun longer ago than this is not made again.
 const REPLAYED_WITHIN: Duration = Duration::from_secs(600);
 
-/// Fences every older owner of a session.
-pub struct TakeEpoch(pub SessionId);
+/// Fences every older owner of a session, and notes that the new one is starting.
+pub struct TakeEpoch {
+    pub session: SessionId,
+    pub at: WallTime,
+}
 
 /// What the session's row says to its new owner.
 pub struct Taken {
@@ -30,14 +33,15 @@ impl Command for TakeEpoch {
     type Error = StoreError;
 
     fn needs(&self, needs: &mut Needs) {
-        needs.session(self.0);
+        needs.session(self.session);
     }
 
     fn decide(&self, book: &mut Book) -> Result<Taken, StoreError> {
         // Nobody may own what is absent or deleted.
-        book.session(self.0).ok_or(StoreError::Fenced)?;
-        let row = book.edit_session(self.0).ok_or(StoreError::Fenced)?;
+        book.session(self.session).ok_or(StoreError::Fenced)?;
+        let row = book.edit_session(self.session).ok_or(StoreError::Fenced)?;
         row.epoch = Epoch(row.epoch.0 + 1);
+        row.supervision.starting_at = Some(self.at);
         let lease = Lease { tenant: row.tenant, session: row.id, epoch: row.epoch };
         Ok(Taken { lease, standing: row.standing, paired: row.paired })
     }

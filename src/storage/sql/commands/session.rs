@@ -35,6 +35,8 @@ impl Command for Announce {
 pub struct Pronounce {
     pub session: SessionId,
     pub change: StatusChange,
+    /// How many half-open probes have failed, if that has changed.
+    pub probes: Option<u32>,
 }
 
 impl Command for Pronounce {
@@ -48,6 +50,9 @@ impl Command for Pronounce {
     fn decide(&self, book: &mut Book) -> Result<(), StoreError> {
         if book.session(self.session).is_some() {
             change_status(book, self.session, self.change);
+            if let (Some(probes), Some(row)) = (self.probes, book.edit_session(self.session)) {
+                row.supervision.probes = probes;
+            }
         }
         Ok(())
     }
@@ -60,6 +65,7 @@ pub fn change_status(book: &mut Book, session: SessionId, change: StatusChange) 
     row.reason = change.reason;
     row.code = change.code;
     row.since = change.since;
+    row.supervision = row.supervision.after(change.status);
     let tenant = row.tenant;
     book.tell(tenant, Some(session), Change::Session(change.status));
 }

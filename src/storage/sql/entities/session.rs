@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
 use super::{count, maybe_time, maybe_word, word};
-use crate::domain::session::{Session, SessionCounters, Standing};
+use crate::domain::session::{Retry, Session, SessionCounters, Standing, Supervision};
 use crate::domain::time::WallTime;
 use crate::storage::sql::dialect::Fault;
 
@@ -24,10 +24,16 @@ pub struct Model {
     pub reason_code: Option<i64>,
     pub since: i64,
     pub paired: bool,
+    pub failures: i64,
+    pub retry_at: Option<i64>,
+    pub retry_reason: Option<String>,
     pub throttle_steps: i64,
     pub banned_until: Option<i64>,
     pub timelock_until: Option<i64>,
     pub replaced_at: Option<i64>,
+    pub starting_at: Option<i64>,
+    pub unclean_deaths: i64,
+    pub probes: i64,
     pub created_at: i64,
     pub deleted_at: Option<i64>,
 }
@@ -62,15 +68,28 @@ impl Model {
             since: WallTime(self.since),
             paired: self.paired,
             standing: Standing {
+                failures: count(self.failures) as u32,
+                retry: retry(maybe_time(self.retry_at), self.retry_reason.as_deref())?,
                 throttle_steps: count(self.throttle_steps) as u32,
                 banned_until: maybe_time(self.banned_until),
                 timelock_until: maybe_time(self.timelock_until),
                 replaced_at: maybe_time(self.replaced_at),
             },
+            supervision: Supervision {
+                starting_at: maybe_time(self.starting_at),
+                unclean_deaths: count(self.unclean_deaths) as u32,
+                probes: count(self.probes) as u32,
+            },
             counters,
             created_at: WallTime(self.created_at),
         })
     }
+}
+
+/// A back-off, from its two columns.
+pub fn retry(at: Option<WallTime>, reason: Option<&str>) -> Result<Option<Retry>, Fault> {
+    let reason = maybe_word(reason, "reason of a back-off")?;
+    Ok(at.zip(reason).map(|(at, reason)| Retry { at, reason }))
 }
 
 /// The row of a new session, that nobody has owned yet.
@@ -90,10 +109,16 @@ pub fn row(session: &Session) -> Result<ActiveModel, Fault> {
         reason_code: Set(session.reason_code.map(i64::from)),
         since: Set(session.since.0),
         paired: Set(session.paired),
+        failures: Set(i64::from(session.standing.failures)),
+        retry_at: Set(session.standing.retry.map(|retry| retry.at.0)),
+        retry_reason: Set(session.standing.retry.map(|retry| retry.reason.to_string())),
         throttle_steps: Set(i64::from(session.standing.throttle_steps)),
         banned_until: Set(session.standing.banned_until.map(|at| at.0)),
         timelock_until: Set(session.standing.timelock_until.map(|at| at.0)),
         replaced_at: Set(session.standing.replaced_at.map(|at| at.0)),
+        starting_at: Set(session.supervision.starting_at.map(|at| at.0)),
+        unclean_deaths: Set(i64::from(session.supervision.unclean_deaths)),
+        probes: Set(i64::from(session.supervision.probes)),
         created_at: Set(session.created_at.0),
         deleted_at: Set(None),
     })

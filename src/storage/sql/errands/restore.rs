@@ -52,11 +52,36 @@ impl Errand for Restore {
             }
         }
         self.put_to_rest(desk, &resting).await?;
+        self.count_death(desk, &mut restored).await?;
         Ok(Ok(restored))
     }
 }
 
 impl Restore {
+    /// Notes against whom the death of the process counts.
+    async fn count_death(&self, desk: &mut Desk<'_>, restored: &mut [Session]) -> Result<(), Fault> {
+        let mut found: Vec<_> =
+            restored.iter_mut().filter(|session| session.supervision.starting_at.is_some()).collect();
+        let mut needs = Needs::default();
+        found.iter().for_each(|session| needs.session(session.id));
+        let mut book = desk.open(needs).await?;
+        for session in &mut found {
+            session.supervision = session.supervision.after_death();
+            if session.supervision.is_poison() {
+                let (status, reason) = (SessionStatus::Quarantined, Some(Reason::CrashLoop));
+                let change = StatusChange { status, reason, code: None, since: self.at };
+                change_status(&mut book, session.id, change);
+                (session.status, session.reason, session.reason_code, session.since) =
+                    (status, reason, None, self.at);
+                session.supervision = session.supervision.after(status);
+            }
+            if let Some(row) = book.edit_session(session.id) {
+                row.supervision = session.supervision;
+            }
+        }
+        desk.close(book).await
+    }
+
     async fn put_to_rest(
         &self,
         desk: &mut Desk<'_>,

@@ -6,7 +6,9 @@ use columba::domain::message::{MessageReason, MessageStatus};
 use columba::domain::page::Page;
 use columba::domain::refusal::Code;
 use columba::domain::scope::{SystemScope, TenantScope};
-use columba::domain::session::{Desired, Reason, SessionStatus as Status, Standing};
+use columba::domain::session::{
+    Desired, Reason, Retry, Session, SessionStatus as Status, Standing, Supervision,
+};
 use columba::domain::tenant::TenantStatus;
 use columba::ports::clock::Clock as _;
 use columba::ports::directory::TenantPatch;
@@ -32,6 +34,8 @@ contract!(
     reconnects_are_counted,
     a_deleted_session_is_absent_and_its_messages_stay_readable,
     a_boot_restores_what_is_wanted_and_stops_the_rest,
+    deaths_count_against_whoever_was_starting_and_the_third_quarantines,
+    a_quarantine_is_written_with_its_failed_probes,
 );
 
 const ALL: Page = Page { limit: 200, before: None };
@@ -176,6 +180,8 @@ async fn losing_the_credentials_takes_back_what_waits(fixture: Fixture) {
 async fn what_the_network_holds_against_an_account_outlives_its_owner(fixture: Fixture) {
     let mut stage = Stage::on(fixture).await;
     let standing = Standing {
+        failures: 2,
+        retry: Some(Retry { at: stage.in_secs(50), reason: Reason::Throttled }),
         throttle_steps: 3,
         banned_until: Some(stage.in_secs(60)),
         timelock_until: Some(stage.in_secs(70)),
@@ -279,4 +285,65 @@ async fn a_boot_restores_what_is_wanted_and_stops_the_rest(fixture: Fixture) {
     }
     let theirs = stage.sessions.get(theirs, suspended.session).await.unwrap().unwrap();
     assert_eq!((theirs.status, theirs.desired), (Status::Stopped, run), "what is wanted stays");
+}
+
+/// How the session comes back from a death of the process.
+async fn after_death(stage: &Stage) -> Session {
+    let mut restored = stage.sessions.restore(SystemScope, stage.now()).await.unwrap();
+    let found = restored.pop().unwrap();
+    assert_eq!((restored.len(), found.id), (0, stage.session));
+    assert_eq!(found, stage.record().await, "what is answered is what is written");
+    found
+}
+
+async fn deaths_count_against_whoever_was_starting_and_the_third_quarantines(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    stage.sessions.set_desired(stage.scope(), stage.session, Desired::Running).await.unwrap();
+    let take =
+        || async { stage.outbox.recall(stage.session, stage.fixture.clock.read()).await.unwrap().lease };
+    let deaths = |session: &Session| session.supervision.unclean_deaths;
+
+    // Whoever got somewhere is not to blame.
+    let lease = take().await;
+    assert_eq!(
+        stage.record().await.supervision.starting_at,
+        Some(stage.now()),
+        "with the epoch, before any link"
+    );
+    stage.sessions.announce(lease, change(Status::Starting, &stage)).await.unwrap();
+    assert!(stage.record().await.supervision.starting_at.is_some(), "to say that it starts is not to stand");
+    stage.sessions.announce(lease, change(Status::Connected, &stage)).await.unwrap();
+    assert_eq!(deaths(&after_death(&stage).await), 0);
+
+    // Nor is whoever was not even started between two deaths.
+    take().await;
+    for _ in 0..3 {
+        assert_eq!(deaths(&after_death(&stage).await), 1);
+    }
+    take().await;
+    assert_eq!(deaths(&after_death(&stage).await), 2);
+    stage.told();
+    take().await;
+    stage.wait_secs(1);
+    let quarantined = after_death(&stage).await;
+    assert_eq!((quarantined.status, quarantined.reason), (Status::Quarantined, Some(Reason::CrashLoop)));
+    assert_eq!((quarantined.since, quarantined.supervision), (stage.now(), Supervision::default()));
+    assert_eq!(stage.told(), [Change::Session(Status::Quarantined)]);
+
+    // The supervisor's word that it crashed means as well that the process outlived it.
+    take().await;
+    stage.sessions.pronounce(SystemScope, stage.session, change(Status::Reconnecting, &stage)).await.unwrap();
+    assert_eq!(deaths(&after_death(&stage).await), 0);
+}
+
+async fn a_quarantine_is_written_with_its_failed_probes(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    for probes in [0, 2] {
+        let shut = change(Status::Quarantined, &stage);
+        stage.sessions.quarantine(SystemScope, stage.session, shut, probes).await.unwrap();
+        let record = stage.record().await;
+        assert_eq!((record.status, record.supervision.probes), (Status::Quarantined, probes));
+    }
+    stage.sessions.announce(stage.lease, change(Status::Connected, &stage)).await.unwrap();
+    assert_eq!(stage.record().await.supervision.probes, 2, "until the supervisor says otherwise");
 }

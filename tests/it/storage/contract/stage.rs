@@ -13,7 +13,9 @@ use columba::domain::phone::Phone;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
 use columba::domain::refusal::{Code, Refusal};
 use columba::domain::scope::TenantScope;
-use columba::domain::session::{Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing};
+use columba::domain::session::{
+    Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::clock::Clock as _;
@@ -91,6 +93,7 @@ pub fn session(tenant: TenantId, at: WallTime) -> Session {
         since: at,
         paired: false,
         standing: Standing::default(),
+        supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,
     }

@@ -21,7 +21,9 @@ use columba::domain::message::{Category, Content, Delivery, Draft, Message, Text
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
-use columba::domain::session::{Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing};
+use columba::domain::session::{
+    Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
+};
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::Stores;
@@ -191,6 +193,7 @@ impl Desk {
             since: now,
             paired: false,
             standing: Standing::default(),
+            supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: now,
         };
