@@ -40,8 +40,8 @@ check: tools ## format, clippy, docs, licences
 	@scripts/check.sh
 
 .PHONY: deep
-deep: tools ## what is too long for the gate: the property tests with fifty times the cases
-	@PROPTEST_CASES=20000 cargo test --locked --release --test it
+deep: tools ## what is too long for the gate, within an hour: kills, failpoints, disk faults, a million messages
+	@scripts/deep.sh
 
 .PHONY: bench
 bench: tools ## criterion benches

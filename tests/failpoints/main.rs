@@ -26,9 +26,6 @@ use tokio::time::Instant;
 
 use self::scenario::{Action, Case};
 
-/// Runs at once: nearly all of a run is waiting for timers of the server, so that even two cores bear many.
-const SLOTS: usize = 24;
-
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
@@ -65,7 +62,8 @@ async fn whatever_fails_at_any_step_nothing_accepted_is_lost_doubled_or_beyond_t
     let count = cases.len();
     let queue = Arc::new(Mutex::new(cases));
     let mut slots = JoinSet::new();
-    for _ in 0..SLOTS.min(count) {
+    // Nearly all of a run is waiting for timers of the server, so that even two cores bear many at once.
+    for _ in 0..count.min(number("COLUMBA_FAILPOINT_SLOTS", 24) as usize) {
         let queue = Arc::clone(&queue);
         slots.spawn(async move {
             let mut failed = vec![];

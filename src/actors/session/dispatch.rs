@@ -35,7 +35,7 @@ const SECOND_LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
-    /// Its attempt is on the wire.
+    /// Its attempt is on the wire, or it is being given back.
     OnTheWire,
     /// The attempt is over and nothing is known.
     Open,
@@ -48,7 +48,8 @@ enum Phase {
 struct Flight {
     item: Item,
     number: u32,
-    wa_id: WaId,
+    /// `None` for one that was found: nothing of it has left, so nothing will be heard of it.
+    wa_id: Option<WaId>,
     claimed: Moment,
     phase: Phase,
 }
@@ -60,6 +61,10 @@ pub struct Dispatch {
     cadence: Cadence,
     caps: Caps,
     flights: Vec<Flight>,
+    /// Claims that were not answered: the store may have made them all the same.
+    doubtful: Vec<MessageId>,
+    /// Those of them that a read has shown to be made: to be given back.
+    found: Vec<(MessageId, u32)>,
     claiming: Option<(Item, Moment)>,
     /// The store is being asked what waits.
     asking: bool,
@@ -88,6 +93,8 @@ impl Dispatch {
             cadence: Cadence::new(&caps, now, seed),
             caps,
             flights: vec![],
+            found: vec![],
+            doubtful: vec![],
             claiming: None,
             asking: false,
             outdated: false,
@@ -122,6 +129,8 @@ impl Dispatch {
         self.turn += 1;
         self.agenda.forget();
         self.flights.clear();
+        self.found.clear();
+        self.doubtful.clear();
         self.claiming = None;
         self.asking = false;
         self.outdated = false;
@@ -165,7 +174,8 @@ impl Dispatch {
 
     /// Does what can be done now. The moment is when to look again.
     pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
-        let mut effects = vec![];
+        let give_back = |(message, number)| Effect::GiveBack { message, number };
+        let mut effects: Vec<_> = self.found.drain(..).map(give_back).collect();
         if self.bell && !self.asking && self.agenda.len() <= KEPT / 2 {
             self.bell = false;
             self.asking = true;
@@ -230,9 +240,14 @@ impl Dispatch {
             self.bell = true;
             return None;
         }
-        self.bell |= rows.len() >= READ as usize;
+        let more = rows.len() >= READ as usize;
+        self.bell |= more;
         for row in rows {
             self.enter(at, row);
+        }
+        if !more {
+            // What no read has shown no longer waits.
+            self.doubtful.clear();
         }
         None
     }
@@ -241,16 +256,30 @@ impl Dispatch {
         if self.is_under_way(row.message) {
             return self.agenda.block(row.chat, row.position);
         }
-        if row.status == MessageStatus::Sending {
-            // Read before its attempt ended, it would block its chat for ever.
-            if !self.recovered {
-                self.agenda.block(row.chat, row.position);
-            }
-            return;
-        }
+        let doubtful = self.doubtful.iter().position(|message| *message == row.message);
+        let doubtful = doubtful.map(|index| self.doubtful.swap_remove(index)).is_some();
         let not_before = at.moment_of(row.not_before);
-        let Pending { message, position, chat, scheduled, .. } = row;
-        self.agenda.enter(Item { message, position, chat, not_before, scheduled });
+        let Pending { message, position, chat, scheduled, attempts: number, status, .. } = row;
+        let item = Item { message, position, chat, not_before, scheduled };
+        match status {
+            // Its claim was made, so it has used a slot, and nothing of it has left.
+            MessageStatus::Sending if doubtful => {
+                self.window.record(at.now);
+                self.agenda.block(item.chat.clone(), position);
+                self.flights.push(Flight {
+                    item,
+                    number,
+                    wa_id: None,
+                    claimed: at.now,
+                    phase: Phase::OnTheWire,
+                });
+                self.found.push((message, number));
+            }
+            // Read before its attempt ended, it would block its chat for ever.
+            MessageStatus::Sending if self.recovered => {}
+            MessageStatus::Sending => self.agenda.block(item.chat, position),
+            _ => self.agenda.enter(item),
+        }
     }
 
     fn is_under_way(&self, message: MessageId) -> bool {
@@ -297,8 +326,11 @@ impl Dispatch {
                 vec![]
             }
             Err(ClaimError::Store(_)) => {
+                // It may have been claimed and only the answer be lost: what the store says now is read again.
                 self.paused_until = at.now + STORE_PAUSE;
-                self.agenda.put_back(item);
+                self.doubtful.push(item.message);
+                self.agenda.finish(&item.chat, at.now);
+                self.reread();
                 vec![]
             }
         }
@@ -309,7 +341,7 @@ impl Dispatch {
     }
 
     fn fly(&mut self, item: Item, work: &Work, claimed: Moment) {
-        let (number, wa_id) = (work.number, work.wa_id.clone());
+        let (number, wa_id) = (work.number, Some(work.wa_id.clone()));
         self.flights.push(Flight { item, number, wa_id, claimed, phase: Phase::OnTheWire });
     }
 
@@ -336,7 +368,7 @@ impl Dispatch {
 
     /// A receipt or a late ack was stored: if its attempt was open, it no longer is.
     pub fn heard(&mut self, at: Reading, wa_id: &WaId) {
-        let open = |flight: &Flight| flight.phase == Phase::Open && flight.wa_id == *wa_id;
+        let open = |flight: &Flight| flight.phase == Phase::Open && flight.wa_id.as_ref() == Some(wa_id);
         if let Some(index) = self.flights.iter().position(open) {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);
@@ -362,6 +394,8 @@ impl Dispatch {
         if done {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);
+            // If its attempt had been settled after all and only the answer was lost, it may be waiting again.
+            self.reread();
             return None;
         }
         self.flights[index].phase = Phase::Open;

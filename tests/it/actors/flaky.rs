@@ -1,6 +1,7 @@
 //! A queue whose single calls can be away or slow, and are counted.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub enum Call {
 #[derive(Default)]
 struct Mood {
     away: bool,
+    loses: bool,
+    panics: bool,
     slow: Duration,
     count: usize,
 }
@@ -60,6 +63,16 @@ impl Flaky {
         self.mood(call, |mood| mood.away = false);
     }
 
+    /// The next call is made, and its answer lost.
+    pub fn lose_answer(&self, call: Call) {
+        self.mood(call, |mood| mood.loses = true);
+    }
+
+    /// The next call is made, and panics before it answers.
+    pub fn panic_after(&self, call: Call) {
+        self.mood(call, |mood| mood.panics = true);
+    }
+
     /// Answers of the call take so long from now on, after the work was done.
     pub fn slow_down(&self, call: Call, wait: Duration) {
         self.mood(call, |mood| mood.slow = wait);
@@ -75,9 +88,9 @@ impl Flaky {
         call: Call,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let (away, slow) = self.mood(call, |mood| {
+        let (away, slow, loses, panics) = self.mood(call, |mood| {
             mood.count += 1;
-            (mood.away, mood.slow)
+            (mood.away, mood.slow, mem::take(&mut mood.loses), mem::take(&mut mood.panics))
         });
         if away {
             return Err(StoreError::Unavailable("the test says so".to_owned()));
@@ -85,6 +98,10 @@ impl Flaky {
         let answer = work.await;
         if slow > Duration::ZERO {
             tokio::time::sleep(slow).await;
+        }
+        assert!(!panics, "the test says so");
+        if loses {
+            return Err(StoreError::Unavailable("the answer is lost".to_owned()));
         }
         answer
     }

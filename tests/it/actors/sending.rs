@@ -13,7 +13,7 @@ use columba::ports::signals::Signals as _;
 use columba::ports::supervisor::Supervisor as _;
 use columba::ports::transport::{DeliveryId, LinkEvent, SendError};
 
-use super::flaky::Call;
+use super::flaky::{Call, Flaky};
 use super::fleet::{ANNA, Fleet, draft, person, plan};
 use super::scripted::{Answer, Frame};
 
@@ -182,6 +182,55 @@ async fn a_claim_answered_after_the_link_was_lost_is_given_back_and_sent_on_the_
     assert_eq!(fleet.message(message).await.reason, None, "no attempt was made that could have failed");
     fleet.becomes(message, MessageStatus::Sent).await;
     assert_eq!(fleet.frame().await.number, 2);
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_claim_whose_answer_is_lost_is_found_given_back_and_sent() {
+    let mut fleet = Fleet::start().await;
+    let (anna, _) = fleet.connected().await;
+    // Recovery of this owner is over: nobody else will look for rows that are `sending`.
+    fleet.pass(60 * SECOND).await;
+    for lose in [Flaky::lose_answer, Flaky::panic_after] {
+        lose(&fleet.outbox, Call::Claim);
+        let asked = fleet.now();
+        let message = fleet.send(anna.id, ANNA).await;
+        let next = fleet.send(anna.id, ANNA).await;
+        fleet.becomes(next, MessageStatus::Sent).await;
+        let frames = fleet.frames(2).await;
+        assert_eq!(order(&frames), [message, next], "in order of acceptance");
+        assert_eq!((frames[0].number, frames[1].number), (2, 1), "the slot of the first is used");
+        assert!(frames[0].at.since(asked) < 3 * SECOND, "soon");
+        assert_eq!(fleet.message(message).await.status, MessageStatus::Sent);
+    }
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_claim_whose_answer_is_lost_has_used_its_slot() {
+    let mut fleet = Fleet::under(plan(3)).await;
+    let (anna, _) = fleet.connected().await;
+    let begun = fleet.now();
+    fleet.outbox.lose_answer(Call::Claim);
+    for number in 1..=3 {
+        fleet.send(anna.id, &person(number)).await;
+    }
+    let frames = fleet.frames(3).await;
+    assert!(frames[1].at.since(begun) < 15 * SECOND, "one lost, and two of three: the cap is used");
+    assert!(frames[2].at.since(begun) >= 61 * SECOND);
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_message_whose_refusal_was_written_by_an_attempt_that_then_panicked_is_found_again() {
+    let mut fleet = Fleet::start().await;
+    let (anna, _) = fleet.connected().await;
+    fleet.pass(60 * SECOND).await;
+    fleet.network.answers(anna.id, [Answer::nack(503)]);
+    fleet.outbox.panic_after(Call::Settle);
+    let message = fleet.send(anna.id, ANNA).await;
+    fleet.becomes(message, MessageStatus::Sent).await;
+    assert_eq!(fleet.frames(2).await[1].number, 2);
     fleet.finish().await;
 }
 

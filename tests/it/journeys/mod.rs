@@ -6,6 +6,7 @@ mod credentials;
 mod faults;
 mod first_message;
 mod isolation;
+mod kill_loop;
 mod process;
 mod quota;
 mod recipients;

@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::clock::now;
@@ -22,25 +23,35 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that was promised.
 #[derive(Default)]
-pub struct Promises(Mutex<Vec<String>>);
+pub struct Promises {
+    lines: Mutex<Vec<String>>,
+    made: watch::Sender<usize>,
+}
 
 impl Promises {
     /// How many.
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        *self.made.borrow()
     }
 
-    fn note(&self, accepted: &Value) {
+    /// How many, told with each.
+    pub fn made(&self) -> watch::Receiver<usize> {
+        self.made.subscribe()
+    }
+
+    /// Writes down what a 202 said.
+    pub fn note(&self, accepted: &Value) {
         let line = json!({
             "kind": "accepted", "message": accepted["id"], "session": accepted["session"], "to": accepted["to"],
             "wall": now(),
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_string());
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_string());
+        self.made.send_modify(|made| *made += 1);
     }
 
     /// Writes one line of JSON per promise.
     pub fn write(&self, path: &Path) {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     }
 }

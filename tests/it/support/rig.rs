@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::api::{Api, Feed};
+use super::load::Promises;
 use super::network::Network;
 use super::server::Server;
 
@@ -127,10 +129,28 @@ impl Rig {
         }
     }
 
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("it was started").pid()
+    }
+
     /// Ends the server in good order, and tells how it ended.
     pub async fn terminate(&mut self) -> ExitStatus {
         let mut server = self.server.take().expect("it was started");
         server.terminate().await
+    }
+
+    /// Has the history judged, once the server has ended: its rows, the network's journal, and what was promised. Fails
+    /// with the verdict if a promise was broken; answers it otherwise.
+    pub async fn judge(&self, promises: &Promises) -> String {
+        let accepted = self.dir.path().join("accepted.ndjson");
+        promises.write(&accepted);
+        let mut check = Command::new(env!("CARGO_BIN_EXE_columba-check"));
+        check.arg(accepted).arg("--data").arg(self.data()).arg("--network").arg(self.network.data());
+        let judged = check.kill_on_drop(true).output().await.unwrap();
+        let said = String::from_utf8(judged.stdout).unwrap() + &String::from_utf8(judged.stderr).unwrap();
+        assert!(judged.status.success(), "{}\n{said}", judged.status);
+        said
     }
 
     /// Calls as the operator.
@@ -146,11 +166,6 @@ impl Rig {
     /// Everything its servers have logged.
     pub fn logged(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("server.log")).unwrap()
-    }
-
-    /// The folder around its data, for further files.
-    pub fn folder(&self) -> PathBuf {
-        self.dir.path().to_owned()
     }
 }
 
@@ -199,6 +214,11 @@ impl Watch {
                 return None;
             }
             feed.frame().await.ok()?;
+            // Many come at once: one look for all of them.
+            let together = Instant::now() + Duration::from_millis(100);
+            while let Ok(next) = timeout_at(together, feed.frame()).await {
+                next.ok()?;
+            }
         }
     }
 

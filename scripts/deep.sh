@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What is too long for the gate, in release: an hour on two cores. Each part can be run alone: scripts/deep.sh kills disk
+# Sizes and seeds come from the environment (COLUMBA_DEEP_*, COLUMBA_SIM_SEEDS, COLUMBA_FAILPOINT_SEEDS, PROPTEST_CASES).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export PROPTEST_CASES=${PROPTEST_CASES:-20000}
+export COLUMBA_SIM_SEEDS=${COLUMBA_SIM_SEEDS:-10000}
+export COLUMBA_FAILPOINT_SEEDS=${COLUMBA_FAILPOINT_SEEDS:-25}
+export COLUMBA_FAILPOINT_SLOTS=${COLUMBA_FAILPOINT_SLOTS:-64}
+logs=target/deep
+rm -rf "$logs"
+mkdir -p "$logs"
+
+part() { # name, command…: runs it, keeps what it says, and notes how it went
+  local name=$1 began=$SECONDS word=ok
+  shift
+  "$@" >"$logs/$name.log" 2>&1 || word=FAILED
+  printf '%s\t%d s\t%s\n' "$word" $((SECONDS - began)) "$name" >"$logs/$name.row"
+  echo "== $name: $word in $((SECONDS - began)) s"
+}
+
+properties() { cargo test --locked --release --test it -- --skip journeys:: --skip simulation::; }
+simulation() { cargo test --locked --release --test it -- --nocapture simulation::; }
+failpoints() { cargo test --locked --release --features failpoints --test failpoints -- --nocapture; }
+kills() { cargo test --locked --release --test deep -- --nocapture kills_; }
+million() { cargo test --locked --release --test deep -- --nocapture million_; }
+disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
+
+wanted=${*:-properties simulation failpoints kills disk million}
+has() { [[ " $wanted " == *" $1 "* ]]; }
+also() { if has "$1"; then part "$1" "$1"; fi; }
+
+echo "== build"
+cargo build --locked --release --bins
+cargo test --locked --release --test it --test deep --no-run
+if has failpoints; then cargo test --locked --release --features failpoints --test failpoints --no-run; fi
+built=$SECONDS
+
+# Failpoints and kills wait for timers nearly all of their time: they go side by side. The rest wants the machine.
+(also failpoints; also disk) &
+beside=$!
+also kills
+wait "$beside"
+also million
+also simulation
+also properties
+
+echo
+echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
+said='^(seed|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation))|^clean|violations? |FAILED|    again:'
+for name in $wanted; do
+  cat "$logs/$name.row"
+  grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true
+done
+echo "$((SECONDS - built)) s in all, after a build of $built s"
+! grep -q FAILED "$logs"/*.row
