@@ -9,6 +9,7 @@ mod machine;
 mod pairing;
 mod scripted;
 mod sending;
+mod socket;
 mod subscriber;
 mod supervision;
 mod table;
