@@ -174,8 +174,9 @@ fn launch_registry(
         boot_rate: config.sessions.boot_per_second.get(),
         draw,
     };
+    let ports = Arc::new(ports);
     let factory = Box::new(move |birth: Birth| {
-        SessionActor::launch(birth, SandboxTransport::writer(), ports.clone(), draw, rand::random())
+        SessionActor::launch(birth, SandboxTransport::writer(), Arc::clone(&ports), draw, rand::random())
     });
     RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", Arc::clone(armed)))
 }
