@@ -48,7 +48,7 @@ impl Feed {
             return;
         }
         let text = encode(event);
-        self.lanes.iter().for_each(|lane| lane.event(*event, text.clone()));
+        self.lanes.iter().for_each(|lane| lane.event(*event, text.apart()));
     }
 
     fn enter(&mut self, subscriber: SubscriberId, lane: Lane) {
@@ -67,7 +67,7 @@ impl Feed {
     }
 }
 
-/// An event's frame, shared by all who get it.
+/// An event's frame, shared by all who get it on one thread.
 pub fn encode(event: &StatusEvent) -> Framed {
     Framed::of(MAX_BYTES, |frame| event.write(frame))
 }

@@ -40,6 +40,7 @@ struct Ends {
     /// The answer to the latest ping: an older one that was not sent yet is not missed.
     pong: Option<Bytes>,
     closed: bool,
+    /// Who came last to take something.
     connection: Option<Waker>,
 }
 
@@ -70,9 +71,7 @@ impl Line {
     pub(super) fn tell(&self, input: Input) -> Option<Wish> {
         let mut ends = self.0.borrow_mut();
         let wish = ends.tell(input);
-        if let Some(connection) = ends.connection.take() {
-            connection.wake();
-        }
+        ends.wake();
         wish
     }
 
@@ -86,9 +85,7 @@ impl Line {
         // Said from a `Drop` as well, which may be part of unwinding.
         let Ok(mut ends) = self.0.try_borrow_mut() else { return };
         ends.perform(vec![Output::Close(vec![], code)]);
-        if let Some(connection) = ends.connection.take() {
-            connection.wake();
-        }
+        ends.wake();
     }
 
     /// Whether the last frame has been handed over.
@@ -110,8 +107,6 @@ impl Ends {
                 _ if self.closed => {}
                 Output::Write(frames) => self.hand(frames),
                 Output::Subscribe(filter, resume) => wish = Some((filter, resume)),
-                // The connection looks into the outlet when it comes back.
-                Output::Collect => {}
                 Output::Ping => {
                     self.writing = true;
                     self.handed.push_back(framed::ASK);
@@ -134,6 +129,12 @@ impl Ends {
     fn hand(&mut self, frames: Vec<Framed>) {
         self.writing = true;
         self.handed.extend(frames.into_iter().map(Framed::into_bytes));
+    }
+
+    fn wake(&self) {
+        if self.closed || self.pong.is_some() || !self.handed.is_empty() {
+            self.connection.iter().for_each(Waker::wake_by_ref);
+        }
     }
 
     /// The socket is free and everything has been taken: whether there is more now.
@@ -169,7 +170,10 @@ impl Stream for Outgoing {
             }
             if !ends.refill(context) {
                 ends.handed.shrink_to(KEPT);
-                ends.connection = Some(context.waker().clone());
+                match &mut ends.connection {
+                    Some(connection) => connection.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
                 return Poll::Pending;
             }
         }

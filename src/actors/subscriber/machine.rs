@@ -78,8 +78,6 @@ pub enum Output {
     Write(Vec<Framed>),
     /// Ask the hub.
     Subscribe(Filter, Option<Resume>),
-    /// Look into the outlet.
-    Collect,
     /// Send a websocket ping.
     Ping,
     /// Answer one that carried this.
@@ -240,9 +238,7 @@ impl Machine {
             frames.push(ServerFrame::Resync { reason: "position_not_kept" }.text());
         }
         frames.extend(answer.missed.iter().flatten().map(encode));
-        let mut outputs = self.write(now, frames);
-        outputs.push(Output::Collect);
-        outputs
+        self.write(now, frames)
     }
 
     fn left(&mut self, now: Moment, left: Left) -> Vec<Output> {
@@ -269,9 +265,7 @@ impl Machine {
     fn written(&mut self, now: Moment) -> Vec<Output> {
         self.writing_since = None;
         let waiting = std::mem::take(&mut self.waiting);
-        let mut outputs = if waiting.is_empty() { vec![] } else { self.write(now, waiting) };
-        outputs.push(Output::Collect);
-        outputs
+        if waiting.is_empty() { vec![] } else { self.write(now, waiting) }
     }
 
     fn tick(&mut self, now: Moment, authorized: bool) -> Vec<Output> {

@@ -12,13 +12,23 @@ struct Content {
     queue: Queue,
     resync: bool,
     going_away: bool,
-    /// Who looked and found nothing.
+    /// Who looked last.
     reader: Option<Waker>,
+    /// And found nothing.
+    waits: bool,
 }
 
 impl Content {
     fn is_empty(&self) -> bool {
         self.queue.is_empty() && !self.resync && !self.going_away
+    }
+
+    fn take(&mut self) -> Left {
+        Left {
+            batch: self.queue.take(),
+            resync: std::mem::take(&mut self.resync),
+            going_away: std::mem::take(&mut self.going_away),
+        }
     }
 }
 
@@ -55,37 +65,29 @@ impl Outlet {
 
     /// Takes everything that was left.
     pub fn take(&self) -> Left {
-        let mut content = self.content();
-        Left {
-            batch: content.queue.take(),
-            resync: std::mem::take(&mut content.resync),
-            going_away: std::mem::take(&mut content.going_away),
-        }
+        self.content().take()
     }
 
     /// Takes everything that was left; with nothing there, the task is woken once there is. One reader at a time.
     pub fn poll_left(&self, context: &mut Context<'_>) -> Poll<Left> {
-        {
-            let mut content = self.content();
-            if content.is_empty() {
-                content.reader = Some(context.waker().clone());
-                return Poll::Pending;
-            }
+        let mut content = self.content();
+        if !content.is_empty() {
+            return Poll::Ready(content.take());
         }
-        Poll::Ready(self.take())
+        match &mut content.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        content.waits = true;
+        Poll::Pending
     }
 
     fn leave(&self, change: impl FnOnce(&mut Content)) {
-        let reader = {
-            let mut content = self.content();
-            change(&mut content);
-            if content.is_empty() {
-                return;
-            }
-            content.reader.take()
-        };
-        if let Some(reader) = reader {
-            reader.wake();
+        let content = &mut *self.content();
+        change(content);
+        if content.waits && !content.is_empty() {
+            content.waits = false;
+            content.reader.iter().for_each(Waker::wake_by_ref);
         }
     }
 
