@@ -44,5 +44,5 @@ deep: tools ## what is too long for the gate: the property tests with fifty time
 	@PROPTEST_CASES=20000 cargo test --locked --release --test it
 
 .PHONY: bench
-bench: tools ## criterion benches
+bench: tools ## criterion benches, and benches of the real program as a process
 	@cargo bench --locked

@@ -7,7 +7,11 @@
 //!     cargo bench --locked --bench feed_fan_out              # everything: about six minutes
 //!     cargo bench --locked --bench feed_fan_out -- 1000      # with a thousand subscribers only
 
-mod support;
+mod support {
+    pub mod http;
+    pub mod listeners;
+    pub mod process;
+}
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
@@ -21,7 +25,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::http::Api;
 use support::listeners::{Board, Listeners};
-use support::process::{Process, Server, median, raise_open_files};
+use support::process::{Process, Server, raise_open_files};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -88,7 +92,7 @@ struct Columba {
 impl Columba {
     /// A session that is paired and stopped takes messages and sends none: each is one event.
     fn start() -> Self {
-        let server = Server::start(&[]);
+        let server = Server::start();
         let tenant = Api::new(&server.process.address, &server.operator.tenant_of("bench"));
         let session = tenant.session();
         tenant.pair(&session);
@@ -105,7 +109,7 @@ impl Subject for Columba {
     }
 
     fn token(&self) -> &str {
-        self.tenant.token()
+        &self.tenant.token
     }
 
     fn subscribe(&self) -> String {
@@ -202,6 +206,13 @@ fn measure(subject: &dyn Subject, load: &Load, listening: usize) -> Found {
     let at =
         |share: f64| ages.get((ages.len() as f64 * share) as usize).map_or(0.0, |&age| f64::from(age) / 1e3);
     Found { cpu, wall, ages: [at(0.5), at(0.99)], kib: grown as f64 / listening.max(1) as f64 }
+}
+
+/// The middle one of some figures.
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// Microseconds of CPU per delivery, the publishing taken off, and what else the rounds found in the middle.

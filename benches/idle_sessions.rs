@@ -5,7 +5,10 @@
 //!     cargo bench --locked --bench idle_sessions                    # about six minutes
 //!     cargo bench --locked --bench idle_sessions -- 200 1000 1200   # with these numbers of sessions instead
 
-mod support;
+mod support {
+    pub mod http;
+    pub mod process;
+}
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -31,7 +34,7 @@ fn grow(server: &Server, from: usize, wanted: usize) {
             let (next, operator) = (&next, server.operator.again());
             scope.spawn(move || {
                 while next.fetch_add(1, Ordering::Relaxed) < wanted / OF_ONE {
-                    let tenant = Api::new(operator.address(), &operator.tenant_of("bench"));
+                    let tenant = Api::new(&operator.address, &operator.tenant_of("bench"));
                     let sessions: Vec<String> = (0..OF_ONE).map(|_| tenant.session()).collect();
                     sessions.iter().for_each(|session| tenant.pair(session));
                     sessions.iter().for_each(|session| tenant.until(session, "connected"));
@@ -51,7 +54,7 @@ fn main() {
 }
 
 fn run(few: usize, watched: usize, many: usize) {
-    let server = Server::start(&[]);
+    let server = Server::start();
     grow(&server, 0, few);
     let with_few = server.process.resident_kib();
     grow(&server, few, watched);

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 /// Calls with one token over one connection.
 pub struct Api {
-    address: String,
-    token: String,
+    /// Where it calls.
+    pub address: String,
+    /// The token it calls with.
+    pub token: String,
     connection: RefCell<Option<TcpStream>>,
 }
 
@@ -22,11 +24,6 @@ impl Api {
     /// The same over another connection.
     pub fn again(&self) -> Self {
         Self::new(&self.address, &self.token)
-    }
-
-    /// The token it calls with.
-    pub fn token(&self) -> &str {
-        &self.token
     }
 
     /// One call; fails unless the answer says that it went well.
@@ -54,11 +51,6 @@ impl Api {
         });
         connection.write_all(request.as_bytes()).expect("the server reads");
         answer(connection)
-    }
-
-    /// Where it calls.
-    pub fn address(&self) -> &str {
-        &self.address
     }
 
     /// Adds a plan that bounds nothing.

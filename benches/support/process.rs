@@ -1,6 +1,6 @@
 //! The real program as a process of its own, and what the system says about it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,7 +15,6 @@ const WIDE_OPEN: &[(&str, &str)] = &[
     ("COLUMBA__HTTP__EDGE_LIMIT__BURST", "1000000"),
     ("COLUMBA__HTTP__MAX_CONNECTIONS", "40000"),
     ("COLUMBA__SESSIONS__BOOT_PER_SECOND", "10000"),
-    ("COLUMBA__LOG__LEVEL", "warn"),
 ];
 
 /// A process under measurement; killed when dropped.
@@ -76,13 +75,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it; `environment` goes over what the benches set.
-    pub fn start(environment: &[(&str, &str)]) -> Self {
+    /// Starts it.
+    pub fn start() -> Self {
         let dir = TempDir::new().expect("a folder");
         let data = dir.path().join("data");
         let mut command = Command::new(env!("CARGO_BIN_EXE_columba"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
-        command.envs(WIDE_OPEN.iter().chain(environment).copied());
+        command.envs(WIDE_OPEN.iter().copied());
+        command.stderr(File::create(dir.path().join("server.log")).expect("a file"));
         let process = Process::start(&mut command);
         let token = fs::read_to_string(data.join("operator.token")).expect("the operator's token");
         let operator = Api::new(&process.address, token.trim());
@@ -96,11 +96,4 @@ pub fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).expect("allowed");
-}
-
-/// The middle one of some figures.
-pub fn median(figures: &[f64]) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
