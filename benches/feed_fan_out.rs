@@ -7,6 +7,8 @@
 //!     cargo bench --locked --bench feed_fan_out              # everything: about six minutes
 //!     cargo bench --locked --bench feed_fan_out -- 1000      # with a thousand subscribers only
 
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod support {
     pub mod http;
     pub mod listeners;
@@ -327,7 +329,7 @@ async fn serve(mut stream: TcpStream, room: Rc<Room>) {
     }
     stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await.expect("it reads");
     let mut chunk = [0; 512];
-    stream.read(&mut chunk).await.expect("it subscribes");
+    assert_ne!(stream.read(&mut chunk).await.expect("a socket"), 0, "it subscribes");
     stream.write_all(&framed(r#"{"op":"ready"}"#)).await.expect("it reads");
     let socket = Rc::new(stream);
     room.sockets.borrow_mut().push(Rc::clone(&socket));

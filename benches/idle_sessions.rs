@@ -5,6 +5,8 @@
 //!     cargo bench --locked --bench idle_sessions                    # about six minutes
 //!     cargo bench --locked --bench idle_sessions -- 200 1000 1200   # with these numbers of sessions instead
 
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod support {
     pub mod http;
     pub mod process;
