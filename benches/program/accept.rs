@@ -26,13 +26,12 @@ pub struct Row {
 pub fn body() -> String {
     let text = "Your order 4711 is on its way and will arrive between two and four this afternoon. Reply here if \
                 you would rather have it tomorrow.";
-    format!(r#"{{"to":"+1555{}","type":"text","text":{{"body":"{text}"}}}}"#, &COUNTER[..7])
+    format!(r#"{{"to":"+15{COUNTER}","type":"text","text":{{"body":"{text}"}}}}"#)
 }
 
 /// Requests to every session in turns; with a key of its own each, if `keyed`.
 pub fn requests(url: &str, tenants: &[Tenant], keyed: bool) -> Target {
     let headers = if keyed { format!("idempotency-key: order-{COUNTER}\r\n") } else { String::new() };
-    // The counter has two digits more than the number it becomes: a request's key is its own for longer.
     let body = body();
     let requests = tenants.iter().flat_map(|tenant| {
         let post = |session| post(&format!("/v1/sessions/{session}/messages"), &tenant.key, &headers, &body);

@@ -81,7 +81,6 @@ impl Folder {
         // One key stands for a whole tenant here, which no limit per key is made for.
         command.env("COLUMBA__HTTP__EDGE_LIMIT__PER_SECOND", "1000000");
         command.env("COLUMBA__HTTP__EDGE_LIMIT__BURST", "1000000");
-        command.env("COLUMBA__LOG__LEVEL", "warn");
         command.envs(settings.iter().copied());
         let log = self.0.path().join("columba.log");
         let (process, line) = Process::start(command, " listens on ", &log).await;
@@ -97,7 +96,7 @@ impl Columba {
     pub async fn tenants(&self, count: usize, sessions: usize, per_minute: u32) -> Vec<Tenant> {
         let plan = json!({
             "code": PLAN, "name": PLAN, "price_minor": 0, "currency": "EUR", "interval": "month",
-            "messages_per_minute": per_minute, "messages_per_month": 1_000_000_000, "queue_max": 100_000_000,
+            "messages_per_minute": per_minute, "messages_per_month": 1_000_000_000, "queue_max": 1_000_000,
             "sessions_max": sessions, "pacing": "none", "retention_days": 30, "plugins": []
         });
         self.operator.expect(Method::POST, "/v1/admin/plans", Some(plan)).await;
@@ -135,17 +134,10 @@ impl Columba {
         }
     }
 
-    /// Whether any session is in this state.
-    pub async fn any(&self, status: &str) -> bool {
-        let path = format!("/v1/admin/sessions?limit=1&status={status}");
-        let page = self.operator.expect(Method::GET, &path, None).await;
-        page["data"].as_array().is_some_and(|list| !list.is_empty())
-    }
-
     /// Asks every session for the same, and waits until each is in a state.
     pub async fn all(&self, tenants: &[Tenant], verb: &str, until: &str) {
         let calls = tenants.iter().flat_map(|tenant| {
-            tenant.sessions.iter().map(|session| async move {
+            tenant.sessions.iter().map(move |session| async move {
                 let path = format!("/v1/sessions/{session}/{verb}");
                 tenant.calls.expect(Method::POST, &path, None).await;
                 wait_for(&tenant.calls, session, until).await;

@@ -30,7 +30,10 @@ impl Peer {
         redis.args(["--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--dir"]).arg(&store);
         let (redis, _) = Process::start(redis, "Ready to accept connections", &log).await;
         let mut node = Command::new("node");
-        node.arg("accept.js").current_dir(FOLDER).env("REDIS_PORT", &port).env("TENANTS", TENANTS.to_string());
+        node.arg("accept.js")
+            .current_dir(FOLDER)
+            .env("REDIS_PORT", &port)
+            .env("TENANTS", TENANTS.to_string());
         let (node, line) = Process::start(node, "listens on ", &log).await;
         let address = line.split("listens on ").nth(1).and_then(|text| text.trim().parse().ok());
         Self { redis, node, address: address.expect("an address") }
@@ -38,7 +41,9 @@ impl Peer {
 
     /// The same requests as ours, with the tenant's key in the same place.
     pub fn target(&self, body: &str) -> Target {
-        let post = |tenant| post(&format!("/v1/sessions/ses_{tenant:032x}/messages"), &format!("key-{tenant}"), "", body);
+        let post = |tenant| {
+            post(&format!("/v1/sessions/ses_{tenant:032x}/messages"), &format!("key-{tenant}"), "", body)
+        };
         Target { address: self.address, requests: (0..TENANTS).map(post).collect() }
     }
 

@@ -42,7 +42,8 @@ impl Process {
     pub fn cpu(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
         let fields: Vec<&str> = stat[stat.rfind(')').expect("a name") + 2..].split(' ').collect();
-        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
+        let ticks: u64 =
+            [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
         Duration::from_millis(ticks * 10)
     }
 

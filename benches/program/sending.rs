@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub async fn run() {
     let folder = Folder::new();
     let server = folder.start(&[]).await;
-    let tenants = server.tenants(TENANTS, SESSIONS, 1_000_000).await;
+    let tenants = server.tenants(TENANTS, SESSIONS, 60_000).await;
     server.all(&tenants, "stop", "stopped").await;
     send(&requests(&server.url, &tenants, false), CONNECTIONS, MESSAGES, 0).await;
 
@@ -33,7 +33,8 @@ pub async fn run() {
         }
     }
     let (wall, cpu) = (begun.elapsed(), server.process.cpu() - before);
-    let sent: u64 = server.sessions().await.iter().map(|record| record["counters"]["sent"].as_u64().unwrap()).sum();
+    let sent: u64 =
+        server.sessions().await.iter().map(|record| record["counters"]["sent"].as_u64().unwrap()).sum();
     assert_eq!(sent, MESSAGES as u64, "every message was sent");
     println!(
         "sending, {MESSAGES} messages over {} sessions, queued to read: {:.1} us CPU each, {:.0}/s, {:.1} s \

@@ -233,6 +233,16 @@ pub(super) const INSERT_MESSAGES: &str = "
         value->'times'->>'dead', value->'times'->>'received'
     FROM json_each($1)";
 
+/// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
+pub(super) const INSERT_ACCEPTED: &str = "
+    INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, wa_id, category, delivery,
+        reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, charge, period_start, queued_at)
+    SELECT value->>'ord', unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'), 'out',
+        value->>'chat', value->>'content', 'queued', value->>'wa_id', value->>'category', value->>'delivery',
+        unhex(value->>'reply_to'), value->>'client_ref', value->>'send_at', value->>'send_at',
+        value->>'expires_at', 0, 0, value->>'charge', value->>'period', value->>'at'
+    FROM json_each($1)";
+
 pub(super) const UPDATE_MESSAGES: &str = "
     UPDATE message SET
         status = w.value->>'status', reason = w.value->>'reason', not_before = w.value->>'not_before',

@@ -17,11 +17,13 @@ use super::kept::Kept;
 use super::load::ids;
 use crate::domain::event::StatusEvent;
 use crate::domain::id::TenantId;
-use crate::domain::message::Times;
+use crate::domain::message::{Direction, MessageStatus, Times};
+use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
 
 /// The statements of a batch in their order; each takes its own JSON array.
-const STATEMENTS: [&str; 10] = [
+const STATEMENTS: [&str; 11] = [
+    dialect::INSERT_ACCEPTED,
     dialect::INSERT_MESSAGES,
     dialect::UPDATE_MESSAGES,
     dialect::INSERT_ATTEMPTS,
@@ -250,6 +252,7 @@ pub(super) async fn flush(
         some => Some(place(db, &mut book, kept).await? + some),
     };
     let rows = [
+        json(&accepted(&book)?)?,
         json(&new_messages(&book)?)?,
         json(&changed_messages(&book))?,
         json(&attempts(&book))?,
@@ -258,7 +261,9 @@ pub(super) async fn flush(
         json(&usage(&book))?,
         json(&remembered(&book))?,
         json(&met(&book))?,
-        json(&heads.iter().map(|(id, &seq)| HeadOut { tenant: id.uuid().simple(), seq }).collect::<Vec<_>>())?,
+        json(
+            &heads.iter().map(|(id, &seq)| HeadOut { tenant: id.uuid().simple(), seq }).collect::<Vec<_>>(),
+        )?,
         json(&events.iter().map(EventOut::of).collect::<Vec<_>>())?,
     ];
     dialect::execute(db, text.as_str(), rows.map(Into::into)).await?;
@@ -313,9 +318,77 @@ async fn place(db: &DatabaseTransaction, book: &mut Book, kept: &Kept) -> Result
     Ok(last)
 }
 
+/// A message that was accepted and nothing else: most that are new.
+#[derive(Serialize)]
+struct AcceptedOut<'a> {
+    ord: Option<i64>,
+    id: Simple,
+    tenant: Simple,
+    session: Simple,
+    chat: &'a str,
+    content: String,
+    wa_id: &'a str,
+    category: &'static str,
+    delivery: &'static str,
+    charge: String,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Simple>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ref: Option<&'a str>,
+}
+
+/// When it was accepted, if that is all that happened to it.
+fn just_accepted(row: &MessageRow) -> Option<WallTime> {
+    let message = &row.message;
+    let queued = <&str>::from(MessageStatus::Queued);
+    let untouched = message.direction == Direction::Out
+        && message.status == MessageStatus::Queued
+        && message.reason.is_none()
+        && message.attempts == 0
+        && message.times.len() == 1
+        && row.epoch == Epoch::default()
+        && row.attempted_at.is_none()
+        && row.not_before == message.send_at;
+    message.times.get(queued).copied().filter(|_| untouched)
+}
+
+fn accepted(book: &Book) -> Result<Vec<AcceptedOut<'_>>, Fault> {
+    let rows = book.changes.new_messages.iter().filter_map(|id| book.message(*id));
+    let rows = rows.filter_map(|row| Some((row, just_accepted(row)?)));
+    rows.map(|(row, at)| {
+        let message = &row.message;
+        Ok(AcceptedOut {
+            ord: row.ord,
+            id: message.id.uuid().simple(),
+            tenant: message.tenant.uuid().simple(),
+            session: message.session.uuid().simple(),
+            chat: message.chat.as_str(),
+            content: json(&message.content)?,
+            wa_id: &message.wa_id.0,
+            category: message.category.into(),
+            delivery: message.delivery.into(),
+            charge: row.charge.to_string(),
+            at: at.0,
+            period: row.period.map(|at| at.0),
+            expires_at: message.expires_at.map(|at| at.0),
+            send_at: message.send_at.map(|at| at.0),
+            reply_to: message.reply_to.map(|id| id.uuid().simple()),
+            client_ref: message.client_ref.as_deref(),
+        })
+    })
+    .collect()
+}
+
 fn new_messages(book: &Book) -> Result<Vec<MessageOut<'_>>, Fault> {
     let rows = book.changes.new_messages.iter().filter_map(|id| book.message(*id));
-    rows.map(MessageOut::new).collect()
+    rows.filter(|row| just_accepted(row).is_none()).map(MessageOut::new).collect()
 }
 
 fn changed_messages(book: &Book) -> Vec<MessageOut<'_>> {

@@ -272,7 +272,8 @@ impl Writer {
     async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
         let line = self.line().await?;
         let is_hot = jobs.iter().all(Job::is_hot);
-        let (result, usable) = if is_hot { self.batch(&line, jobs).await } else { self.errands(&line, jobs).await };
+        let (result, usable) =
+            if is_hot { self.batch(&line, jobs).await } else { self.errands(&line, jobs).await };
         if !is_hot || result.is_err() {
             self.kept.forget();
         }
