@@ -44,5 +44,5 @@ deep: tools ## what is too long for the gate, within an hour: kills, failpoints,
 	@scripts/deep.sh
 
 .PHONY: bench
-bench: tools ## criterion benches
+bench: tools ## criterion benches, and benches of the real program as a process
 	@cargo bench --locked

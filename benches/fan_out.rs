@@ -2,7 +2,6 @@
 
 #![allow(missing_docs, reason = "criterion's macros write functions without docs")]
 
-use bytestring::ByteString;
 use columba::actors::hub::encode;
 use columba::actors::subscriber::queue::Queue;
 use columba::domain::event::{Change, StatusEvent};
@@ -29,7 +28,7 @@ fn fan_out(criterion: &mut Criterion) {
     group.bench_function("push_to_1000", |bench| {
         let mut queues: Vec<Queue> = (0..LISTENERS).map(|_| Queue::default()).collect();
         bench.iter(|| {
-            let (event, text): (_, ByteString) = (event(), encode(&event()));
+            let (event, text) = (event(), encode(&event()));
             queues.iter_mut().for_each(|queue| queue.push(&event, text.clone()));
             queues.iter_mut().for_each(|queue| drop(queue.take()));
         });

@@ -1,4 +1,4 @@
-//! Where actors live: threads of their own, never an HTTP worker's.
+//! Where actors live that others depend on: threads of their own, never an HTTP worker's.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

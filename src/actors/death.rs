@@ -60,6 +60,11 @@ impl RootGuard {
     pub fn new(what: &'static str, armed: std::sync::Arc<std::sync::atomic::AtomicBool>) -> Self {
         Self { what, armed }
     }
+
+    /// What arms it, and its kin.
+    pub(super) fn armed(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+        std::sync::Arc::clone(&self.armed)
+    }
 }
 
 /// What the process answers when a root actor dies or a thread of sessions stalls for good; `sysexits.h` calls it an

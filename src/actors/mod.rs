@@ -9,8 +9,9 @@
 //! │   │   ├── timer            one, one-shot, stamped with an epoch
 //! │   │   └── attempt          tasks of their own: whoever sent settles, even after the actor died
 //! │   └── session/ses_…#4
-//! ├── hub                      one; rings of recent events, and who listens
-//! │   └── subscriber           one a websocket; never restarted, the client reconnects and resumes
+//! ├── hub                      one; rings of recent events
+//! │   └── lane                 one a thread of HTTP with listeners; hands out there what the hub handed it
+//! │       └── subscriber       one a websocket; never restarted, the client reconnects and resumes
 //! ├── housekeeper              one; restarted by its own next tick: all its work is in rows
 //! └── watchdog                 one; names the session that stalls a thread, and ends a process that is stalled for good
 //! ```

@@ -50,7 +50,7 @@ pub struct Running {
     http: ServerHandle,
     backends: Backends,
     armed: Arc<AtomicBool>,
-    arbiters: [Arbiters; 3],
+    arbiters: [Arbiters; 2],
     data: DataDir,
 }
 
@@ -76,7 +76,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     let armed = Arc::new(AtomicBool::new(false));
     let roots = Arbiters::start(1);
     let sessions = Arbiters::start(config.sessions.arbiters.get());
-    let feeds = Arbiters::start(config.feed.arbiters.get());
     let unreadable = |what: &str, error: &dyn std::fmt::Display| {
         Failure::Unavailable(format!("cannot read {what}: {error}"))
     };
@@ -133,7 +132,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             directory: Arc::clone(&stores.directory),
-            placement: feeds.placement(),
         },
         allowed_origins: config.http.allowed_origins.clone(),
     };
@@ -157,17 +155,7 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     }
     armed.store(true, Ordering::SeqCst);
     gate.open();
-    Ok(Running {
-        address,
-        registry,
-        gate,
-        hub,
-        http,
-        backends,
-        armed,
-        arbiters: [roots, sessions, feeds],
-        data,
-    })
+    Ok(Running { address, registry, gate, hub, http, backends, armed, arbiters: [roots, sessions], data })
 }
 
 /// What the registry shares with the rest.
@@ -195,8 +183,9 @@ fn launch_registry(
         boot_rate: config.sessions.boot_per_second.get(),
         draw,
     };
+    let ports = Arc::new(ports);
     let factory = Box::new(move |birth: Birth| {
-        SessionActor::launch(birth, SandboxTransport::writer(), ports.clone(), draw, rand::random())
+        SessionActor::launch(birth, SandboxTransport::writer(), Arc::clone(&ports), draw, rand::random())
     });
     RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", shared.armed))
 }

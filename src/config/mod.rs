@@ -8,7 +8,6 @@ use serde::Deserialize;
 use thiserror::Error;
 
 pub mod database;
-pub mod feed;
 pub mod http;
 pub mod log;
 pub mod sandbox;
@@ -31,7 +30,6 @@ pub struct Config {
     pub vault: vault::VaultOptions,
     pub sandbox: sandbox::SandboxOptions,
     pub sessions: sessions::SessionsOptions,
-    pub feed: feed::FeedOptions,
     pub log: log::LogOptions,
 }
 

@@ -119,6 +119,13 @@ enum Subject {
 impl StatusEvent {
     /// The frame's JSON text.
     pub fn encode(&self) -> Bytes {
+        let mut text = Vec::with_capacity(MAX_BYTES);
+        self.write(&mut text);
+        Bytes::from(text)
+    }
+
+    /// Appends the frame's JSON text.
+    pub fn write(&self, text: &mut Vec<u8>) {
         let subject = match (self.change.message(), self.session) {
             (Some(message), _) => Subject::Message(message),
             (None, Some(session)) => Subject::Session(session),
@@ -128,10 +135,10 @@ impl StatusEvent {
         let kind = self.change.kind();
         let wire =
             Wire { op: "event", q: self.seq, s: self.session, e: kind, id: subject, c: &code, t: self.at.0 };
-        let mut text = Vec::with_capacity(MAX_BYTES);
+        let before = text.len();
         // Writing plain ids, words and integers into memory cannot fail.
-        let written = serde_json::to_writer(&mut text, &wire);
-        debug_assert!(written.is_ok() && text.len() <= MAX_BYTES, "event of {} bytes", text.len());
-        Bytes::from(text)
+        let written = serde_json::to_writer(&mut *text, &wire);
+        let length = text.len() - before;
+        debug_assert!(written.is_ok() && length <= MAX_BYTES, "event of {length} bytes");
     }
 }

@@ -37,10 +37,12 @@ impl Phone {
         if !formed || digits.starts_with('0') {
             return Err(PhoneError::Form);
         }
-        let number = phonenumber::parse(None, text).map_err(|_| PhoneError::Country)?;
-        let code = number.country().code();
-        let national = digits.len().saturating_sub(code.to_string().len()) as u16;
-        let regions = DATABASE.by_code(&code).ok_or(PhoneError::Country)?;
+        // No calling code begins with another, so the first that a country has is the one.
+        let code =
+            |length: usize| digits[..length].parse().ok().and_then(|code: u16| DATABASE.by_code(&code));
+        let (length, regions) =
+            (1..=3).find_map(|length| Some((length, code(length)?))).ok_or(PhoneError::Country)?;
+        let national = (digits.len() - length) as u16;
         let possible = regions.iter().any(|region| has_length(region.descriptors(), national));
         if possible { Ok(Self(text.to_owned())) } else { Err(PhoneError::Length) }
     }
@@ -99,6 +101,28 @@ mod tests {
         ];
         for (text, wanted) in table {
             assert_eq!(Phone::parse(text).map(|_| ()), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_calling_code_is_the_one_that_parsing_the_whole_number_finds() {
+        for head in 1..=999_u32 {
+            for tail in ["1512345", "0912345678", "5551230001"] {
+                let text = format!("+{head}{tail}");
+                let digits = text.len() as u16 - 1;
+                let whole = phonenumber::parse(None, &text).ok().map(|number| {
+                    let code = number.country().code();
+                    let national = digits - code.to_string().len() as u16;
+                    let regions = DATABASE.by_code(&code).unwrap_or_default();
+                    regions.iter().any(|region| has_length(region.descriptors(), national))
+                });
+                let wanted = match whole {
+                    None => Err(PhoneError::Country),
+                    Some(false) => Err(PhoneError::Length),
+                    Some(true) => Ok(()),
+                };
+                assert_eq!(Phone::parse(&text).map(|_| ()), wanted, "{text}");
+            }
         }
     }
 }

@@ -1,6 +1,10 @@
 //! A hard cap: an exact sliding log of attempts. It binds a session, and the sum of a tenant's sessions.
 
-use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use super::time::Moment;
 
@@ -67,6 +71,24 @@ impl Window {
     /// The cap that binds.
     pub fn cap(&self) -> NonZeroU32 {
         self.cap
+    }
+
+    /// Enters attempts of the past, in any order, that others may have entered before: of those that were made at one
+    /// moment, as many are new as it does not hold.
+    pub fn enter(&mut self, attempts: Vec<Moment>) {
+        let mut held: BTreeMap<Moment, usize> = BTreeMap::new();
+        self.log.iter().for_each(|&attempt| *held.entry(attempt).or_default() += 1);
+        let is_new = |attempt: &Moment| match held.get_mut(attempt) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        };
+        let new: Vec<_> = attempts.into_iter().filter(is_new).collect();
+        self.log.extend(new);
+        self.log.make_contiguous().sort_unstable();
+        self.log.drain(..self.log.len().saturating_sub(KEPT));
     }
 
     /// Whether nothing in it can delay an attempt any more: forgetting it changes nothing.

@@ -31,7 +31,9 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 fn v1(v1: &mut ServiceConfig) {
-    v1.service(resource("/sessions").route(get().to(sessions::list)).route(post().to(sessions::create)))
+    // Paths with a name in them are tried one after the other, so what is asked for most stands first.
+    v1.service(resource("/sessions/{id}/messages").route(post().to(messages::send)))
+        .service(resource("/sessions").route(get().to(sessions::list)).route(post().to(sessions::create)))
         .service(
             resource("/sessions/{id}").route(get().to(sessions::get)).route(delete().to(sessions::delete)),
         )
@@ -42,7 +44,6 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sessions/{id}/queue").route(delete().to(sessions::clear_queue)))
         .service(resource("/sessions/{id}/qr").route(get().to(pairing::qr)))
         .service(resource("/sessions/{id}/pairing-code").route(post().to(pairing::pairing_code)))
-        .service(resource("/sessions/{id}/messages").route(post().to(messages::send)))
         .service(resource("/messages").route(get().to(messages::list)))
         .service(
             resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix::{Addr, Recipient};
 
 use super::HubActor;
+use super::lane::Lanes;
 use super::messages::{Filter, GoAway, Resume, Subscribe, Subscribed, SubscriberId, Unsubscribe};
 use crate::actors::signal;
 use crate::actors::subscriber::outlet::Outlet;
@@ -16,13 +17,14 @@ use crate::domain::id::TenantId;
 pub struct HubHandle {
     addr: Addr<HubActor>,
     goodbyes: Recipient<Unsubscribe>,
+    lanes: Lanes,
     next: Arc<AtomicU64>,
 }
 
 impl HubHandle {
-    pub(super) fn new(addr: Addr<HubActor>) -> Self {
+    pub(super) fn new(addr: Addr<HubActor>, lanes: Lanes) -> Self {
         let goodbyes = addr.clone().recipient();
-        Self { addr, goodbyes, next: Arc::default() }
+        Self { addr, goodbyes, lanes, next: Arc::default() }
     }
 
     /// A name for a new subscriber.
@@ -30,7 +32,8 @@ impl HubHandle {
         SubscriberId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Hands a tenant's events to `outlet` from now on; `None` when the hub has ended, and the process with it.
+    /// Hands a tenant's events to `outlet` from now on, on the current thread; `None` when the hub has ended, and the
+    /// process with it.
     pub async fn subscribe(
         &self,
         subscriber: SubscriberId,
@@ -39,7 +42,8 @@ impl HubHandle {
         resume: Option<Resume>,
         outlet: Outlet,
     ) -> Option<Subscribed> {
-        self.addr.send(Subscribe { subscriber, tenant, filter, resume, outlet }).await.ok()
+        let lane = self.lanes.here();
+        self.addr.send(Subscribe { subscriber, tenant, filter, resume, outlet, lane }).await.ok()
     }
 
     /// Ends a subscription. Returns at once; bounded by one per subscriber.

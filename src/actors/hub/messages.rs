@@ -2,6 +2,7 @@
 
 use actix::Message;
 
+use super::lane::Lane;
 use crate::actors::admission::Permit;
 use crate::actors::subscriber::outlet::Outlet;
 use crate::domain::event::{EventKind, StatusEvent};
@@ -57,6 +58,8 @@ pub struct Subscribe {
     pub resume: Option<Resume>,
     /// Where to.
     pub outlet: Outlet,
+    /// On which thread.
+    pub lane: Lane,
 }
 
 /// Answer to [`Subscribe`].
@@ -87,7 +90,7 @@ pub struct GoAway;
 
 // ---- facts ----------------------------------------------------------------------------------------------------
 
-/// Events wait in the inbox.
+/// Events wait.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Arrived {

@@ -3,15 +3,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use actix::prelude::*;
-use bytestring::ByteString;
 
 use self::inbox::Inbox;
-use self::messages::{Arrived, Filter, GoAway, Subscribe, Subscribed, SubscriberId, Unsubscribe};
+use self::lane::{Lane, Lanes};
+use self::messages::{Arrived, GoAway, Subscribe, Subscribed, SubscriberId, Unsubscribe};
 use self::ring::{Entered, Ring};
 use super::arbiters::Placement;
 use super::death::RootGuard;
-use super::subscriber::outlet::Outlet;
-use crate::domain::event::StatusEvent;
+use super::subscriber::framed::Framed;
+use crate::domain::event::{MAX_BYTES, StatusEvent};
 use crate::domain::id::TenantId;
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::ports::feed::FeedLog;
@@ -19,6 +19,7 @@ use crate::ports::store::StoreError;
 
 mod handle;
 pub mod inbox;
+pub mod lane;
 pub mod messages;
 pub mod ring;
 
@@ -29,39 +30,53 @@ const TAIL: u32 = 50_000;
 /// The longest hole that is filled; a longer one is announced.
 const LONGEST_HOLE: u64 = 10_000;
 
-struct Listener {
-    filter: Filter,
-    outlet: Outlet,
-}
-
 /// One tenant's feed.
 #[derive(Default)]
 struct Feed {
     ring: Ring,
-    listeners: HashMap<SubscriberId, Listener>,
+    /// Who listens, and on which thread.
+    listeners: HashMap<SubscriberId, Lane>,
+    /// Each thread on which somebody listens, once.
+    lanes: Vec<Lane>,
     /// What came while a hole is being filled; `None` when there is none.
     waiting: Option<Vec<StatusEvent>>,
 }
 
 impl Feed {
     fn tell(&self, event: &StatusEvent) {
-        let mut text: Option<ByteString> = None;
-        for listener in self.listeners.values().filter(|listener| listener.filter.admits(event)) {
-            let text = text.get_or_insert_with(|| encode(event));
-            listener.outlet.push(event, text.clone());
+        if self.lanes.is_empty() {
+            return;
         }
+        let text = encode(event);
+        self.lanes.iter().for_each(|lane| lane.event(*event, text.apart()));
+    }
+
+    fn enter(&mut self, subscriber: SubscriberId, lane: Lane) {
+        if !self.lanes.iter().any(|known| known.is(&lane)) {
+            self.lanes.push(lane.clone());
+        }
+        self.listeners.insert(subscriber, lane);
+    }
+
+    fn leave(&mut self, subscriber: SubscriberId) -> Option<Lane> {
+        let left = self.listeners.remove(&subscriber)?;
+        if !self.listeners.values().any(|lane| lane.is(&left)) {
+            self.lanes.retain(|lane| !lane.is(&left));
+        }
+        Some(left)
     }
 }
 
-/// An event's frame, shared by all who get it.
-pub fn encode(event: &StatusEvent) -> ByteString {
-    // The encoder writes JSON, and JSON is UTF-8.
-    ByteString::try_from(event.encode()).unwrap_or_default()
+/// An event's frame, shared by all who get it on one thread.
+pub fn encode(event: &StatusEvent) -> Framed {
+    Framed::of(MAX_BYTES, |frame| event.write(frame))
 }
 
 /// Fans committed events to subscribers.
 pub struct HubActor {
     feeds: HashMap<TenantId, Feed>,
+    /// Every thread on which anybody has listened.
+    lanes: Vec<Lane>,
     inbox: Inbox,
     log: Arc<dyn FeedLog>,
     _root: RootGuard,
@@ -86,9 +101,9 @@ impl HubActor {
         for (tenant, ring) in filled {
             feeds.entry(tenant).or_default().ring = ring;
         }
-        let addr =
-            Self::start_in_arbiter(placement.of("hub"), move |_| Self { feeds, inbox, log, _root: root });
-        Ok(HubHandle::new(addr))
+        let lanes = Lanes::new(root.armed());
+        let build = move |_: &mut Context<Self>| Self { feeds, lanes: vec![], inbox, log, _root: root };
+        Ok(HubHandle::new(Self::start_in_arbiter(placement.of("hub"), build), lanes))
     }
 
     fn enter(&mut self, event: StatusEvent, ctx: &mut Context<Self>) {
@@ -136,11 +151,17 @@ impl HubActor {
         }
         if feed.ring.head() < last {
             feed.ring = Ring::at(last);
-            feed.listeners.values().for_each(|listener| listener.outlet.resync());
+            feed.lanes.iter().for_each(|lane| lane.resync(tenant));
         }
         for event in waiting {
             self.enter(event, ctx);
         }
+        self.ring();
+    }
+
+    /// Threads hear of a batch when all of it has been handed over.
+    fn ring(&self) {
+        self.lanes.iter().for_each(Lane::ring);
     }
 }
 
@@ -161,6 +182,7 @@ impl Handler<Arrived> for HubActor {
         for event in self.inbox.take() {
             self.enter(event, ctx);
         }
+        self.ring();
     }
 }
 
@@ -175,7 +197,11 @@ impl Handler<Subscribe> for HubActor {
             Some(events.filter(|event| wish.filter.admits(event)).copied().collect())
         });
         let seq = feed.ring.head();
-        feed.listeners.insert(wish.subscriber, Listener { filter: wish.filter, outlet: wish.outlet });
+        feed.enter(wish.subscriber, wish.lane.clone());
+        if !self.lanes.iter().any(|known| known.is(&wish.lane)) {
+            self.lanes.push(wish.lane.clone());
+        }
+        wish.lane.enter(wish.tenant, wish.subscriber, wish.filter, wish.outlet);
         Subscribed { epoch, seq, missed }
     }
 }
@@ -184,8 +210,9 @@ impl Handler<Unsubscribe> for HubActor {
     type Result = ();
 
     fn handle(&mut self, goodbye: Unsubscribe, _: &mut Context<Self>) {
-        if let Some(feed) = self.feeds.get_mut(&goodbye.tenant) {
-            feed.listeners.remove(&goodbye.subscriber);
+        let feed = self.feeds.get_mut(&goodbye.tenant);
+        if let Some(lane) = feed.and_then(|feed| feed.leave(goodbye.subscriber)) {
+            lane.leave(goodbye.tenant, goodbye.subscriber);
         }
     }
 }
@@ -194,7 +221,6 @@ impl Handler<GoAway> for HubActor {
     type Result = ();
 
     fn handle(&mut self, _: GoAway, _: &mut Context<Self>) {
-        let listeners = self.feeds.values().flat_map(|feed| feed.listeners.values());
-        listeners.for_each(|listener| listener.outlet.go_away());
+        self.lanes.iter().for_each(Lane::go_away);
     }
 }

@@ -73,6 +73,12 @@ type PerChat = RateLimiter<Phone, HashMapStateStore<Phone>, ToldClock, NoOpMiddl
 
 /// The spacing of one session's messages.
 pub struct Cadence {
+    seed: u64,
+    /// Made with the first message that is to be spaced: until then a session is at rest.
+    pace: Option<Box<Pace>>,
+}
+
+struct Pace {
     clock: ToldClock,
     evenly: Evenly,
     pairs: PerChat,
@@ -84,7 +90,34 @@ pub struct Cadence {
 
 impl Cadence {
     /// A session that has been at rest. `seed` decides its gaps.
-    pub fn new(caps: &Caps, now: Moment, seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
+        Self { seed, pace: None }
+    }
+
+    /// Takes the place of one message on the session, or says when there is one. A place taken and not used only delays.
+    pub fn admit(&mut self, caps: &Caps, now: Moment) -> Result<(), Moment> {
+        match caps.pacing {
+            Pacing::None => Ok(()),
+            Pacing::Human => self.pace(caps, now).admit(caps, now),
+        }
+    }
+
+    /// Takes the place of one message to `chat`, or says when there is one.
+    pub fn admit_to(&mut self, caps: &Caps, now: Moment, chat: &Phone) -> Result<(), Moment> {
+        match caps.pacing {
+            Pacing::None => Ok(()),
+            Pacing::Human => self.pace(caps, now).admit_to(now, chat),
+        }
+    }
+
+    fn pace(&mut self, caps: &Caps, now: Moment) -> &mut Pace {
+        let seed = self.seed;
+        self.pace.get_or_insert_with(|| Box::new(Pace::new(caps, now, seed)))
+    }
+}
+
+impl Pace {
+    fn new(caps: &Caps, now: Moment, seed: u64) -> Self {
         let clock = ToldClock(Arc::new(AtomicU64::new(now.0)));
         let pair = Quota::with_period(PAIR_EVERY).expect("not zero").allow_burst(PAIR_BURST);
         Self {
@@ -98,11 +131,7 @@ impl Cadence {
         }
     }
 
-    /// Takes the place of one message on the session, or says when there is one. A place taken and not used only delays.
-    pub fn admit(&mut self, caps: &Caps, now: Moment) -> Result<(), Moment> {
-        if caps.pacing == Pacing::None {
-            return Ok(());
-        }
+    fn admit(&mut self, caps: &Caps, now: Moment) -> Result<(), Moment> {
         self.tell(now);
         if caps.per_minute != self.per_minute {
             self.per_minute = caps.per_minute;
@@ -117,11 +146,7 @@ impl Cadence {
         Ok(())
     }
 
-    /// Takes the place of one message to `chat`, or says when there is one.
-    pub fn admit_to(&mut self, caps: &Caps, now: Moment, chat: &Phone) -> Result<(), Moment> {
-        if caps.pacing == Pacing::None {
-            return Ok(());
-        }
+    fn admit_to(&mut self, now: Moment, chat: &Phone) -> Result<(), Moment> {
         self.tell(now);
         if self.pairs.len() > PAIRS_KEPT {
             self.pairs.retain_recent();

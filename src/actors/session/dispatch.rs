@@ -90,7 +90,7 @@ impl Dispatch {
         Self {
             agenda: Agenda::default(),
             window: Window::full(caps.per_minute, now),
-            cadence: Cadence::new(&caps, now, seed),
+            cadence: Cadence::new(seed),
             caps,
             flights: vec![],
             found: vec![],

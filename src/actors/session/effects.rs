@@ -178,8 +178,8 @@ impl SessionActor {
         let ports = self.ports.clone();
         let link = self.ports.transport.open(lease, vault);
         let facts = link.then(move |event| {
-            let ports = ports.clone();
-            async move { fact(ports, lease, event).await }
+            // Apart: an idle link needs no room for the work of an event.
+            fact(Arc::clone(&ports), lease, event).boxed_local()
         });
         let facts = facts.into_actor(self).map(|fact, actor, ctx| actor.on(fact, ctx));
         self.link = Some(ctx.spawn(facts.finish()));
@@ -274,7 +274,7 @@ fn store_error(error: VaultError) -> StoreError {
 }
 
 /// Makes a link's event a fact, once what it delivered is on disk and the network may forget it.
-async fn fact(ports: Ports, lease: Lease, event: LinkEvent) -> Input {
+async fn fact(ports: Arc<Ports>, lease: Lease, event: LinkEvent) -> Input {
     match event {
         LinkEvent::PairingCode { code, expires_at } => Input::CodeShown { code, expires_at },
         LinkEvent::Paired => Input::Paired,
@@ -308,7 +308,7 @@ async fn fact(ports: Ports, lease: Lease, event: LinkEvent) -> Input {
 
 /// What is not on disk is not confirmed: it comes again with the next link.
 async fn heard(
-    ports: Ports,
+    ports: Arc<Ports>,
     lease: Lease,
     delivery: DeliveryId,
     wa_id: Option<WaId>,
@@ -325,7 +325,7 @@ async fn heard(
     Input::Heard { wa_id, stored }
 }
 
-async fn give_up(ports: Ports, lease: Lease, message: MessageId, number: u32) -> bool {
+async fn give_up(ports: Arc<Ports>, lease: Lease, message: MessageId, number: u32) -> bool {
     let outcome = Outcome::Unknown(MessageReason::NoAck);
     let settlement = Settlement { tenant: lease.tenant, message, number, outcome, at: ports.clock.wall() };
     settle::settle(&*ports.outbox, settlement).await.is_ok()
@@ -334,7 +334,7 @@ async fn give_up(ports: Ports, lease: Lease, message: MessageId, number: u32) ->
 /// Every step is idempotent. When the tenant asked, the row that says "no credentials" comes last: a crash before it
 /// begins again. When the server threw us out it comes first, before anybody reads `logged_out`: nothing that was
 /// accepted meanwhile could be sent, and credentials a crash leaves behind are refused by the server once more.
-async fn log_out(ports: Ports, lease: Lease, tell: bool) -> Result<(), StoreError> {
+async fn log_out(ports: Arc<Ports>, lease: Lease, tell: bool) -> Result<(), StoreError> {
     let at = ports.clock.wall();
     if tell {
         let told = tokio::time::timeout(attempt::DEADLINE, ports.transport.log_out(lease)).await;

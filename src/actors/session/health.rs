@@ -16,6 +16,14 @@ pub const OWN_LAG: Duration = Duration::from_secs(5);
 /// So many misses in a row end the link.
 pub const MISSES: u32 = 2;
 
+/// Probes begin at multiples of this, so that a thread with thousands of sessions wakes for many at once.
+const GRID_MS: u64 = 100;
+
+/// The first moment from `due` on at which probes begin.
+pub fn on_the_grid(due: Moment) -> Moment {
+    Moment(due.0.checked_next_multiple_of(GRID_MS).unwrap_or(due.0))
+}
+
 /// What one probe saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signs {

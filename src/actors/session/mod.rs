@@ -91,7 +91,7 @@ pub struct SessionActor {
     lease: Option<Lease>,
     /// The auth state, open under that lease.
     vault: Option<Arc<dyn Vault>>,
-    ports: Ports,
+    ports: Arc<Ports>,
     /// The socket's events; canceling it closes the socket.
     link: Option<SpawnHandle>,
     timer: Option<SpawnHandle>,
@@ -105,7 +105,7 @@ impl SessionActor {
     pub fn launch(
         birth: Birth,
         writer: Writer,
-        ports: Ports,
+        ports: Arc<Ports>,
         draw: fn() -> Jitter,
         seed: u64,
     ) -> SessionHandle {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bytestring::ByteString;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::framed::Framed;
 use super::messages::Frame;
 use super::outlet::Left;
 use crate::actors::hub::encode;
@@ -21,12 +22,16 @@ const SILENCE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A write that takes longer than this is a client that does not read.
 const STUCK: Duration = Duration::from_secs(10);
+/// Frames that may wait for a socket, whatever a client asks for meanwhile.
+const WAITING: usize = 4_096;
 /// What a client is asked to wait before it comes back.
 const RETRY_MS: u64 = 2_000;
 
 /// Why the server closes a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCode {
+    /// The client said goodbye.
+    Goodbye = 1000,
     /// Come back.
     Retry = 4000,
     /// The key is no longer good.
@@ -57,7 +62,7 @@ pub enum Input {
     },
     /// The hub has left something.
     Left(Left),
-    /// All that was handed to the socket has been taken.
+    /// All that was handed to the socket has been taken, pings and pongs too.
     Written,
     /// A second has passed or more; `authorized`: the key is still good.
     Tick {
@@ -70,15 +75,15 @@ pub enum Input {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
     /// Hand these frames to the socket, in one go.
-    Write(Vec<ByteString>),
+    Write(Vec<Framed>),
     /// Ask the hub.
     Subscribe(Filter, Option<Resume>),
-    /// Look into the outlet.
-    Collect,
     /// Send a websocket ping.
     Ping,
+    /// Answer one that carried this.
+    Pong(Bytes),
     /// Write these, close, and end.
-    Close(Vec<ByteString>, CloseCode),
+    Close(Vec<Framed>, CloseCode),
 }
 
 #[derive(Deserialize)]
@@ -115,7 +120,7 @@ enum ServerFrame<'a> {
 }
 
 impl ServerFrame<'_> {
-    fn text(&self) -> ByteString {
+    fn text(&self) -> Framed {
         // Words and integers: serialising them cannot fail.
         serde_json::to_string(self).unwrap_or_default().into()
     }
@@ -146,7 +151,7 @@ pub struct Machine {
     /// Since when the socket has been taking what it was handed.
     writing_since: Option<Moment>,
     /// Written when the socket is free.
-    waiting: Vec<ByteString>,
+    waiting: Vec<Framed>,
 }
 
 impl Machine {
@@ -186,6 +191,10 @@ impl Machine {
     fn heard(&mut self, now: Moment, frame: Frame) -> Vec<Output> {
         let text = match frame {
             Frame::Alive => return vec![],
+            Frame::Ping(payload) => {
+                self.writing_since.get_or_insert(now);
+                return vec![Output::Pong(payload)];
+            }
             Frame::Other => return self.refuse("malformed_frame", CloseCode::Protocol),
             Frame::Text(text) => text,
         };
@@ -229,17 +238,14 @@ impl Machine {
             frames.push(ServerFrame::Resync { reason: "position_not_kept" }.text());
         }
         frames.extend(answer.missed.iter().flatten().map(encode));
-        let mut outputs = self.write(now, frames);
-        outputs.push(Output::Collect);
-        outputs
+        self.write(now, frames)
     }
 
     fn left(&mut self, now: Moment, left: Left) -> Vec<Output> {
-        let mut frames = vec![];
+        let mut frames = left.batch.frames;
         if left.batch.missed > 0 {
-            frames.push(ServerFrame::Lagged { missed: left.batch.missed }.text());
+            frames.insert(0, ServerFrame::Lagged { missed: left.batch.missed }.text());
         }
-        frames.extend(left.batch.frames);
         if left.resync {
             frames.push(ServerFrame::Resync { reason: "events_lost" }.text());
         }
@@ -259,9 +265,7 @@ impl Machine {
     fn written(&mut self, now: Moment) -> Vec<Output> {
         self.writing_since = None;
         let waiting = std::mem::take(&mut self.waiting);
-        let mut outputs = if waiting.is_empty() { vec![] } else { self.write(now, waiting) };
-        outputs.push(Output::Collect);
-        outputs
+        if waiting.is_empty() { vec![] } else { self.write(now, waiting) }
     }
 
     fn tick(&mut self, now: Moment, authorized: bool) -> Vec<Output> {
@@ -279,13 +283,18 @@ impl Machine {
         }
         if now.since(self.pinged_at) >= HEARTBEAT {
             self.pinged_at = now;
+            self.writing_since.get_or_insert(now);
             return vec![Output::Ping];
         }
         vec![]
     }
 
-    fn write(&mut self, now: Moment, frames: Vec<ByteString>) -> Vec<Output> {
+    fn write(&mut self, now: Moment, frames: Vec<Framed>) -> Vec<Output> {
         if self.writing_since.is_some() {
+            if self.waiting.len() + frames.len() > WAITING {
+                self.waiting.clear();
+                return vec![self.close(vec![], CloseCode::TooSlow)];
+            }
             self.waiting.extend(frames);
             return vec![];
         }
@@ -298,7 +307,7 @@ impl Machine {
     }
 
     /// What still waits goes first.
-    fn close(&mut self, last: Vec<ByteString>, code: CloseCode) -> Output {
+    fn close(&mut self, last: Vec<Framed>, code: CloseCode) -> Output {
         self.state = State::Closed;
         let mut frames = std::mem::take(&mut self.waiting);
         frames.extend(last);

@@ -1,16 +1,7 @@
 //! What enters a subscriber's mailbox.
 
 use actix::Message;
-
-use crate::actors::admission::Permit;
-
-/// The hub has left something in the outlet.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Flush {
-    /// The only place there is.
-    pub permit: Permit,
-}
+use bytes::Bytes;
 
 /// A frame from the client. The reader waits for the answer before it reads the next one.
 #[derive(Message)]
@@ -22,6 +13,8 @@ pub struct Heard(pub Frame);
 pub enum Frame {
     /// Text: a message of the protocol.
     Text(String),
+    /// A ping that carried this.
+    Ping(Bytes),
     /// Anything that only shows that the client is there.
     Alive,
     /// Something the protocol has no room for.

@@ -1,14 +1,10 @@
-//! Where the hub puts one client's events. The hub never waits for a client.
+//! Where one client's events wait until its socket is free. Whoever leaves them never waits for the client.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use actix::Recipient;
-use bytestring::ByteString;
-
-use super::messages::Flush;
+use super::framed::Framed;
 use super::queue::{Batch, Queue};
-use crate::actors::admission::Admission;
-use crate::actors::signal;
 use crate::domain::event::StatusEvent;
 
 #[derive(Default)]
@@ -16,9 +12,27 @@ struct Content {
     queue: Queue,
     resync: bool,
     going_away: bool,
+    /// Who looked last.
+    reader: Option<Waker>,
+    /// And found nothing.
+    waits: bool,
 }
 
-/// What the hub has left for a client since the last look.
+impl Content {
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && !self.resync && !self.going_away
+    }
+
+    fn take(&mut self) -> Left {
+        Left {
+            batch: self.queue.take(),
+            resync: std::mem::take(&mut self.resync),
+            going_away: std::mem::take(&mut self.going_away),
+        }
+    }
+}
+
+/// What has been left for a client since the last look.
 #[derive(Debug, Default)]
 pub struct Left {
     /// Events, and how many were left out.
@@ -29,23 +43,14 @@ pub struct Left {
     pub going_away: bool,
 }
 
-/// One client's bounded queue, shared by the hub and its subscriber.
-#[derive(Clone)]
-pub struct Outlet {
-    content: Arc<Mutex<Content>>,
-    subscriber: Recipient<Flush>,
-    hints: Admission,
-}
+/// One client's bounded queue, shared by those who fill it and its subscriber.
+#[derive(Clone, Default)]
+pub struct Outlet(Arc<Mutex<Content>>);
 
 impl Outlet {
-    /// An empty one, whose `subscriber` is told when something is left.
-    pub fn new(subscriber: Recipient<Flush>) -> Self {
-        Self { content: Arc::default(), subscriber, hints: Admission::new(1) }
-    }
-
-    /// Leaves an event.
-    pub fn push(&self, event: &StatusEvent, text: ByteString) {
-        self.leave(|content| content.queue.push(event, text));
+    /// Leaves events, in order.
+    pub fn push<'a>(&self, events: impl Iterator<Item = &'a (StatusEvent, Framed)>) {
+        self.leave(|content| events.for_each(|(event, text)| content.queue.push(event, text.clone())));
     }
 
     /// Says that events are lost for good.
@@ -60,18 +65,33 @@ impl Outlet {
 
     /// Takes everything that was left.
     pub fn take(&self) -> Left {
-        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        Left {
-            batch: content.queue.take(),
-            resync: std::mem::take(&mut content.resync),
-            going_away: std::mem::take(&mut content.going_away),
+        self.content().take()
+    }
+
+    /// Takes everything that was left; with nothing there, the task is woken once there is. One reader at a time.
+    pub fn poll_left(&self, context: &mut Context<'_>) -> Poll<Left> {
+        let mut content = self.content();
+        if !content.is_empty() {
+            return Poll::Ready(content.take());
         }
+        match &mut content.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        content.waits = true;
+        Poll::Pending
     }
 
     fn leave(&self, change: impl FnOnce(&mut Content)) {
-        change(&mut self.content.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(permit) = self.hints.admit() {
-            signal(&self.subscriber, Flush { permit });
+        let content = &mut *self.content();
+        change(content);
+        if content.waits && !content.is_empty() {
+            content.waits = false;
+            content.reader.iter().for_each(Waker::wake_by_ref);
         }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

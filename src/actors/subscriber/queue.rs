@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
-use bytestring::ByteString;
-
+use super::framed::Framed;
 use crate::domain::event::{Change, StatusEvent};
 use crate::domain::id::{MessageId, SessionId};
 
 /// Events that may wait for one client.
 pub const ROOM: usize = 1_024;
+
+/// Events an idle client's queue has room for.
+const KEPT: usize = 8;
 
 /// What an event supersedes: the same thing's earlier state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl From<&StatusEvent> for Subject {
 /// Events that wait for one client.
 #[derive(Debug, Default)]
 pub struct Queue {
-    events: VecDeque<(Subject, ByteString)>,
+    events: VecDeque<(Subject, Framed)>,
     missed: u64,
 }
 
@@ -41,12 +43,12 @@ pub struct Batch {
     /// Events left out before these.
     pub missed: u64,
     /// Frames, in order.
-    pub frames: Vec<ByteString>,
+    pub frames: Vec<Framed>,
 }
 
 impl Queue {
     /// Enters an event. When there is no room, the same thing's earlier state makes room, or else the oldest event.
-    pub fn push(&mut self, event: &StatusEvent, text: ByteString) {
+    pub fn push(&mut self, event: &StatusEvent, text: Framed) {
         let subject = Subject::from(event);
         if self.events.len() >= ROOM {
             let earlier = self.events.iter().position(|(other, _)| *other == subject);
@@ -56,9 +58,10 @@ impl Queue {
         self.events.push_back((subject, text));
     }
 
-    /// Takes everything.
+    /// Takes everything, and keeps no room for more than a few.
     pub fn take(&mut self) -> Batch {
         let frames = self.events.drain(..).map(|(_, text)| text).collect();
+        self.events.shrink_to(KEPT);
         Batch { missed: std::mem::take(&mut self.missed), frames }
     }
 

@@ -1,18 +1,23 @@
 //! The live feed: tickets, and the way from an HTTP request to a subscriber.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpMessage as _, HttpRequest, rt, web};
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, rt, web};
 use actix_ws::{AggregatedMessage, CloseReason, MessageStream, Session as Socket};
-use futures_util::StreamExt as _;
+use futures_util::{Stream as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::owned;
 use crate::actors::subscriber::machine::CloseCode;
 use crate::actors::subscriber::messages::Frame;
-use crate::actors::subscriber::{SubscriberActor, SubscriberHandle};
+use crate::actors::subscriber::{Outgoing, SubscriberActor};
 use crate::domain::id::SessionId;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::tenant::KeyScope;
@@ -97,10 +102,12 @@ pub async fn socket(
         None => bearer,
     };
     match grant {
-        Some(grant) => serve(&feed, grant, socket, stream),
-        None => close(socket, CloseCode::TicketSpent),
+        Some(grant) => Ok(serve(&feed, grant, response, stream)),
+        None => {
+            close(socket, CloseCode::TicketSpent);
+            Ok(response)
+        }
     }
-    Ok(response)
 }
 
 /// A page may open the feed only if it is ours or the operator named its origin. Programs send no origin.
@@ -149,9 +156,32 @@ fn close(socket: Socket, code: CloseCode) {
     });
 }
 
-/// The subscriber writes; this task reads, a frame at a time, and waits for each to be looked at.
-fn serve(feed: &FeedState, grant: Grant, mut socket: Socket, stream: MessageStream) {
-    let subscriber = SubscriberActor::launch(grant, socket.clone(), feed.subscribers.clone());
+/// What the subscriber wants sent, in place of what `actix_ws` would send.
+struct FeedBody {
+    outgoing: Outgoing,
+    /// Never sent, but dropped with the connection, and by that the reader learns of its end.
+    _unsaid: BoxBody,
+}
+
+impl MessageBody for FeedBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Pin::new(&mut self.outgoing).poll_next(context)
+    }
+}
+
+/// The subscriber lives on this thread and writes; this task reads, a frame at a time, and waits for each to be looked
+/// at.
+fn serve(feed: &FeedState, grant: Grant, response: HttpResponse, stream: MessageStream) -> HttpResponse {
+    let (subscriber, outgoing) = SubscriberActor::launch(grant, feed.subscribers.clone());
     let mut stream = stream.max_frame_size(FRAME).aggregate_continuations().max_continuation_size(FRAME);
     rt::spawn(async move {
         while let Some(message) = stream.next().await {
@@ -159,7 +189,7 @@ fn serve(feed: &FeedState, grant: Grant, mut socket: Socket, stream: MessageStre
                 Ok(AggregatedMessage::Text(text)) => subscriber.heard(Frame::Text(text.to_string())).await,
                 Ok(AggregatedMessage::Binary(_)) => subscriber.heard(Frame::Other).await,
                 Ok(AggregatedMessage::Pong(_)) => subscriber.heard(Frame::Alive).await,
-                Ok(AggregatedMessage::Ping(payload)) => pong(&subscriber, &mut socket, &payload).await,
+                Ok(AggregatedMessage::Ping(payload)) => subscriber.heard(Frame::Ping(payload)).await,
                 Ok(AggregatedMessage::Close(_)) => false,
                 // The connection broke, which is no news, or its bytes are no frames, which the client is told.
                 Err(_) => subscriber.heard(Frame::Other).await,
@@ -170,8 +200,5 @@ fn serve(feed: &FeedState, grant: Grant, mut socket: Socket, stream: MessageStre
         }
         subscriber.gone().await;
     });
-}
-
-async fn pong(subscriber: &SubscriberHandle, socket: &mut Socket, payload: &[u8]) -> bool {
-    socket.pong(payload).await.is_ok() && subscriber.heard(Frame::Alive).await
+    response.map_body(|_, unsaid| FeedBody { outgoing, _unsaid: unsaid }).map_into_boxed_body()
 }

@@ -1,5 +1,6 @@
 //! The sum of a tenant's attempts, in memory. The store's log of attempts is the truth: a window is built from it at
-//! first use, and caught up after a pause, in which the plan may have set no sum and nobody asked here.
+//! first use, and caught up after a pause, in which the plan may have set no sum and nobody asked here. A sum that is
+//! taken away and set again within [`PAUSE`] is not noticed: what was sent meanwhile does not count.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -16,8 +17,6 @@ use crate::ports::limits::TenantWindows;
 use crate::ports::outbox::Outbox;
 use crate::ports::store::StoreError;
 
-/// A slot is used within this time or not at all: a claim older than 1 s goes back to the queue.
-const USED_WITHIN: Duration = Duration::from_secs(1);
 /// Without a question for so long, there may be attempts in the store that were not asked for here.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Tenants beyond which idle ones are looked for, at first; afterwards twice as many as were not idle.
@@ -73,16 +72,12 @@ impl MemoryWindows {
         })
     }
 
-    /// Enters what was attempted during a pause. What came soon after the last question was its answer's use, and is
-    /// in the window already.
+    /// Enters what was attempted during a pause. An attempt bears the moment of the question it was asked under, so one
+    /// whose moment is in the window is in it already; a slot that was taken and not used stays taken.
     async fn catch_up(&self, tenant: TenantId, slots: &mut Slots, at: Reading) -> Result<(), StoreError> {
         match self.outbox.tenant_attempts(tenant, at).await? {
             None => slots.window = Window::full(slots.window.cap(), at.now),
-            Some(mut attempts) => {
-                attempts.retain(|&attempt| attempt > slots.asked_at + USED_WITHIN);
-                attempts.sort_unstable();
-                attempts.into_iter().for_each(|attempt| slots.window.record(attempt));
-            }
+            Some(attempts) => slots.window.enter(attempts),
         }
         Ok(())
     }

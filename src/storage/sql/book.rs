@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::idempotency::Remembered;
 use crate::domain::event::Change;
 use crate::domain::id::{MessageId, SessionId, TenantId};
-use crate::domain::message::{Message, MessageReason, MessageStatus, WaId};
+use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{
@@ -135,6 +135,29 @@ pub(super) struct Changes {
     pub(super) told: Vec<Told>,
 }
 
+impl Changes {
+    /// Whether there is anything to write.
+    pub(super) fn is_any(&self) -> bool {
+        let Self { new_messages, messages, sessions, tallies, usage, remembered, met, attempts, told } = self;
+        !(new_messages.is_empty()
+            && messages.is_empty()
+            && sessions.is_empty()
+            && tallies.is_empty()
+            && usage.is_empty()
+            && remembered.is_empty()
+            && met.is_empty()
+            && attempts.is_empty()
+            && told.is_empty())
+    }
+}
+
+/// The rows of a book, for whoever remembers them.
+pub(super) struct Rows {
+    pub(super) sessions: HashMap<SessionId, SessionRow>,
+    pub(super) messages: HashMap<MessageId, MessageRow>,
+    pub(super) months: HashMap<(TenantId, WallTime), UsageRow>,
+}
+
 /// Filling it.
 impl Book {
     pub(super) fn put_session(&mut self, row: SessionRow) {
@@ -147,7 +170,9 @@ impl Book {
         if self.messages.contains_key(&id) {
             return; // found twice, by two roads
         }
-        self.by_wa.insert((session, message.wa_id.clone()), id);
+        if message.direction == Direction::Out {
+            self.by_wa.insert((session, message.wa_id.clone()), id);
+        }
         if message.status.is_live() {
             self.by_chat.entry((session, message.chat.clone())).or_default().push(id);
         }
@@ -368,6 +393,22 @@ impl Book {
             apply(was, usage);
             self.changes.usage.insert(key);
         }
+    }
+
+    /// Gives every new message its place in the order of acceptance, after `last`. The last act before it is written:
+    /// a message added in this very batch is written with its last state, by its insert.
+    pub(super) fn place(&mut self, last: i64) {
+        for (id, ord) in self.changes.new_messages.iter().zip(last + 1..) {
+            self.changes.messages.remove(id);
+            if let Some(row) = self.messages.get_mut(id) {
+                row.ord = Some(ord);
+            }
+        }
+    }
+
+    /// What is in it, as it stands.
+    pub(super) fn into_rows(self) -> Rows {
+        Rows { sessions: self.sessions, messages: self.messages, months: self.usage }
     }
 
     pub(super) fn tell(&mut self, tenant: TenantId, session: Option<SessionId>, change: Change) {

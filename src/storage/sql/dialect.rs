@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sqlx,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr,
+    Statement, Value, sqlx,
 };
 
 use crate::failpoint::Tripped;
@@ -131,21 +130,6 @@ async fn connect(
     Database::connect(options).await.map_err(|error| Fault::from(error).into())
 }
 
-/// Begins a transaction that may write at once, so that it never has to be upgraded.
-pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, Fault> {
-    let immediate = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    Ok(db.begin_with_options(immediate).await?)
-}
-
-/// Copies the log back into the file and empties it.
-pub(super) async fn checkpoint(db: &DatabaseConnection) -> Result<(), Fault> {
-    db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    Ok(())
-}
-
 /// One of our constant texts with its values.
 pub(super) fn statement<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
@@ -228,6 +212,14 @@ pub(super) const USAGE: &str = "
     SELECT u.* FROM json_each($1) AS w
     CROSS JOIN usage AS u ON u.tenant_id = unhex(w.value->>'tenant') AND u.period_start = w.value->>'period'";
 
+/// `[tenant]`
+pub(super) const HEADS: &str = "
+    SELECT h.tenant_id, h.seq FROM json_each($1) AS w
+    CROSS JOIN feed_head AS h ON h.tenant_id = unhex(w.value)";
+
+/// The place of the message accepted last. Places are never used again, whatever is deleted.
+pub(super) const LAST_ORD: &str = "SELECT seq FROM sqlite_sequence WHERE name = 'message'";
+
 // What a batch writes. `$1` is a JSON array of the rows, in order.
 
 pub(super) const PUT_REMEMBERED: &str = "
@@ -237,11 +229,12 @@ pub(super) const PUT_REMEMBERED: &str = "
     FROM json_each($1)";
 
 pub(super) const INSERT_MESSAGES: &str = "
-    INSERT INTO message (id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
+    INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
         delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
         period_start, queued_at, held_at, sending_at, sent_at, delivered_at, read_at, failed_at, unknown_at,
         expired_at, canceled_at, dead_at, received_at)
-    SELECT unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'), value->>'direction',
+    SELECT value->>'ord', unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'),
+        value->>'direction',
         value->>'chat', value->>'content', value->>'status', value->>'reason', value->>'wa_id',
         value->>'category', value->>'delivery', unhex(value->>'reply_to'), value->>'client_ref',
         value->>'send_at', value->>'not_before', value->>'expires_at', value->>'attempts', value->>'epoch',
@@ -250,6 +243,16 @@ pub(super) const INSERT_MESSAGES: &str = "
         value->'times'->>'delivered', value->'times'->>'read', value->'times'->>'failed',
         value->'times'->>'unknown', value->'times'->>'expired', value->'times'->>'canceled',
         value->'times'->>'dead', value->'times'->>'received'
+    FROM json_each($1)";
+
+/// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
+pub(super) const INSERT_ACCEPTED: &str = "
+    INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, wa_id, category, delivery,
+        reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, charge, period_start, queued_at)
+    SELECT value->>'ord', unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'), 'out',
+        value->>'chat', value->>'content', 'queued', value->>'wa_id', value->>'category', value->>'delivery',
+        unhex(value->>'reply_to'), value->>'client_ref', value->>'send_at', value->>'send_at',
+        value->>'expires_at', 0, 0, value->>'charge', value->>'period', value->>'at'
     FROM json_each($1)";
 
 pub(super) const UPDATE_MESSAGES: &str = "
@@ -305,12 +308,10 @@ pub(super) const INSERT_MET: &str = "
     FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING";
 
-/// `[{tenant, events}]`; answers the new heads.
-pub(super) const ADVANCE_HEADS: &str = "
+pub(super) const PUT_HEADS: &str = "
     INSERT INTO feed_head (tenant_id, seq)
-    SELECT unhex(value->>'tenant'), value->>'events' FROM json_each($1) WHERE true
-    ON CONFLICT (tenant_id) DO UPDATE SET seq = seq + excluded.seq
-    RETURNING tenant_id, seq";
+    SELECT unhex(value->>'tenant'), value->>'seq' FROM json_each($1) WHERE true
+    ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq";
 
 pub(super) const INSERT_EVENTS: &str = "
     INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, code)

@@ -1,13 +1,57 @@
-//! Writes what a batch has changed: one statement per table, whatever the size of the batch.
+//! Writes what a batch has changed: one statement per table, whatever the size of the batch, and all of them in one
+//! text, so that a batch is one round trip to the database.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
+use uuid::Uuid;
 use uuid::fmt::Simple;
 
 use super::book::{Book, MessageRow, SessionRow, Told};
 use super::dialect::{self, Fault};
+use super::entities::count;
 use super::idempotency::{Row, json};
-use crate::domain::message::Times;
+use super::kept::Kept;
+use super::load::ids;
+use crate::domain::event::StatusEvent;
+use crate::domain::id::TenantId;
+use crate::domain::message::{Direction, MessageStatus, Times};
+use crate::domain::session::Epoch;
+use crate::domain::time::WallTime;
+
+/// The statements of a batch in their order; each takes its own JSON array.
+const STATEMENTS: [&str; 11] = [
+    dialect::INSERT_ACCEPTED,
+    dialect::INSERT_MESSAGES,
+    dialect::UPDATE_MESSAGES,
+    dialect::INSERT_ATTEMPTS,
+    dialect::UPDATE_SESSIONS,
+    dialect::UPDATE_TALLIES,
+    dialect::PUT_USAGE,
+    dialect::PUT_REMEMBERED,
+    dialect::INSERT_MET,
+    dialect::PUT_HEADS,
+    dialect::INSERT_EVENTS,
+];
+
+static STATEMENTS_TEXT: LazyLock<String> = LazyLock::new(|| {
+    let numbered = STATEMENTS.iter().zip(1..).map(|(text, number)| text.replace("$1", &format!("${number}")));
+    numbered.collect::<Vec<_>>().join(";")
+});
+
+static TRANSACTION_TEXT: LazyLock<String> =
+    LazyLock::new(|| format!("BEGIN IMMEDIATE;{};COMMIT", *STATEMENTS_TEXT));
+
+/// How the statements of a batch are run.
+pub(super) type Text = &'static LazyLock<String>;
+
+/// Within a transaction that is open.
+pub(super) const WITHIN: Text = &STATEMENTS_TEXT;
+
+/// As a transaction of their own. An error may leave it open.
+pub(super) const ALONE: Text = &TRANSACTION_TEXT;
 
 /// A message as both message statements take it; each uses its part.
 #[derive(Serialize)]
@@ -40,20 +84,20 @@ struct MessageOut<'a> {
 
 impl<'a> MessageOut<'a> {
     /// The content goes along with a new message only: it never changes.
-    fn of(row: &'a MessageRow) -> Result<Self, Fault> {
+    fn new(row: &'a MessageRow) -> Result<Self, Fault> {
+        Ok(Self { content: Some(json(&row.message.content)?), ..Self::changed(row) })
+    }
+
+    fn changed(row: &'a MessageRow) -> Self {
         let message = &row.message;
-        let content = match row.ord {
-            None => Some(json(&message.content)?),
-            Some(_) => None,
-        };
-        Ok(Self {
+        Self {
             ord: row.ord,
             id: message.id.uuid().simple(),
             tenant: message.tenant.uuid().simple(),
             session: message.session.uuid().simple(),
             direction: message.direction.into(),
             chat: message.chat.as_str(),
-            content,
+            content: None,
             status: message.status.into(),
             reason: message.reason.map(Into::into),
             wa_id: &message.wa_id.0,
@@ -70,7 +114,7 @@ impl<'a> MessageOut<'a> {
             charge: row.charge.to_string(),
             period: row.period.map(|at| at.0),
             times: millis(&message.times),
-        })
+        }
     }
 }
 
@@ -169,53 +213,200 @@ struct MetOut<'a> {
     at: i64,
 }
 
-/// Writes it, and answers what is to be told, in order.
-pub(super) async fn flush(txn: &DatabaseTransaction, mut book: Book) -> Result<Vec<Told>, Fault> {
-    let told = std::mem::take(&mut book.changes.told);
-    let changes = &book.changes;
-    write(txn, dialect::INSERT_MESSAGES, new_messages(&book)?).await?;
-    write(txn, dialect::UPDATE_MESSAGES, changed_messages(&book)?).await?;
-    write(txn, dialect::INSERT_ATTEMPTS, attempts(&book)).await?;
-    write(txn, dialect::UPDATE_SESSIONS, sessions(&book)).await?;
-    write(txn, dialect::UPDATE_TALLIES, tallies(&book)).await?;
-    write(txn, dialect::PUT_USAGE, usage(&book)).await?;
-    let remembered = changes
-        .remembered
-        .iter()
-        .filter_map(|key| Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?)));
-    write(txn, dialect::PUT_REMEMBERED, remembered.collect()).await?;
-    let met = changes.met.iter().map(|(tenant, session, chat, at)| MetOut {
-        session: session.uuid().simple(),
-        chat: chat.as_str(),
-        tenant: tenant.uuid().simple(),
-        at: at.0,
-    });
-    write(txn, dialect::INSERT_MET, met.collect()).await?;
-    Ok(told)
+#[derive(Serialize)]
+struct HeadOut {
+    tenant: Simple,
+    seq: u64,
 }
 
-async fn write<T: Serialize>(
-    txn: &DatabaseTransaction,
-    text: &'static str,
-    rows: Vec<T>,
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
+#[derive(Serialize)]
+struct EventOut {
+    tenant: Simple,
+    seq: u64,
+    at: i64,
+    session: Option<Simple>,
+    kind: &'static str,
+    message: Option<Simple>,
+    code: std::borrow::Cow<'static, str>,
+}
+
+impl EventOut {
+    fn of(event: &StatusEvent) -> Self {
+        Self {
+            tenant: event.tenant.uuid().simple(),
+            seq: event.seq,
+            at: event.at.0,
+            session: event.session.map(|id| id.uuid().simple()),
+            kind: event.change.kind().into(),
+            message: event.change.message().map(|id| id.uuid().simple()),
+            code: event.change.code(),
+        }
     }
-    dialect::execute(txn, text, [json(&rows)?.into()]).await.map(drop)
+}
+
+/// Writes it, its events with it, and answers those in order. What was written is `kept`.
+pub(super) async fn flush(
+    db: &DatabaseTransaction,
+    mut book: Book,
+    kept: &mut Kept,
+    at: WallTime,
+    text: Text,
+) -> Result<Vec<StatusEvent>, Fault> {
+    if !book.changes.is_any() {
+        kept.keep(book, HashMap::new(), None);
+        return Ok(vec![]);
+    }
+    let told = std::mem::take(&mut book.changes.told);
+    let mut heads = heads(db, &told, kept).await?;
+    let events = number(&told, &mut heads, at);
+    let last_ord = match book.changes.new_messages.len() as i64 {
+        0 => None,
+        some => Some(place(db, &mut book, kept).await? + some),
+    };
+    let rows = [
+        json(&accepted(&book)?)?,
+        json(&new_messages(&book)?)?,
+        json(&changed_messages(&book))?,
+        json(&attempts(&book))?,
+        json(&sessions(&book))?,
+        json(&tallies(&book))?,
+        json(&usage(&book))?,
+        json(&remembered(&book))?,
+        json(&met(&book))?,
+        json(
+            &heads.iter().map(|(id, &seq)| HeadOut { tenant: id.uuid().simple(), seq }).collect::<Vec<_>>(),
+        )?,
+        json(&events.iter().map(EventOut::of).collect::<Vec<_>>())?,
+    ];
+    dialect::execute(db, text.as_str(), rows.map(Into::into)).await?;
+    kept.keep(book, heads, last_ord);
+    Ok(events)
+}
+
+/// The last position of every feed that is told something.
+async fn heads(
+    db: &DatabaseTransaction,
+    told: &[Told],
+    kept: &Kept,
+) -> Result<HashMap<TenantId, u64>, Fault> {
+    let mut heads = HashMap::new();
+    let mut unknown = BTreeSet::new();
+    for told in told {
+        match kept.head(told.tenant) {
+            Some(seq) => drop(heads.insert(told.tenant, seq)),
+            None => drop(unknown.insert(told.tenant)),
+        }
+    }
+    if !unknown.is_empty() {
+        let wanted = ids(unknown.iter().map(|id| id.uuid()))?;
+        heads.extend(unknown.into_iter().map(|tenant| (tenant, 0)));
+        for row in dialect::query(db, dialect::HEADS, [wanted.into()]).await? {
+            heads.insert(row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?));
+        }
+    }
+    Ok(heads)
+}
+
+/// Gives every event its place in its tenant's feed.
+fn number(told: &[Told], heads: &mut HashMap<TenantId, u64>, at: WallTime) -> Vec<StatusEvent> {
+    let numbered = told.iter().map(|told| {
+        let seq = heads.entry(told.tenant).or_default();
+        *seq += 1;
+        StatusEvent { tenant: told.tenant, seq: *seq, session: told.session, change: told.change, at }
+    });
+    numbered.collect()
+}
+
+/// Gives every new message its place in the order of acceptance; the place before the first.
+async fn place(db: &DatabaseTransaction, book: &mut Book, kept: &Kept) -> Result<i64, Fault> {
+    let last = match kept.last_ord() {
+        Some(last) => last,
+        None => match dialect::query(db, dialect::LAST_ORD, []).await?.first() {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        },
+    };
+    book.place(last);
+    Ok(last)
+}
+
+/// A message that was accepted and nothing else: most that are new.
+#[derive(Serialize)]
+struct AcceptedOut<'a> {
+    ord: Option<i64>,
+    id: Simple,
+    tenant: Simple,
+    session: Simple,
+    chat: &'a str,
+    content: String,
+    wa_id: &'a str,
+    category: &'static str,
+    delivery: &'static str,
+    charge: String,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Simple>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ref: Option<&'a str>,
+}
+
+/// When it was accepted, if that is all that happened to it.
+fn just_accepted(row: &MessageRow) -> Option<WallTime> {
+    let message = &row.message;
+    let queued = <&str>::from(MessageStatus::Queued);
+    let untouched = message.direction == Direction::Out
+        && message.status == MessageStatus::Queued
+        && message.reason.is_none()
+        && message.attempts == 0
+        && message.times.len() == 1
+        && row.epoch == Epoch::default()
+        && row.attempted_at.is_none()
+        && row.not_before == message.send_at;
+    message.times.get(queued).copied().filter(|_| untouched)
+}
+
+fn accepted(book: &Book) -> Result<Vec<AcceptedOut<'_>>, Fault> {
+    let rows = book.changes.new_messages.iter().filter_map(|id| book.message(*id));
+    let rows = rows.filter_map(|row| Some((row, just_accepted(row)?)));
+    rows.map(|(row, at)| {
+        let message = &row.message;
+        Ok(AcceptedOut {
+            ord: row.ord,
+            id: message.id.uuid().simple(),
+            tenant: message.tenant.uuid().simple(),
+            session: message.session.uuid().simple(),
+            chat: message.chat.as_str(),
+            content: json(&message.content)?,
+            wa_id: &message.wa_id.0,
+            category: message.category.into(),
+            delivery: message.delivery.into(),
+            charge: row.charge.to_string(),
+            at: at.0,
+            period: row.period.map(|at| at.0),
+            expires_at: message.expires_at.map(|at| at.0),
+            send_at: message.send_at.map(|at| at.0),
+            reply_to: message.reply_to.map(|id| id.uuid().simple()),
+            client_ref: message.client_ref.as_deref(),
+        })
+    })
+    .collect()
 }
 
 fn new_messages(book: &Book) -> Result<Vec<MessageOut<'_>>, Fault> {
     let rows = book.changes.new_messages.iter().filter_map(|id| book.message(*id));
-    rows.map(MessageOut::of).collect()
+    rows.filter(|row| just_accepted(row).is_none()).map(MessageOut::new).collect()
 }
 
-/// A message added in this very batch is written with its last state, by its insert.
-fn changed_messages(book: &Book) -> Result<Vec<MessageOut<'_>>, Fault> {
+fn changed_messages(book: &Book) -> Vec<MessageOut<'_>> {
     let mut rows: Vec<_> = book.changes.messages.iter().filter_map(|id| book.message(*id)).collect();
-    rows.retain(|row| row.ord.is_some());
     rows.sort_unstable_by_key(|row| row.ord);
-    rows.into_iter().map(MessageOut::of).collect()
+    rows.into_iter().map(MessageOut::changed).collect()
 }
 
 fn attempts(book: &Book) -> Vec<AttemptOut> {
@@ -263,6 +454,21 @@ fn usage(book: &Book) -> Vec<UsageOut> {
             held: row.held,
             announced: row.announced,
         })
+    });
+    rows.collect()
+}
+
+fn remembered(book: &Book) -> Vec<Row<'_>> {
+    let keys = book.changes.remembered.iter();
+    keys.filter_map(|key| Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?))).collect()
+}
+
+fn met(book: &Book) -> Vec<MetOut<'_>> {
+    let rows = book.changes.met.iter().map(|(tenant, session, chat, at)| MetOut {
+        session: session.uuid().simple(),
+        chat: chat.as_str(),
+        tenant: tenant.uuid().simple(),
+        at: at.0,
     });
     rows.collect()
 }

@@ -11,6 +11,7 @@ use super::book::{Book, Charge, Heard, MessageRow, SessionRow, UsageRow};
 use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, maybe_word, message, session::retry, word};
 use super::idempotency::{self, Kind, Owner, json};
+use super::kept::Kept;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
@@ -95,8 +96,13 @@ struct Month {
     period: i64,
 }
 
-/// Reads it. What a replay answers, the sessions of every message and the months they count to come along.
-pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<Book, Fault> {
+/// Takes it from what is kept, or reads it. What a replay answers, the sessions of every message and the months they
+/// count to come along.
+pub(super) async fn load(
+    txn: &DatabaseTransaction,
+    mut needs: Needs,
+    kept: &mut Kept,
+) -> Result<Book, Fault> {
     let mut book = Book::default();
     if !needs.remembered.is_empty() {
         let keys = needs.remembered.iter().map(|(owner, key)| (*owner, key.as_str()));
@@ -107,7 +113,8 @@ pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<
             book.put_remembered(key, first);
         }
     }
-    read_messages(txn, &mut needs, &mut book).await?;
+    take_messages(&mut needs, &mut book, kept);
+    read_messages(txn, &needs, &mut book).await?;
     read_strangers(txn, &needs, &mut book).await?;
     let more: Vec<_> =
         book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
@@ -117,6 +124,8 @@ pub(super) async fn load(txn: &DatabaseTransaction, mut needs: Needs) -> Result<
             needs.usage.insert((tenant, start));
         }
     }
+    needs.sessions.retain(|&id| kept.take_session(id).map(|row| book.put_session(row)).is_none());
+    needs.usage.retain(|&key| kept.take_month(key).map(|row| book.put_usage(key.0, row)).is_none());
     if !needs.sessions.is_empty() {
         let ids = ids(needs.sessions.iter().map(|id| id.uuid()))?;
         for row in dialect::query(txn, dialect::SESSIONS, [ids.into()]).await? {
@@ -146,7 +155,22 @@ pub(super) async fn session_by_id(
     dialect::query(db, dialect::SESSIONS, [ids.into()]).await?.first().map(session_row).transpose()
 }
 
-async fn read_messages(txn: &DatabaseTransaction, needs: &mut Needs, book: &mut Book) -> Result<(), Fault> {
+/// What is kept has to be read no more.
+fn take_messages(needs: &mut Needs, book: &mut Book, kept: &mut Kept) {
+    let mut take = |id, kept: &mut Kept| {
+        if let Some(row) = kept.take_message(id) {
+            book.put_message(row);
+        }
+        book.message(id).is_some()
+    };
+    needs.messages.retain(|&id| !take(id, kept));
+    needs.by_wa.retain(|key| match kept.by_wa(key) {
+        Some(id) => !take(id, kept),
+        None => true,
+    });
+}
+
+async fn read_messages(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
     if !needs.messages.is_empty() {
         let ids = ids(needs.messages.iter().map(|id| id.uuid()))?;
         put(txn, dialect::statement(dialect::MESSAGES, [ids.into()]), book).await?;

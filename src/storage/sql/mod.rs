@@ -1,10 +1,10 @@
 //! The store in SQL. One task writes, in batches; a few connections read.
 //!
 //! A hot write is a `writer::Command`: it names the rows it needs, and decides on them in memory (`book`). What a
-//! batch needs is read by one statement per table (`load`), what it changed is written by one statement per table
-//! (`flush`), its events get their places in the feed (`desk`), then it is committed, published and answered. So
-//! the order of commits is the order of events, and two commands of one batch see each other. A rare write is a
-//! `writer::Errand` with statements of its own, in the same queue.
+//! batch needs is remembered from the last commits (`kept`) or read by one statement per table (`load`); what it
+//! changed, with the places of its events in the feed, is written and committed in one round trip by one statement per
+//! table (`flush`); then it is published and answered. So the order of commits is the order of events, and two commands
+//! of one batch see each other. A rare write is a `writer::Errand` with statements of its own, in the same queue.
 
 mod attempts;
 mod book;
@@ -18,6 +18,8 @@ mod feed;
 mod flush;
 pub mod history;
 mod idempotency;
+mod kept;
+mod line;
 mod load;
 mod messages;
 #[cfg(test)]

@@ -32,6 +32,7 @@ async fn no_hot_statement_walks_through_a_table() {
         dialect::MET,
         dialect::SESSIONS,
         dialect::USAGE,
+        dialect::HEADS,
         dialect::UPDATE_MESSAGES,
         dialect::UPDATE_SESSIONS,
         dialect::UPDATE_TALLIES,

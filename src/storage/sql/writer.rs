@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::book::Book;
 use super::desk::Desk;
 use super::dialect::{self, Fault};
-use super::load::Needs;
+use super::flush::{self, flush};
+use super::kept::Kept;
+use super::line::Line;
+use super::load::{Needs, load};
 use crate::domain::event::StatusEvent;
 use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
@@ -168,8 +171,12 @@ impl Job {
 /// The writer's own side.
 pub(super) struct Writer {
     path: PathBuf,
-    /// `None` after an error that may have left it unusable.
+    /// Until it is held.
     db: Option<DatabaseConnection>,
+    /// `None` at first, and after an error that may have left it unusable.
+    line: Option<Line>,
+    /// What need not be read again.
+    kept: Kept,
     clock: Arc<dyn Clock>,
     sink: Arc<dyn FeedSink>,
     queue: mpsc::Receiver<Job>,
@@ -183,7 +190,8 @@ impl Writer {
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        (Self { path, db: Some(db), clock, sink, queue }, WriterHandle { queue: sender })
+        let writer = Self { path, db: Some(db), line: None, kept: Kept::default(), clock, sink, queue };
+        (writer, WriterHandle { queue: sender })
     }
 
     /// Until it is closed or every handle is gone.
@@ -211,22 +219,20 @@ impl Writer {
     }
 
     async fn close(&mut self) {
-        let Some(db) = self.db.take() else { return };
-        if let Err(fault) = dialect::checkpoint(&db).await {
+        let Ok(line) = self.line().await else { return };
+        if let Err(fault) = line.checkpoint().await {
             tracing::warn!(?fault, "the log could not be copied back; the next start does it");
         }
-        if let Err(error) = db.close().await {
+        if let Err(error) = line.close().await {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
 
-    /// Writes jobs in order of arrival: all at once, or halved for as long as a row among them is refused.
+    /// Writes jobs in order of arrival: all of a kind at once, or halved for as long as a row among them is refused.
     async fn write(&mut self, jobs: Vec<Job>) {
-        let mut piles = vec![jobs];
+        let mut piles = alike(jobs);
+        piles.reverse();
         while let Some(mut jobs) = piles.pop() {
-            if jobs.is_empty() {
-                continue;
-            }
             match self.attempt(&mut jobs).await {
                 Ok(events) => {
                     if !events.is_empty() {
@@ -251,76 +257,115 @@ impl Writer {
         }
     }
 
-    /// One transaction. An error has rolled it back.
-    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
+    /// The connection, a new one if need be.
+    async fn line(&mut self) -> Result<Line, Fault> {
+        if let Some(line) = self.line.take() {
+            return Ok(line);
+        }
         let db = match self.db.take() {
             Some(db) => db,
             None => dialect::open_writer(&self.path).await.map_err(|error| Fault::Down(error.to_string()))?,
         };
-        let (result, usable) = self.transact(&db, jobs).await;
+        Line::hold(db).await
+    }
+
+    /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
+    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
+        let line = self.line().await?;
+        let is_hot = jobs.iter().all(Job::is_hot);
+        let (result, usable) =
+            if is_hot { self.batch(&line, jobs).await } else { self.errands(&line, jobs).await };
+        if !is_hot || result.is_err() {
+            self.kept.forget();
+        }
         if usable {
-            self.db = Some(db);
-        } else if let Err(error) = db.close().await {
+            self.line = Some(line);
+        } else if let Err(error) = line.close().await {
             tracing::warn!(%error, "a broken connection did not close cleanly");
         }
         result
     }
 
-    /// What became of the transaction, and whether the connection may be used again.
-    async fn transact(
-        &self,
-        db: &DatabaseConnection,
-        jobs: &mut [Job],
-    ) -> (Result<Vec<StatusEvent>, Fault>, bool) {
-        let txn = match dialect::begin(db).await {
-            Ok(txn) => txn,
-            Err(fault) => return (Err(fault), false),
-        };
-        let done = async {
-            let mut desk = Desk::new(&txn);
-            for run in jobs.chunk_by_mut(|left, right| left.is_hot() && right.is_hot()) {
-                perform(run, &mut desk).await?;
+    /// Commands share one book. What became of it, and whether the connection may be used again.
+    async fn batch(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+        let mut needs = Needs::default();
+        for job in jobs.iter() {
+            if let Job::Hot(job) = job {
+                job.needs(&mut needs);
             }
-            desk.number(self.clock.wall()).await
-        };
-        match done.await {
-            Ok(events) => match commit(txn).await {
-                Ok(()) => (Ok(events), true),
-                Err(fault) => (Err(fault), false),
-            },
+        }
+        // Read before the transaction begins: nobody else writes.
+        let mut book = match load(&line.conn, needs, &mut self.kept).await {
+            Ok(book) => book,
             Err(fault) => {
-                let undone = txn.rollback().await.is_ok();
-                let usable = undone && matches!(fault, Fault::Row(_));
-                (Err(fault), usable)
+                let usable = matches!(fault, Fault::Row(_));
+                return (Err(fault), usable);
+            }
+        };
+        for job in jobs.iter_mut() {
+            if let Job::Hot(job) = job {
+                job.decide(&mut book);
             }
         }
+        if let Err(tripped) = failpoint::hit(Point::CommitBefore).await {
+            return (Err(tripped.into()), false);
+        }
+        let at = self.clock.wall();
+        match flush(&line.conn, book, &mut self.kept, at, flush::ALONE).await {
+            Ok(events) => committed(events).await,
+            Err(fault) => undone(line, fault).await,
+        }
+    }
+
+    /// Errands write by statements of their own, one after the other.
+    async fn errands(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+        if let Err(fault) = line.begin().await {
+            return (Err(fault), false);
+        }
+        let mut desk = Desk::new(&line.conn, self.clock.wall());
+        for job in jobs.iter_mut() {
+            if let Job::Cold(job) = job
+                && let Err(fault) = job.run(&mut desk).await
+            {
+                return undone(line, fault).await;
+            }
+        }
+        let events = desk.events();
+        if let Err(tripped) = failpoint::hit(Point::CommitBefore).await {
+            return undone(line, tripped.into()).await;
+        }
+        match line.commit().await {
+            Ok(()) => committed(events).await,
+            Err(fault) => (Err(fault), false),
+        }
     }
 }
 
-async fn commit(txn: DatabaseTransaction) -> Result<(), Fault> {
-    failpoint::hit(Point::CommitBefore).await?;
-    txn.commit().await?;
-    Ok(failpoint::hit(Point::CommitAfter).await?)
+/// It is on disk; its callers hear of it next.
+async fn committed<T>(events: T) -> (Result<T, Fault>, bool) {
+    match failpoint::hit(Point::CommitAfter).await {
+        Ok(()) => (Ok(events), true),
+        Err(tripped) => (Err(tripped.into()), false),
+    }
 }
 
-/// Commands in a row share one book; an errand stands alone.
-async fn perform(run: &mut [Job], desk: &mut Desk<'_>) -> Result<(), Fault> {
-    if let [Job::Cold(job)] = run {
-        return job.run(desk).await;
-    }
-    let mut needs = Needs::default();
-    for job in run.iter() {
-        if let Job::Hot(job) = job {
-            job.needs(&mut needs);
+/// Rolls back. After an error of the disk, or when there is nothing to roll back, the connection is not trusted.
+async fn undone<T>(line: &Line, fault: Fault) -> (Result<T, Fault>, bool) {
+    let undone = line.rollback().await.is_ok();
+    let usable = undone && matches!(fault, Fault::Row(_));
+    (Err(fault), usable)
+}
+
+/// Splits jobs where commands and errands meet.
+fn alike(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let mut piles: Vec<Vec<Job>> = vec![];
+    for job in jobs {
+        match piles.last_mut() {
+            Some(pile) if pile.last().is_some_and(|last| last.is_hot() == job.is_hot()) => pile.push(job),
+            _ => piles.push(vec![job]),
         }
     }
-    let mut book = desk.open(needs).await?;
-    for job in run.iter_mut() {
-        if let Job::Hot(job) = job {
-            job.decide(&mut book);
-        }
-    }
-    desk.close(book).await
+    piles
 }
 
 fn answer(jobs: Vec<Job>, failure: Option<&StoreError>) {

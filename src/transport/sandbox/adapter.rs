@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::time::timeout;
 
@@ -70,15 +69,49 @@ fn lost(lease: Lease, error: &device::DeviceError) -> LinkEvent {
     LinkEvent::Closed(error.reason())
 }
 
-/// Ends after the first `Closed`, and with one in any case.
-fn closing(events: BoxStream<'static, LinkEvent>) -> BoxStream<'static, LinkEvent> {
-    events
-        .chain(stream::iter([LinkEvent::Closed(CloseReason::TransportLost)]))
-        .scan(false, |closed, event| {
-            let ended = std::mem::replace(closed, matches!(event, LinkEvent::Closed(_)));
-            ready((!ended).then_some(event))
-        })
-        .boxed()
+/// One link. Thousands of them are idle, so what is only at work now and then has its room apart.
+struct Link {
+    wire: Arc<dyn Wire>,
+    clock: Arc<dyn Clock>,
+    lease: Lease,
+    vault: Arc<dyn Vault>,
+    /// What the network says, once it was asked.
+    events: Option<BoxStream<'static, WireEvent>>,
+    over: bool,
+}
+
+impl Link {
+    /// The next event; `None` after the first `Closed`, and there is one in any case.
+    async fn next(&mut self) -> Option<LinkEvent> {
+        if self.over {
+            return None;
+        }
+        if self.events.is_none() {
+            match Box::pin(device::load(&*self.vault)).await {
+                Ok(token) => {
+                    let hello = Hello { caller: self.lease.into(), token };
+                    self.events = Some(Arc::clone(&self.wire).open(hello));
+                }
+                Err(error) => {
+                    self.over = true;
+                    return Some(lost(self.lease, &error));
+                }
+            }
+        }
+        let said = match &mut self.events {
+            Some(events) => events.next().await,
+            None => None,
+        };
+        let event = match said {
+            Some(said) => {
+                let (vault, clock) = (Arc::clone(&self.vault), Arc::clone(&self.clock));
+                Box::pin(report(said, self.lease, vault, clock)).await
+            }
+            None => LinkEvent::Closed(CloseReason::TransportLost),
+        };
+        self.over = matches!(event, LinkEvent::Closed(_));
+        Some(event)
+    }
 }
 
 async fn in_time<T>(
@@ -104,16 +137,9 @@ impl Probe for SandboxTransport {
 impl Transport for SandboxTransport {
     fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
         let (wire, clock) = (Arc::clone(&self.wire), Arc::clone(&self.clock));
-        let link = async move {
-            match device::load(&*vault).await {
-                Ok(token) => wire
-                    .open(Hello { caller: lease.into(), token })
-                    .then(move |event| report(event, lease, Arc::clone(&vault), Arc::clone(&clock)))
-                    .boxed(),
-                Err(error) => stream::iter([lost(lease, &error)]).boxed(),
-            }
-        };
-        closing(stream::once(link).flatten().boxed())
+        let link = Link { wire, clock, lease, vault, events: None, over: false };
+        let events = stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) });
+        events.boxed()
     }
 
     async fn send(&self, work: &Work) -> Result<(), SendError> {

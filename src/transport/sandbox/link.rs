@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::member::{Delivery, Owed};
@@ -17,15 +18,8 @@ use crate::ports::transport::PairingCode;
 /// How far a link has come.
 #[derive(Debug)]
 enum Phase {
-    /// Shows codes until a person scans one.
-    Pairing {
-        /// The code on the screen.
-        shown: Option<PairingCode>,
-        /// The code to be typed.
-        typed: Option<PairingCode>,
-        /// When the next one is shown.
-        renew_at: Instant,
-    },
+    /// Shows codes until a person scans one. Apart, since few links are in it at once.
+    Pairing(Box<Screen>),
     /// Logged in.
     Live {
         /// When, which bounds what counts as offline.
@@ -37,6 +31,17 @@ enum Phase {
     },
     /// Closed by the network; the last words may still wait to be heard.
     Over,
+}
+
+/// What a person can scan or type.
+#[derive(Debug)]
+struct Screen {
+    /// The code on the screen.
+    shown: Option<PairingCode>,
+    /// The code to be typed.
+    typed: Option<PairingCode>,
+    /// When the next one is shown.
+    renew_at: Instant,
 }
 
 /// What a look at a link finds.
@@ -52,31 +57,42 @@ pub(super) enum Look {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) caller: Caller,
-    /// Rings when there may be something to say earlier than the last look promised.
-    pub(super) bell: Arc<Notify>,
+    signs: Arc<Signs>,
     /// Half open: hears nothing and says nothing.
     mute: bool,
     phase: Phase,
     said: VecDeque<WireEvent>,
-    /// Dropped with the link's life: whoever waits for an answer on it learns that none comes.
-    alive: Option<watch::Sender<()>>,
+}
+
+/// What a link shows to those who wait for it, without the network's lock.
+#[derive(Debug, Default)]
+struct Signs {
+    /// Rings when there may be something to say earlier than the last look promised.
+    bell: Notify,
+    /// Rings when the link is over: whoever waits for an answer on it learns that none comes.
+    end: Notify,
+    over: AtomicBool,
+}
+
+impl Signs {
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.end.notify_waiters();
+    }
 }
 
 impl Link {
     fn new(caller: Caller, phase: Phase, said: impl IntoIterator<Item = WireEvent>) -> Self {
-        Self {
-            caller,
-            bell: Arc::default(),
-            mute: false,
-            phase,
-            said: said.into_iter().collect(),
-            alive: Some(watch::Sender::new(())),
-        }
+        Self { caller, signs: Arc::default(), mute: false, phase, said: said.into_iter().collect() }
     }
 
     /// A link without a credential.
     pub(super) fn pairing(caller: Caller) -> Self {
-        Self::new(caller, Phase::Pairing { shown: None, typed: None, renew_at: Instant::now() }, [])
+        Self::new(
+            caller,
+            Phase::Pairing(Box::new(Screen { shown: None, typed: None, renew_at: Instant::now() })),
+            [],
+        )
     }
 
     /// A link with a good credential.
@@ -108,29 +124,34 @@ impl Link {
         self.mute
     }
 
+    /// Rings when there may be something to say earlier than the last look promised.
+    pub(super) fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.signs))
+    }
+
     /// Ends when the link does.
     pub(super) fn end(&self) -> LinkEnd {
-        LinkEnd(self.alive.as_ref().map(watch::Sender::subscribe))
+        LinkEnd(Arc::clone(&self.signs))
     }
 
     /// Says something now.
     pub(super) fn say(&mut self, event: WireEvent) {
         self.said.push_back(event);
-        self.bell.notify_one();
+        self.signs.bell.notify_one();
     }
 
     /// Will tell a delivery when it is due.
     pub(super) fn expect(&mut self, delivery: Delivery, at: Option<Instant>) {
         if let Phase::Live { due, .. } = &mut self.phase {
             due.insert((at, delivery));
-            self.bell.notify_one();
+            self.signs.bell.notify_one();
         }
     }
 
     /// Says its last word; nothing passes from here on.
     pub(super) fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Over;
-        self.alive = None;
+        self.signs.end();
         self.say(WireEvent::Closed(reason));
     }
 
@@ -141,7 +162,8 @@ impl Link {
 
     /// Whether `entered` is a code of this link that still counts.
     pub(super) fn shows(&self, entered: &str, at: WallTime) -> bool {
-        let Phase::Pairing { shown, typed, .. } = &self.phase else { return false };
+        let Phase::Pairing(screen) = &self.phase else { return false };
+        let Screen { shown, typed, .. } = &**screen;
         let counts = |code: &PairingCode| at < code.expires_at;
         shown.as_ref().is_some_and(|code| counts(code) && code.code == entered)
             || typed.as_ref().is_some_and(|code| counts(code) && codes::is_typed(&code.code, entered))
@@ -149,8 +171,8 @@ impl Link {
 
     /// A new code to be typed; `None` when nobody is waited for.
     pub(super) fn issue_typed(&mut self, at: WallTime, life: Duration) -> Option<PairingCode> {
-        let Phase::Pairing { typed, .. } = &mut self.phase else { return None };
-        Some(typed.insert(PairingCode { code: codes::typed(), expires_at: at + life }).clone())
+        let Phase::Pairing(screen) = &mut self.phase else { return None };
+        Some(screen.typed.insert(PairingCode { code: codes::typed(), expires_at: at + life }).clone())
     }
 
     /// What there is to say at `now`. `owed` may have shrunk since it was expected, never grown unannounced.
@@ -165,17 +187,20 @@ impl Link {
             return Look::Quiet(None);
         }
         if let Some(event) = self.said.pop_front() {
+            if self.said.is_empty() {
+                self.said = VecDeque::new();
+            }
             return Look::Event(event);
         }
         match &mut self.phase {
             Phase::Over => Look::Quiet(None),
-            Phase::Pairing { shown, renew_at, .. } => {
-                if now < *renew_at {
-                    return Look::Quiet(Some(*renew_at));
+            Phase::Pairing(screen) => {
+                if now < screen.renew_at {
+                    return Look::Quiet(Some(screen.renew_at));
                 }
-                let life = if shown.is_none() { latency.first_code } else { latency.next_code };
-                *renew_at = now + life;
-                let code = shown.insert(PairingCode { code: codes::qr(), expires_at: wall + life });
+                let life = if screen.shown.is_none() { latency.first_code } else { latency.next_code };
+                screen.renew_at = now + life;
+                let code = screen.shown.insert(PairingCode { code: codes::qr(), expires_at: wall + life });
                 Look::Event(WireEvent::PairingCode { code: code.code.clone(), expires_at: code.expires_at })
             }
             Phase::Live { since, syncing, due } => {
@@ -200,14 +225,33 @@ impl Link {
 
 /// Waits for the end of a link.
 #[derive(Debug)]
-pub(super) struct LinkEnd(Option<watch::Receiver<()>>);
+pub(super) struct LinkEnd(Arc<Signs>);
 
 impl LinkEnd {
     /// Returns when the link is over.
     pub(super) async fn reached(&mut self) {
-        if let Some(alive) = &mut self.0 {
-            // Nothing is ever sent: the only change is that the sender goes away.
-            while alive.changed().await.is_ok() {}
+        // Asked for before the look: an end between the two is heard.
+        let end = self.0.end.notified();
+        if !self.0.over.load(Ordering::SeqCst) {
+            end.await;
         }
+    }
+}
+
+/// Rings for the holder of a link.
+#[derive(Debug)]
+pub(super) struct Bell(Arc<Signs>);
+
+impl Bell {
+    /// Returns when the link may have something to say.
+    pub(super) async fn rung(&self) {
+        self.0.bell.notified().await;
+    }
+}
+
+/// However it goes: whoever waits for it must not wait for ever.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.signs.end();
     }
 }

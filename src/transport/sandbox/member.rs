@@ -114,6 +114,13 @@ pub(super) struct Member {
     pub(super) owed: BTreeMap<Delivery, Owed>,
     /// The open link.
     pub(super) link: Option<u64>,
+    /// Apart: most sessions of a large fleet have sent nothing yet.
+    past: Option<Box<Past>>,
+}
+
+/// What a session has sent.
+#[derive(Debug, Default)]
+struct Past {
     history: History,
     taken: HashSet<Fingerprint>,
     frames: Vec<(u64, Offset)>,
@@ -136,14 +143,15 @@ impl Member {
     ///
     /// A copy of a message that was taken is acked again, and nothing new is owed for it.
     pub(super) fn receive(&mut self, frame: &Frame, offset: Offset, lock: Duration) -> Answer {
-        self.frames.push((frame.seq, offset));
+        let past = self.past.get_or_insert_default();
+        past.frames.push((frame.seq, offset));
         let message = fingerprint(&frame.wa_id);
-        if self.taken.contains(&message) {
+        if past.taken.contains(&message) {
             return Answer::Ack(Receipts::None);
         }
-        let answer = self.history.judge(&frame.to, message, frame.at, lock);
+        let answer = past.history.judge(&frame.to, message, frame.at, lock);
         if let Answer::Ack(_) = answer {
-            self.taken.insert(message);
+            past.taken.insert(message);
         }
         answer
     }
@@ -155,8 +163,9 @@ impl Member {
 
     /// Where the frames beyond `after` are, at most `limit`.
     pub(super) fn frames(&self, after: u64, limit: usize) -> Vec<Offset> {
-        let from = self.frames.partition_point(|(seq, _)| *seq <= after);
-        self.frames[from..].iter().take(limit).map(|(_, offset)| *offset).collect()
+        let frames = self.past.as_ref().map_or(&[][..], |past| &past.frames);
+        let from = frames.partition_point(|(seq, _)| *seq <= after);
+        frames[from..].iter().take(limit).map(|(_, offset)| *offset).collect()
     }
 }
 

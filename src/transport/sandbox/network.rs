@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::codes;
 use super::faults::Trouble;
 use super::journal::{self, Journal, OpenError, Record};
 use super::latency::Latency;
-use super::link::{Link, LinkEnd, Look};
+use super::link::{Bell, Link, LinkEnd, Look};
 use super::member::{Delivery, Member, Parcel, TokenHash};
 use super::recipients::Answer;
 use super::wire::{Caller, Hello, MAX_FRAMES, MAX_WA_ID, Outgoing, Wire, WireEvent};
@@ -142,7 +141,7 @@ fn member(members: &mut HashMap<SessionId, Member>, session: SessionId) -> &mut 
 }
 
 impl State {
-    fn open(&mut self, hello: Hello, wall: WallTime) -> (u64, Arc<Notify>) {
+    fn open(&mut self, hello: Hello, wall: WallTime) -> (u64, Bell) {
         let caller = hello.caller;
         self.last_link += 1;
         let id = self.last_link;
@@ -156,7 +155,7 @@ impl State {
             (None, Some(_)) => Link::refused(caller, CloseReason::LoggedOut { code: 401 }),
         };
         member.link = (!link.is_over()).then_some(id);
-        let bell = Arc::clone(&link.bell);
+        let bell = link.bell();
         self.links.insert(id, link);
         (id, bell)
     }
@@ -259,7 +258,7 @@ impl From<Full> for SandboxError {
 pub struct OpenLink {
     network: Arc<Network>,
     id: u64,
-    bell: Arc<Notify>,
+    bell: Bell,
 }
 
 impl OpenLink {
@@ -268,11 +267,15 @@ impl OpenLink {
         loop {
             match self.network.look(self.id)? {
                 Look::Event(event) => return Some(event),
-                Look::Quiet(None) => self.bell.notified().await,
-                Look::Quiet(Some(at)) => tokio::select! {
-                    () = self.bell.notified() => {}
-                    () = sleep_until(at) => {}
-                },
+                Look::Quiet(None) => self.bell.rung().await,
+                Look::Quiet(Some(at)) => {
+                    // Apart: an idle link needs no room for a timer.
+                    let late = Box::pin(sleep_until(at));
+                    tokio::select! {
+                        () = self.bell.rung() => {}
+                        () = late => {}
+                    }
+                }
             }
         }
     }
@@ -284,17 +287,24 @@ impl Drop for OpenLink {
     }
 }
 
+/// A link that opens when it is first listened to.
+enum Door {
+    Shut(Arc<Network>, Hello),
+    Open(OpenLink),
+}
+
 #[async_trait]
 impl Wire for Network {
     fn open(self: Arc<Self>, hello: Hello) -> BoxStream<'static, WireEvent> {
-        let open = stream::once(async move { self.link(hello) });
-        open.flat_map(|link| {
-            stream::unfold(link, |mut link| async move {
-                let event = link.next().await?;
-                Some((event, link))
-            })
-        })
-        .boxed()
+        let events = stream::unfold(Door::Shut(self, hello), |door| async move {
+            let mut link = match door {
+                Door::Shut(network, hello) => network.link(hello),
+                Door::Open(link) => link,
+            };
+            let event = link.next().await?;
+            Some((event, Door::Open(link)))
+        });
+        events.boxed()
     }
 
     async fn send(&self, frame: Outgoing) -> Result<(), SendError> {

@@ -490,10 +490,11 @@ fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> 
         boot_rate: 20,
         draw: || Jitter::NONE,
     };
+    let ports = Arc::new(ports);
     let factory = Box::new(move |birth: Birth| {
         let at = ports.clock.now();
         let writer = Writer { engine: "scripted".to_owned(), version: "1".to_owned(), format: 1 };
-        let handle = SessionActor::launch(birth.clone(), writer, ports.clone(), || Jitter::NONE, 7);
+        let handle = SessionActor::launch(birth.clone(), writer, Arc::clone(&ports), || Jitter::NONE, 7);
         announce.send(Born { birth, handle: handle.clone(), at }).ok();
         handle
     });

@@ -1,19 +1,18 @@
 //! From a commit to those who listen: inbox, hub and outlet, on one thread with time paused. The events are those of a
 //! memory store, and some of them can be lost on the way to the hub.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix::prelude::*;
 use async_trait::async_trait;
-use bytestring::ByteString;
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::hub::messages::{Filter, Resume, Subscribed, SubscriberId};
 use columba::actors::hub::{HubActor, HubHandle};
-use columba::actors::subscriber::messages::Flush;
+use columba::actors::subscriber::framed::Framed;
 use columba::actors::subscriber::outlet::{Left, Outlet};
 use columba::actors::subscriber::queue::ROOM;
 use columba::billing::quota;
@@ -84,42 +83,6 @@ impl FeedLog for FlakyLog {
     }
 }
 
-/// Stands where a subscriber's socket would be: takes what is left for it at once, or not at all.
-struct Listener {
-    outlet: Option<Outlet>,
-    heard: UnboundedSender<Left>,
-    reads: bool,
-}
-
-impl Actor for Listener {
-    type Context = Context<Self>;
-}
-
-impl Handler<Flush> for Listener {
-    type Result = ();
-
-    fn handle(&mut self, Flush { permit }: Flush, _: &mut Context<Self>) {
-        if self.reads {
-            drop(permit);
-            if let Some(outlet) = &self.outlet {
-                self.heard.send(outlet.take()).ok();
-            }
-        }
-    }
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Plug(Outlet);
-
-impl Handler<Plug> for Listener {
-    type Result = ();
-
-    fn handle(&mut self, Plug(outlet): Plug, _: &mut Context<Self>) {
-        self.outlet = Some(outlet);
-    }
-}
-
 /// One client of the feed.
 struct Client {
     id: SubscriberId,
@@ -127,7 +90,7 @@ struct Client {
     answer: Subscribed,
     outlet: Outlet,
     heard: UnboundedReceiver<Left>,
-    frames: Vec<ByteString>,
+    frames: Vec<Framed>,
 }
 
 impl Client {
@@ -152,23 +115,28 @@ impl Client {
     }
 }
 
-fn position(frame: &ByteString) -> u64 {
+/// Stands where a subscriber's socket would be: takes what is left for it at once.
+async fn read(outlet: Outlet, heard: UnboundedSender<Left>) {
+    while heard.send(poll_fn(|context| outlet.poll_left(context)).await).is_ok() {}
+}
+
+fn position(frame: &Framed) -> u64 {
     let frame: serde_json::Value = serde_json::from_str(frame).unwrap();
     frame["q"].as_u64().unwrap()
 }
 
 /// A hub over a memory store with one session for each of two tenants.
-struct Feed {
-    stores: Stores,
+pub(super) struct Feed {
+    pub(super) stores: Stores,
     leak: Arc<Leak>,
     log: Arc<FlakyLog>,
-    hub: HubHandle,
-    ours: (TenantId, SessionId),
+    pub(super) hub: HubHandle,
+    pub(super) ours: (TenantId, SessionId),
     theirs: (TenantId, SessionId),
 }
 
 impl Feed {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::after(0).await
     }
 
@@ -198,7 +166,7 @@ impl Feed {
     }
 
     /// Commits `count` events of ours.
-    async fn commit(&self, count: u64) {
+    pub(super) async fn commit(&self, count: u64) {
         for _ in 0..count {
             commit(&self.stores, self.ours.1).await;
         }
@@ -217,9 +185,10 @@ impl Feed {
 
     async fn subscribe_as(&self, reads: bool, filter: Filter, resume: Option<Resume>) -> Client {
         let (sender, heard) = mpsc::unbounded_channel();
-        let listener = Listener { outlet: None, heard: sender, reads }.start();
-        let outlet = Outlet::new(listener.clone().recipient());
-        listener.send(Plug(outlet.clone())).await.unwrap();
+        let outlet = Outlet::default();
+        if reads {
+            actix::spawn(read(outlet.clone(), sender));
+        }
         let (id, tenant) = (self.hub.name(), self.ours.0);
         let answer = self.hub.subscribe(id, tenant, filter, resume, outlet.clone()).await.unwrap();
         Client { id, tenant, answer, outlet, heard, frames: vec![] }

@@ -11,6 +11,7 @@ mod pairing;
 mod probes;
 mod scripted;
 mod sending;
+mod socket;
 mod subscriber;
 mod supervision;
 mod table;

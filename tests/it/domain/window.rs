@@ -121,6 +121,20 @@ fn a_raised_cap_finds_the_attempts_made_under_the_lower_one_and_back() {
 }
 
 #[test]
+fn what_is_entered_late_counts_once_and_in_its_place() {
+    let mut window = Window::replay(cap(4), [1_000, 5_000].map(Moment).to_vec());
+    window.enter([5_000, 3_000, 3_000].map(Moment).to_vec());
+    assert_eq!(window.opens_at(Moment(6_000)), Moment(62_000), "four are in the span");
+    window.enter([3_000, 3_000, 5_000, 1_000].map(Moment).to_vec());
+    assert_eq!(window.opens_at(Moment(6_000)), Moment(62_000), "nothing of it is new");
+    window.enter(vec![Moment(5_000); 2]);
+    assert_eq!(window.opens_at(Moment(6_000)), Moment(64_000), "one of the two is");
+    let mut unknown = Window::full(cap(4), Moment(0));
+    unknown.enter(vec![Moment(1_000)]);
+    assert_eq!(unknown.opens_at(Moment(2_000)), Moment(61_000), "the past is as unknown as before");
+}
+
+#[test]
 fn it_is_idle_once_nothing_in_it_can_delay_an_attempt() {
     let mut window = Window::full(cap(2), Moment(0));
     assert!(!window.is_idle(Moment(60_999)));

@@ -121,11 +121,7 @@ impl World {
         let hub = HubActor::launch(Inbox::default(), self.fakes.clone(), &placement, root).await.unwrap();
         let (clock, directory) = (self.fakes.clone(), self.fakes.clone());
         let tickets: Arc<MemoryTickets> = Arc::default();
-        FeedState {
-            tickets,
-            subscribers: Setup { hub, clock, directory, placement },
-            allowed_origins: vec![],
-        }
+        FeedState { tickets, subscribers: Setup { hub, clock, directory }, allowed_origins: vec![] }
     }
 
     pub fn add_tenant(&self, name: &str) -> TenantId {

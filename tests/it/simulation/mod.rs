@@ -13,6 +13,7 @@ mod quiet;
 mod steps;
 mod store;
 mod supervisor;
+mod windows;
 mod world;
 
 use std::env;

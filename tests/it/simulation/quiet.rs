@@ -21,9 +21,9 @@ use super::network::{LOCKING, REFUSING};
 use super::store::Mood;
 use super::world::{World, now};
 
-/// Everything that waits ends within so long: a message lives for a quarter of an hour at most, one that was scheduled
-/// for a minute more, and a wall clock is an hour off at most.
-const PATIENCE: u64 = 2 * 3_600_000;
+/// Everything that waits ends within so long: a message lives for a quarter of an hour at most, and a wall clock that was
+/// an hour ahead and then is an hour behind adds two.
+const PATIENCE: u64 = 4 * 3_600_000;
 /// Steps that a world may take to come to rest.
 const STEPS: u32 = 200_000;
 

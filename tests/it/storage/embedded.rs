@@ -168,6 +168,31 @@ async fn what_was_attempted_while_nobody_asked_counts_and_what_was_asked_counts_
 }
 
 #[tokio::test]
+async fn what_was_attempted_right_after_the_last_question_and_without_one_counts() {
+    let gate = Gate::new().await;
+    assert_eq!(gate.take(3).await, Ok(()));
+    gate.attempt(ANN).await;
+    // The sum is taken away, and another message goes within the same second.
+    gate.stage.wait_secs(1);
+    gate.attempt(BOB).await;
+    gate.stage.wait_secs(10);
+    assert_eq!(gate.take(3).await, Ok(()));
+    assert!(gate.take(3).await.is_err(), "three are in the span");
+}
+
+#[tokio::test]
+async fn a_pause_does_not_make_an_unknown_past_known_or_a_clock_that_went_back_right() {
+    let gate = Gate::new().await;
+    gate.attempt(ANN).await;
+    assert_eq!(gate.take(9).await, Ok(()));
+    let at = gate.reading();
+    let back = Reading { now: Moment(at.now.0 - 5_000), ..at };
+    assert!(gate.take_at(9, back).await.is_err());
+    let later = Reading { now: Moment(at.now.0 - 1_000), ..at };
+    assert_eq!(gate.take_at(9, later).await, Err(later.now + SPAN), "what is logged still lies ahead");
+}
+
+#[tokio::test]
 async fn one_tenants_slots_are_no_others() {
     let gate = Gate::new().await;
     let theirs = gate.stage.stranger().await;

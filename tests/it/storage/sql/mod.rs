@@ -7,6 +7,7 @@ mod batches;
 mod counters;
 mod feed;
 mod files;
+mod kept;
 mod rules;
 
 use std::num::NonZeroU32;

@@ -1,0 +1,64 @@
+//! fastify and BullMQ's `add`, from `benches/peers`, over a redis-server of their own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::accept::TENANTS;
+use super::generator::{Target, post};
+use super::process::Process;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+/// The peer and its store.
+pub struct Peer {
+    redis: Process,
+    node: Process,
+    address: SocketAddr,
+}
+
+impl Peer {
+    /// Starts both on free ports; redis keeps an append-only file in `folder` and syncs it every second.
+    pub async fn start(folder: &Path) -> Self {
+        let log = folder.join("peers.log");
+        let store = folder.join("redis");
+        std::fs::create_dir(&store).expect("a folder");
+        let port = free_port().to_string();
+        let mut redis = Command::new("redis-server");
+        redis.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
+        redis.args(["--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--dir"]).arg(&store);
+        let (redis, _) = Process::start(redis, "Ready to accept connections", &log).await;
+        let mut node = Command::new("node");
+        node.arg("accept.js")
+            .current_dir(FOLDER)
+            .env("REDIS_PORT", &port)
+            .env("TENANTS", TENANTS.to_string());
+        let (node, line) = Process::start(node, "listens on ", &log).await;
+        let address = line.split("listens on ").nth(1).and_then(|text| text.trim().parse().ok());
+        Self { redis, node, address: address.expect("an address") }
+    }
+
+    /// The same requests as ours, with the tenant's key in the same place.
+    pub fn target(&self, body: &str) -> Target {
+        let post = |tenant| {
+            post(&format!("/v1/sessions/ses_{tenant:032x}/messages"), &format!("key-{tenant}"), "", body)
+        };
+        Target { address: self.address, requests: (0..TENANTS).map(post).collect() }
+    }
+
+    /// Everything whose CPU counts.
+    pub fn processes(&self) -> [&Process; 2] {
+        [&self.redis, &self.node]
+    }
+
+    pub async fn end(self) {
+        self.node.end().await;
+        self.redis.end().await;
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}

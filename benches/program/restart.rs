@@ -1,0 +1,39 @@
+//! A restart of a thousand sessions: from the start of the process until every one is connected.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::columba::Folder;
+
+const TENANTS: usize = 50;
+const SESSIONS: usize = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+pub async fn run() {
+    let folder = Folder::new();
+    let server = folder.start(&[]).await;
+    server.tenants(TENANTS, SESSIONS, 60).await;
+    server.process.end().await;
+    for rate in ["1000", "20"] {
+        let begun = Instant::now();
+        let server = folder.start(&[("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate)]).await;
+        let accepting = begun.elapsed();
+        while online(&server).await < TENANTS * SESSIONS {
+            sleep(LOOK_AGAIN).await;
+        }
+        let cpu = server.process.cpu();
+        println!(
+            "restart of {} sessions, {rate} a second: accepting after {:.2} s, all connected after {:.2} s, {:.2} s CPU",
+            TENANTS * SESSIONS,
+            accepting.as_secs_f64(),
+            begun.elapsed().as_secs_f64(),
+            cpu.as_secs_f64()
+        );
+        server.process.end().await;
+    }
+}
+
+async fn online(server: &super::columba::Columba) -> usize {
+    server.sessions().await.iter().filter(|record| record["status"] == "connected").count()
+}

@@ -1,0 +1,50 @@
+//! Claim, attempt, settle and two receipts, over the sandbox network in the same process: what a message costs from
+//! `queued` to `read`.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::accept::requests;
+use super::columba::Folder;
+use super::generator::send;
+
+const TENANTS: usize = 50;
+const SESSIONS: usize = 4;
+const MESSAGES: usize = 20_000;
+const CONNECTIONS: usize = 64;
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+pub async fn run() {
+    let folder = Folder::new();
+    let server = folder.start(&[]).await;
+    let tenants = server.tenants(TENANTS, SESSIONS, 60_000).await;
+    server.all(&tenants, "stop", "stopped").await;
+    send(&requests(&server.url, &tenants, false), CONNECTIONS, MESSAGES, 0).await;
+
+    let (begun, before) = (Instant::now(), server.process.cpu());
+    server.all(&tenants, "start", "connected").await;
+    let (online, connecting) = (begun.elapsed(), server.process.cpu() - before);
+    for tenant in &tenants {
+        for status in ["queued", "sending", "sent", "delivered"] {
+            while tenant.has(status).await {
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+    let (wall, cpu) = (begun.elapsed(), server.process.cpu() - before);
+    let sent: u64 =
+        server.sessions().await.iter().map(|record| record["counters"]["sent"].as_u64().unwrap()).sum();
+    assert_eq!(sent, MESSAGES as u64, "every message was sent");
+    println!(
+        "sending, {MESSAGES} messages over {} sessions, queued to read: {:.1} us CPU each, {:.0}/s, {:.1} s \
+         (of which connecting {:.1} s, {:.1} s CPU)",
+        TENANTS * SESSIONS,
+        cpu.as_secs_f64() * 1e6 / MESSAGES as f64,
+        MESSAGES as f64 / wall.as_secs_f64(),
+        wall.as_secs_f64(),
+        online.as_secs_f64(),
+        connecting.as_secs_f64()
+    );
+    server.process.end().await;
+}
