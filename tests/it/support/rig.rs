@@ -133,6 +133,7 @@ impl Rig {
     }
 
     /// The server's process.
+    #[allow(dead_code, reason = "tests/deep traces it")]
     pub fn pid(&self) -> u32 {
         self.server.as_ref().expect("it was started").pid()
     }

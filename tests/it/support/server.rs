@@ -85,6 +85,7 @@ impl Server {
     }
 
     /// Its process.
+    #[allow(dead_code, reason = "tests/deep traces it")]
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it was not waited for")
     }
