@@ -23,8 +23,8 @@ part() { # name, command…: runs it, keeps what it says, and notes how it went
 properties() { cargo test --locked --release --test it -- --skip journeys:: --skip simulation::; }
 simulation() { cargo test --locked --release --test it -- --nocapture simulation::; }
 failpoints() { cargo test --locked --release --features failpoints --test failpoints -- --nocapture; }
-kills() { cargo test --locked --release --test deep -- --nocapture kills_; }
-million() { cargo test --locked --release --test deep -- --nocapture million_; }
+kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
+million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
 wanted=${*:-properties simulation failpoints kills disk million}

@@ -20,7 +20,8 @@ async fn kills_of_200_sessions_at_50_messages_a_second_lose_nothing_and_all_are_
         messages: 0,
         between: 60,
         boot_per_second: None,
-        online_within: Some(Duration::from_secs(25)),
+        online_within: Duration::from_secs(25),
+        online_every: 1,
     };
     let sieges = join_all((0..abreast).map(|number| tokio::spawn(siege::run(one(number)))));
     let mut failed = 0;
@@ -49,7 +50,8 @@ async fn million_messages_with_200_kills_all_arrive_once() {
         messages,
         between: 2 * messages / (kills + 1),
         boot_per_second: Some(1_000),
-        online_within: None,
+        online_within: Duration::from_secs(25),
+        online_every: 2,
     })
     .await;
     println!("{report}");

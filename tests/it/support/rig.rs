@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use columba::domain::time::WallTime;
+
 use super::api::{Api, Feed};
+use super::clock::time;
 use super::load::Promises;
 use super::network::Network;
 use super::server::Server;
@@ -240,12 +243,11 @@ impl Watch {
         }
     }
 
-    /// Waits until every session of a tenant is connected; how long that took.
-    pub async fn online(&self, patience: Duration) -> Duration {
-        let connected = |list: &Value| {
-            let sessions = list["data"].as_array();
-            sessions.is_some_and(|all| all.iter().all(|session| session["status"] == "connected"))
-        };
-        self.until("/v1/sessions?limit=200", patience, connected).await
+    /// Waits until every session of a tenant has connected after `start`: until its turn comes, the record of a session
+    /// says what it was when the server was killed.
+    pub async fn online(&self, start: WallTime, patience: Duration) {
+        let anew = |session: &Value| session["status"] == "connected" && time(&session["since"]) >= start;
+        let all = |list: &Value| list["data"].as_array().is_some_and(|sessions| sessions.iter().all(anew));
+        self.until("/v1/sessions?limit=200", patience, all).await;
     }
 }

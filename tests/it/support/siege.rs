@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::Api;
+use super::clock::now;
 use super::load::{Client, Promises, brief, text};
 use super::rig::{Rig, Watch};
 use super::server::assert_nothing_personal;
@@ -39,8 +40,11 @@ pub struct Siege {
     pub between: u64,
     /// Sessions that the server starts per second; `None` for what it does by default.
     pub boot_per_second: Option<u32>,
-    /// When every session has to be connected after a start. The server is then not killed before.
-    pub online_within: Option<Duration>,
+    /// When every session has to be connected after a start that is waited for.
+    pub online_within: Duration,
+    /// Every so many starts are waited for; the server is not killed before. At most 2: a session that is starting at
+    /// three deaths in a row is taken for their reason and put away, as it should be.
+    pub online_every: u32,
 }
 
 /// What was seen.
@@ -105,17 +109,17 @@ pub async fn run(siege: Siege) -> Report {
 
     let load = load(siege, &parties, &shared, random.random());
     let killer = async {
-        for _ in 0..siege.kills {
+        for kill in 0..siege.kills {
             let more = shared.promises.count() as u64 + random.random_range(1..=siege.between);
             rig.keep_up(shared.promises.reach(more)).await;
             rig.kill().await;
+            let (start, started) = (now(), Instant::now());
             rig.revive(&[]).await;
-            if let Some(patience) = siege.online_within {
-                let started = Instant::now();
+            if kill % siege.online_every == 0 {
                 let all = async {
                     for party in &parties {
-                        let left = patience.saturating_sub(started.elapsed());
-                        party.watch.online(left).await;
+                        let left = siege.online_within.saturating_sub(started.elapsed());
+                        party.watch.online(start, left).await;
                     }
                 };
                 rig.keep_up(all).await;
