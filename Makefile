@@ -44,5 +44,9 @@ deep: tools ## what is too long for the gate: the property tests with fifty time
 	@PROPTEST_CASES=20000 cargo test --locked --release --test it
 
 .PHONY: bench
-bench: tools ## criterion benches
+bench: tools ## criterion benches, and the real program: accept, sending, restart
 	@cargo bench --locked
+
+.PHONY: bench-peers
+bench-peers: tools ## accept against fastify + BullMQ, in turns (needs node and redis-server)
+	@scripts/bench-peers.sh
