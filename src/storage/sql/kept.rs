@@ -126,8 +126,9 @@ mod tests {
         some.put(2, "two");
         some.put(1, "new");
         some.put(3, "three");
-        assert_eq!((some.get(&1), some.take(&1), some.get(&1)), (Some(&"new"), Some("new"), None));
-        assert_eq!(some.take(&1), None, "the one before it does not come back");
+        assert_eq!(some.get(&1), Some(&"new"));
+        assert_eq!(some.take(&1), Some("new"));
+        assert_eq!(some.get(&1), None, "the one before it does not come back");
     }
 
     #[test]
