@@ -127,8 +127,8 @@ mod tests {
         some.put(1, "new");
         some.put(3, "three");
         assert_eq!(some.get(&1), Some(&"new"));
-        assert_eq!(some.take(&1), Some("new"));
-        assert_eq!(some.get(&1), None, "the one before it does not come back");
+        assert_eq!((some.take(&1), some.get(&1)), (Some("new"), None));
+        assert_eq!(some.take(&1), None, "the one before it does not come back");
     }
 
     #[test]
