@@ -46,3 +46,7 @@ deep: tools ## what is too long for the gate, within an hour: kills, failpoints,
 .PHONY: bench
 bench: tools ## criterion benches, and benches of the real program as a process
 	@cargo bench --locked
+
+.PHONY: bench-peers
+bench-peers: tools ## accept against fastify + BullMQ, in turns (needs node and redis-server)
+	@scripts/bench-peers.sh

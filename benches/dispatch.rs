@@ -71,6 +71,7 @@ fn run(machine: &mut Machine) {
                     to: Phone::stored(String::new()),
                     content: Content::Text(Text { body: String::new() }),
                     delivery: Delivery::AtLeastOnce,
+                    claimed_at: AT.now,
                 };
                 open.extend(machine.on(AT, Input::Claimed { turn, answer: Ok(Claimed::Work(work)) }));
             }

@@ -33,8 +33,12 @@ pub async fn run() {
         }
     }
     let (wall, cpu) = (begun.elapsed(), server.process.cpu() - before);
-    let sent: u64 =
-        server.sessions().await.iter().map(|record| record["counters"]["sent"].as_u64().unwrap()).sum();
+    let sent: u64 = server
+        .sessions()
+        .await
+        .iter()
+        .map(|record| record["counters"]["sent"].as_u64().expect("a count"))
+        .sum();
     assert_eq!(sent, MESSAGES as u64, "every message was sent");
     println!(
         "sending, {MESSAGES} messages over {} sessions, queued to read: {:.1} us CPU each, {:.0}/s, {:.1} s \

@@ -4,7 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{retry, settle};
+use super::{claim, retry, settle};
+use crate::domain::id::MessageId;
+use crate::domain::session::Lease;
 use crate::domain::time::{Jitter, WallTime};
 use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
@@ -36,8 +38,12 @@ pub struct Ports {
 
 /// Sends `work` once and writes what became of it.
 pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
-    let sent = tokio::time::timeout(DEADLINE, send(&*ports.transport, &work)).await;
-    let answer = sent.unwrap_or(Err(SendError::NoAck));
+    let sent = tokio::time::timeout(DEADLINE, send(&ports, &work)).await;
+    let answer = match sent.unwrap_or(Err(Unsent::Answer(SendError::NoAck))) {
+        Err(Unsent::TooLate) => return take_back(&ports, work.lease, work.message, work.number).await,
+        Err(Unsent::Answer(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
     let wall = ports.clock.wall();
     let outcome = match retry::judge(work.number, answer, wall, jitter) {
         retry::Verdict::Settle(outcome) => outcome,
@@ -62,9 +68,38 @@ pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
     }
 }
 
-async fn send(transport: &dyn Transport, work: &Work) -> Result<(), SendError> {
+/// Why there is no ack.
+enum Unsent {
+    /// This is why.
+    Answer(SendError),
+    /// The claim has grown too old, on a thread that stood: it was not sent.
+    TooLate,
+}
+
+impl From<SendError> for Unsent {
+    fn from(error: SendError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+async fn send(ports: &Ports, work: &Work) -> Result<(), Unsent> {
     failpoint::hit(Point::SendBefore).await.map_err(|_| SendError::NoLink)?;
-    let answer = transport.send(work).await;
+    // The session has looked as well, but this task may have waited for its thread since.
+    if ports.clock.now().since(work.claimed_at) >= claim::KEEPS {
+        return Err(Unsent::TooLate);
+    }
+    let answer = ports.transport.send(work).await;
     failpoint::hit(Point::SendAfter).await.map_err(|_| SendError::NoAck)?;
-    answer
+    Ok(answer?)
+}
+
+/// Undoes a claim that is not to be sent. Its slot in the log stays used.
+pub async fn take_back(ports: &Ports, lease: Lease, message: MessageId, number: u32) -> End {
+    match settle::give_back(&*ports.outbox, lease, message, number).await {
+        Ok(()) => End::Again(ports.clock.wall()),
+        Err(error) => {
+            tracing::error!(%message, %error, "claim not given back, recovery will decide");
+            End::Open
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! From: the session's agenda. To: [`attempt`](super::attempt).
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -11,6 +12,9 @@ use crate::failpoint::{self, Point};
 use crate::ports::limits::TenantWindows;
 use crate::ports::outbox::{Claim, Claimed, Outbox};
 use crate::ports::store::StoreError;
+
+/// A claim as old as that is not sent: its slot in the durable log would end before its slot on the wire.
+pub const KEEPS: Duration = Duration::from_secs(1);
 
 /// Why nothing was claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -155,6 +155,8 @@ pub struct Work {
     pub content: Content,
     /// What a crash may cost.
     pub delivery: Delivery,
+    /// When it was claimed, which dates the attempt in the log.
+    pub claimed_at: Moment,
 }
 
 /// What became of an attempt.

@@ -13,5 +13,6 @@ mod layers;
 mod semantics;
 mod simulation;
 mod storage;
+#[allow(dead_code, reason = "other test binaries use the rest")]
 mod support;
 mod transport;

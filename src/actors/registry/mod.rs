@@ -533,7 +533,8 @@ impl RegistryActor {
             let order = self.table.give_up(session);
             self.perform(session, order, ctx);
         }
-        for handle in self.live.values().cloned() {
+        for handle in self.live.values() {
+            let handle = handle.clone();
             let told = async move { handle.outdated().await.unwrap_or(()) };
             ctx.spawn(told.into_actor(self));
         }

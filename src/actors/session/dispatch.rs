@@ -13,7 +13,7 @@ use crate::domain::plan::{Caps, Pacing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::domain::window::Window;
 use crate::outbound::attempt::End;
-use crate::outbound::claim::ClaimError;
+use crate::outbound::claim::{self, ClaimError};
 use crate::ports::outbox::{Claimed, Pending, Work};
 use crate::ports::store::StoreError;
 
@@ -24,8 +24,6 @@ pub const KEPT: usize = 10_000;
 /// Messages read at once.
 pub const READ: u32 = 1_000;
 
-/// A claim as old as that is not sent: its slot in the durable log would end before its slot on the wire.
-const CLAIM_KEEPS: Duration = Duration::from_secs(1);
 /// An attempt without an ack becomes `unknown` then.
 const ACK_LIMIT: Duration = Duration::from_secs(60);
 /// Pause after the store failed.
@@ -297,7 +295,7 @@ impl Dispatch {
                 // The slot is used from here on, sent or not: the attempt is in the durable log.
                 self.window.record(since);
                 self.fly(item, &work, since);
-                match open && at.now.since(since) < CLAIM_KEEPS {
+                match open && at.now.since(since) < claim::KEEPS {
                     true => vec![Effect::Attempt(work)],
                     // It waits again once that is on disk, not before.
                     false => vec![Effect::GiveBack { message: work.message, number: work.number }],

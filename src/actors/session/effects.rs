@@ -92,15 +92,8 @@ impl SessionActor {
                 self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }
             Effect::GiveBack { message, number } => {
-                let work = async move {
-                    match settle::give_back(&*ports.outbox, lease, message, number).await {
-                        Ok(()) => attempt::End::Again(ports.clock.wall()),
-                        Err(error) => {
-                            tracing::error!(%message, %error, "claim not given back, recovery will decide");
-                            attempt::End::Open
-                        }
-                    }
-                };
+                let ports = self.ports.attempt();
+                let work = async move { attempt::take_back(&ports, lease, message, number).await };
                 let ended = self.apart(work).map(|end| end.unwrap_or(attempt::End::Open));
                 self.report(ended, move |end| Input::Ended { message, number, end }, ctx);
             }

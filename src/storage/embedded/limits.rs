@@ -1,6 +1,6 @@
 //! The sum of a tenant's attempts, in memory. The store's log of attempts is the truth: a window is built from it at
 //! first use, and caught up after a pause, in which the plan may have set no sum and nobody asked here. A sum that is
-//! taken away and set again within [`PAUSE`] is not noticed: what was sent meanwhile does not count.
+//! taken away and set again within two seconds is not noticed: what was sent meanwhile does not count.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

@@ -205,6 +205,7 @@ impl Outbox for MemoryStore {
                 to: message.chat,
                 content: message.content,
                 delivery: message.delivery,
+                claimed_at: at.now,
             }))
         })
     }

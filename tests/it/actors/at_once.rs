@@ -48,13 +48,9 @@ async fn a_quarantined_session_is_tried_again_by_itself_and_ever_more_rarely() {
     for failed in 0..4 {
         let shut_at = fleet.now();
         assert_eq!(fleet.look(anna.id).await.supervision.probes, failed);
-        let probe = loop {
-            // The hour in which a test expects anything is over before the longest probe.
-            if !fleet.is_barren_for(probe_delay(failed) - SECOND).await {
-                panic!("tried before its time");
-            }
-            break fleet.birth().await;
-        };
+        // The hour in which a test expects anything is over before the longest probe.
+        assert!(fleet.is_barren_for(probe_delay(failed) - SECOND).await, "tried before its time");
+        let probe = fleet.birth().await;
         assert!(probe.at.since(shut_at) < probe_delay(failed) + SECOND);
         fleet.until(anna.id, SessionStatus::Connected).await;
         fleet.crash(anna.id).await;

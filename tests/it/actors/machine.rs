@@ -82,6 +82,7 @@ fn work(message: MessageId, number: u32) -> Work {
         to: chat(1),
         content: Content::Text(Text { body: "hello".to_owned() }),
         delivery: Delivery::AtLeastOnce,
+        claimed_at: START.now,
     }
 }
 

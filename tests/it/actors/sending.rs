@@ -8,10 +8,13 @@ use columba::domain::message::{Content, Delivery, MessageReason, MessageStatus, 
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Pacing, Plan};
 use columba::domain::session::{CloseReason, Desired, Epoch, SessionStatus};
+use columba::domain::time::Jitter;
+use columba::outbound::attempt;
 use columba::ports::clock::Clock as _;
+use columba::ports::outbox::{Claim, Claimed};
 use columba::ports::signals::Signals as _;
 use columba::ports::supervisor::Supervisor as _;
-use columba::ports::transport::{DeliveryId, LinkEvent, SendError};
+use columba::ports::transport::{DeliveryId, LinkEvent, SendError, Transport as _};
 
 use super::flaky::{Call, Flaky};
 use super::fleet::{ANNA, Fleet, draft, person, plan};
@@ -701,4 +704,27 @@ impl Fleet {
         draft.delivery = Delivery::AtMostOnce;
         draft
     }
+}
+
+#[actix::test]
+async fn an_attempt_that_waited_for_its_thread_is_taken_back_and_not_sent() {
+    let mut fleet = Fleet::start().await;
+    let session = fleet.row(true).await;
+    let lease = fleet.stores.outbox.recall(session.id, fleet.clock.read()).await.unwrap().lease;
+    let message = fleet.queue(session.id, ANNA).await;
+    let link = fleet.network.open(lease, fleet.vaults.of(session.id));
+    let ports = attempt::Ports {
+        outbox: fleet.outbox.clone(),
+        transport: fleet.network.clone(),
+        clock: fleet.clock.clone(),
+    };
+    for (stood_ms, expected) in [(1_000, MessageStatus::Queued), (999, MessageStatus::Sent)] {
+        let claim = Claim { lease, message, at: fleet.clock.read(), timelock_until: None };
+        let Ok(Claimed::Work(work)) = fleet.stores.outbox.claim(claim).await else { panic!("it waits") };
+        fleet.clock.skip(Duration::from_millis(stood_ms));
+        attempt::attempt(ports.clone(), work, Jitter::NONE).await;
+        assert_eq!(fleet.message(message).await.status, expected, "after {stood_ms} ms");
+        assert_eq!(fleet.is_silent(), expected == MessageStatus::Queued, "after {stood_ms} ms");
+    }
+    drop(link);
 }

@@ -90,7 +90,7 @@ const MUTATIONS: [(&str, Mutation); 12] = [
     }),
     ("a frame of an old owner", |history, index| {
         let frame = pick(&history.frames, index)?.clone();
-        let newest = history.frames.iter().filter(|other| other.session == frame.session).last()?;
+        let newest = history.frames.iter().rfind(|other| other.session == frame.session)?;
         let (seq, epoch) = (history.frames.last()?.seq + 1, Epoch(newest.epoch.0 - 1));
         let wa_id = frame.wa_id.clone();
         history.frames.push(FrameLine { seq, epoch, wa_id, ..frame });

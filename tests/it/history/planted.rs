@@ -16,7 +16,7 @@ use super::story::{
     waiting,
 };
 
-fn found(history: &History) -> Vec<(Invariant, Subject)> {
+fn found(history: &History) -> Found {
     let verdict = check(history, Terms::default());
     verdict.violations.iter().map(|violation| (violation.invariant, violation.subject)).collect()
 }
@@ -46,9 +46,10 @@ fn late(history: &mut History, change: impl FnOnce(&mut MessageLine)) {
 }
 
 type Plant = fn(&mut History);
+type Found = Vec<(Invariant, Subject)>;
 
 #[rustfmt::skip]
-fn table() -> Vec<(&'static str, Plant, Vec<(Invariant, Subject)>)> {
+fn table() -> Vec<(&'static str, Plant, Found)> {
     use Invariant::*;
     let (acme, anna) = (Subject::Tenant(tenant(1)), Subject::Session(session(1)));
     vec![

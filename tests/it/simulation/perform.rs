@@ -34,6 +34,11 @@ impl World {
                     && other.queues()
             })
         };
+        // What was asked of the store happens there; an attempt needs the thread that it runs on.
+        let needs_its_thread = matches!(job.what, What::Attempt { .. } | What::LogOut { .. });
+        if needs_its_thread && self.is_stuck(job.slot, job.generation) {
+            return false;
+        }
         job.answer.is_none() && self.goes_on_at(place) <= self.clock.truth() && (!job.queues() || is_first())
     }
 
@@ -252,6 +257,14 @@ impl World {
 
     /// Tells a machine what has become of what it wanted, if it still lives.
     pub fn deliver(&mut self, place: usize) {
+        let (slot, generation) = (self.jobs[place].slot, self.jobs[place].generation);
+        match self.slots[slot].ghosts.iter().position(|ghost| ghost.generation == generation) {
+            Some(ghost) => self.haunt(slot, ghost, |world| world.tell_answer(place)),
+            None => self.tell_answer(place),
+        }
+    }
+
+    fn tell_answer(&mut self, place: usize) {
         let Job { slot, generation, what, answer, .. } = self.jobs.remove(place);
         if !self.lives(slot, generation) {
             return;

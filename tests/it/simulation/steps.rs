@@ -30,6 +30,8 @@ pub enum Ready {
     Hear(usize),
     Due(usize),
     Down(usize),
+    Limit(usize),
+    Ghost(usize, usize),
     Round,
 }
 
@@ -40,13 +42,17 @@ impl World {
         let mut ready = vec![];
         for place in 0..self.jobs.len() {
             if self.jobs[place].answer.is_some() {
-                ready.push(Ready::Deliver(place));
+                if !self.is_stuck(self.jobs[place].slot, self.jobs[place].generation) {
+                    ready.push(Ready::Deliver(place));
+                }
             } else if self.may_execute(place) {
                 ready.push(Ready::Execute(place));
             }
         }
         for (slot, one) in self.slots.iter().enumerate() {
-            let Some(alive) = &one.alive else { continue };
+            let awake = one.ghosts.iter().enumerate().filter(|(_, ghost)| ghost.stuck_until <= truth);
+            ready.extend(awake.map(|(place, _)| Ready::Ghost(slot, place)));
+            let Some(alive) = one.alive.as_ref().filter(|alive| alive.stuck_until <= truth) else { continue };
             if !alive.mail.is_empty() {
                 ready.push(Ready::Mail(slot));
             }
@@ -59,6 +65,7 @@ impl World {
             }
         }
         ready.extend((0..self.dues.len()).filter(|&due| self.dues[due].0 <= truth).map(Ready::Due));
+        ready.extend((0..self.limits.len()).filter(|&limit| self.limits[limit].0 <= truth).map(Ready::Limit));
         ready.extend((0..self.downs.len()).map(Ready::Down));
         if self.round_at <= truth {
             ready.push(Ready::Round);
@@ -88,6 +95,11 @@ impl World {
                 let (slot, generation) = self.downs.remove(place);
                 self.mourn(slot, generation);
             }
+            Ready::Limit(place) => {
+                let (_, slot, generation): (_, usize, Generation) = self.limits.remove(place);
+                self.give_up(slot, generation);
+            }
+            Ready::Ghost(slot, place) => self.wander(slot, place),
             Ready::Round => self.round(),
         }
     }
@@ -101,8 +113,10 @@ impl World {
             let link = slot.alive.as_ref()?.link?;
             self.network.speaks_at(slot.id, link)
         });
-        let dues = self.dues.iter().map(|(at, ..)| *at);
-        jobs.chain(timers).chain(links).chain(dues).chain([self.round_at]).min()
+        let dues = self.dues.iter().chain(&self.limits).map(|(at, ..)| *at);
+        let stuck = self.slots.iter().flat_map(|slot| slot.alive.iter().chain(&slot.ghosts));
+        let stuck = stuck.map(|one| one.stuck_until).filter(|until| *until > self.clock.truth());
+        jobs.chain(timers).chain(links).chain(dues).chain(stuck).chain([self.round_at]).min()
     }
 
     /// Time passes. What is about to be written is written first.
@@ -158,7 +172,11 @@ impl World {
                 let what = self.network.trouble(id, truth, wall, &mut self.dice);
                 tell!(self, "session {slot}: trouble on the link: {what}");
             }
-            945..=957 => {
+            945..=948 => {
+                let slot = self.dice.below(3) as usize;
+                self.hang(slot);
+            }
+            949..=957 => {
                 let slot = self.dice.below(3) as usize;
                 tell!(self, "session {slot} crashes");
                 self.end(slot);

@@ -77,7 +77,11 @@ impl World {
                 };
                 self.mail(slot, generation, wanted);
             }
-            Order::Stop(generation) => self.mail(slot, generation, Input::Stop(Reason::Requested)),
+            Order::Stop(generation) => {
+                // Eight seconds to end when it is asked, two when it is told.
+                self.limits.push((self.clock.truth() + 10_000, slot, generation));
+                self.mail(slot, generation, Input::Stop(Reason::Requested));
+            }
             Order::Pronounce(Word::Stopped) => {
                 self.pronounce(slot, SessionStatus::Stopped, Reason::Requested)
             }
@@ -131,6 +135,7 @@ impl World {
             link: None,
             hearing: false,
             mail: VecDeque::from([first]),
+            stuck_until: 0,
         });
         tell!(self, "session {slot}: {generation:?} is born");
     }
@@ -222,6 +227,9 @@ impl World {
 
     /// No claim beyond the window: with what its session has in the durable log, true time counted.
     fn assert_room(&self, slot: usize) {
+        if self.haunted {
+            return; // it knows of nobody but itself, and the store will refuse it
+        }
         let (id, truth) = (self.slots[slot].id, self.clock.truth());
         let log = self.outbox.log.lock().unwrap();
         let recent = log.iter().rev().filter(|logged| logged.heard && logged.lease.session == id);
@@ -280,6 +288,56 @@ impl World {
         self.downs.push((slot, dead.generation));
     }
 
+    /// The thread of a session is stuck for a while, and most of the time somebody wants it to restart meanwhile.
+    pub fn hang(&mut self, slot: usize) {
+        while let Some(place) = self.jobs.iter().position(|job| job.slot == slot && job.is_urgent()) {
+            self.execute(place);
+        }
+        let (truth, long) = (self.clock.truth(), 1_000 + self.dice.below(60_000));
+        let Some(alive) = &mut self.slots[slot].alive else { return };
+        alive.stuck_until = truth + long;
+        tell!(self, "session {slot} is stuck for {long} ms");
+        if self.dice.chance(70) {
+            self.restart(slot);
+        }
+    }
+
+    /// It has not ended although it was asked to: the supervisor goes on without it.
+    pub fn give_up(&mut self, slot: usize, generation: Generation) {
+        if self.lives(slot, generation) {
+            tell!(self, "session {slot}: the supervisor goes on without {generation:?}");
+            let ghost = self.slots[slot].alive.take();
+            self.slots[slot].ghosts.extend(ghost);
+            self.downs.push((slot, generation));
+        }
+    }
+
+    /// Lets a ghost act.
+    pub fn haunt(&mut self, slot: usize, place: usize, act: impl FnOnce(&mut Self)) {
+        let ghost = self.slots[slot].ghosts.remove(place);
+        let own = self.slots[slot].alive.replace(ghost);
+        self.haunted = true;
+        act(self);
+        self.haunted = false;
+        if let Some(ghost) = std::mem::replace(&mut self.slots[slot].alive, own) {
+            self.slots[slot].ghosts.insert(place, ghost);
+        }
+    }
+
+    /// Whatever a ghost that has come to itself finds first: a timer, its link, or the order to end.
+    pub fn wander(&mut self, slot: usize, place: usize) {
+        let (moment, fate) = (self.clock.now(), self.dice.below(3));
+        self.haunt(slot, place, |world| {
+            let ghost = world.slots[slot].alive.as_mut().expect("it acts");
+            match ghost.timer.take_if(|(_, at)| *at <= moment) {
+                Some((epoch, _)) if fate > 0 => world.on(slot, Input::TimerFired(epoch)),
+                _ if fate == 1 && !ghost.hearing => world.hear(slot),
+                _ if fate == 2 => world.on(slot, Input::Wake),
+                _ => world.end(slot),
+            }
+        });
+    }
+
     /// The process dies: everything in memory is gone, the store and the network are not. Frames about to leave have
     /// left or not.
     pub fn kill(&mut self) {
@@ -291,12 +349,17 @@ impl World {
             }
         }
         for slot in 0..self.slots.len() {
+            while !self.slots[slot].ghosts.is_empty() {
+                self.haunt(slot, 0, |world| world.close(slot));
+                self.slots[slot].ghosts.remove(0);
+            }
             self.close(slot);
             self.slots[slot].alive = None;
         }
         self.drop_jobs(|_| true);
         self.downs.clear();
         self.dues.clear();
+        self.limits.clear();
         self.table = Default::default();
         self.windows = columba::storage::embedded::limits::MemoryWindows::new(self.outbox.clone());
     }

@@ -182,6 +182,7 @@ impl<'a> Sender<'a> {
                     to: Phone::stored(String::new()),
                     content: Content::Text(Text { body: String::new() }),
                     delivery: Delivery::AtLeastOnce,
+                    claimed_at: at.now,
                 };
                 let effects = self.dispatch.claimed(self.at(), Ok(Claimed::Work(work)), true);
                 effects.into_iter().for_each(|effect| self.perform(effect));

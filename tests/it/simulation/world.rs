@@ -37,6 +37,8 @@ pub struct Slot {
     pub id: SessionId,
     pub tenant: TenantId,
     pub alive: Option<Incarnation>,
+    /// Incarnations that the supervisor has given up: their thread was stuck, and comes to itself or has.
+    pub ghosts: Vec<Incarnation>,
     /// The credential in its vault, and the newest owner that opened it.
     pub token: Option<u64>,
     pub vault_epoch: i64,
@@ -53,6 +55,8 @@ pub struct Incarnation {
     /// An event of the link is being dealt with: the next one waits.
     pub hearing: bool,
     pub mail: VecDeque<Input>,
+    /// Its thread is stuck until then, in true time.
+    pub stuck_until: u64,
 }
 
 /// What a client asked for and what it was told.
@@ -84,6 +88,10 @@ pub struct World {
     pub accepted: Vec<AcceptedLine>,
     pub caps: Vec<CapLine>,
     pub next_message: u128,
+    /// Incarnations that were asked to stop and are given up then, if they have not ended.
+    pub limits: Vec<(u64, usize, Generation)>,
+    /// A ghost acts in the place of the living.
+    pub haunted: bool,
     pub rounds: u64,
     pub round_at: u64,
     pub kills: u64,
@@ -180,6 +188,8 @@ impl World {
             accepted: vec![],
             caps: vec![],
             next_message: 1,
+            limits: vec![],
+            haunted: false,
             rounds: 0,
             round_at: 1_000,
             kills: 0,
@@ -204,7 +214,7 @@ impl World {
             let caps = world.stores.directory.snapshot().caps_of(tenant).unwrap();
             let (scope, row) = (TenantScope::authenticated(tenant), session_row(id, tenant, &world.clock));
             now(world.stores.sessions.create(scope, row, caps, None)).unwrap();
-            world.slots.push(Slot { id, tenant, alive: None, token: None, vault_epoch: 0 });
+            world.slots.push(Slot { id, tenant, alive: None, ghosts: vec![], token: None, vault_epoch: 0 });
         }
         world.dice = dice;
         (0..3).for_each(|slot| world.start(slot));
@@ -224,6 +234,13 @@ impl World {
 
     pub fn lease(&self, slot: usize) -> Option<Lease> {
         self.slots[slot].alive.as_ref()?.lease
+    }
+
+    /// Whether this incarnation's thread is stuck.
+    pub fn is_stuck(&self, slot: usize, generation: Generation) -> bool {
+        let slot = &self.slots[slot];
+        let all = slot.alive.iter().chain(&slot.ghosts);
+        all.into_iter().any(|one| one.generation == generation && one.stuck_until > self.clock.truth())
     }
 
     /// Whether this incarnation still lives.

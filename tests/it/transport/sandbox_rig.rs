@@ -8,7 +8,7 @@ use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Content, Delivery, ReceiptKind, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch, Lease};
-use columba::domain::time::WallTime;
+use columba::domain::time::{Moment, WallTime};
 use columba::ports::outbox::Work;
 use columba::ports::sandbox::{Frame, Sandbox as _};
 use columba::ports::transport::{DeliveryId, LinkEvent, SendError, Transport as _};
@@ -127,6 +127,7 @@ impl Rig {
             to: Phone::parse(to).unwrap(),
             content: Content::Text(Text { body: TEXT.to_owned() }),
             delivery: Delivery::AtLeastOnce,
+            claimed_at: Moment(0),
         }
     }
 

@@ -57,6 +57,7 @@ impl Command for TakeOne {
             to: message.chat.clone(),
             content: message.content.clone(),
             delivery: message.delivery,
+            claimed_at: at.now,
         };
         if let Some(row) = book.edit_message(id) {
             row.message.attempts = number;

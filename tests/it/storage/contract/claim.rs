@@ -44,6 +44,7 @@ async fn a_claim_begins_an_attempt_and_hands_over_what_to_send(fixture: Fixture)
         to: message.chat.clone(),
         content: message.content.clone(),
         delivery: message.delivery,
+        claimed_at: stage.fixture.clock.now(),
     };
     assert_eq!(stage.claim(message.id).await, Claimed::Work(expected));
     let now = stage.message(message.id).await;
