@@ -20,7 +20,7 @@ const THREADS: usize = 4;
 /// Time between two messages of all neighbours together.
 const PACE: Duration = Duration::from_millis(25);
 /// How long a round of calm lasts, and one of trouble at least.
-const ROUND: Duration = Duration::from_secs(5);
+const ROUND: Duration = Duration::from_secs(4);
 /// What trouble may add to the 99th percentile.
 const MARGIN_MS: i64 = 20;
 /// Rounds before a margin that is exceeded counts.
