@@ -103,6 +103,8 @@ impl Client<'_> {
                 Ok(reply) if reply.status == 202 => return Some(reply.body),
                 // Its first request may still be under way in the server; a 408 says that this one never arrived.
                 Ok(reply) if reply.body["code"] == "idempotency_in_flight" => {}
+                // The server is slower than we are.
+                Ok(reply) if reply.body["code"] == "queue_full" => {}
                 Ok(reply) if reply.status == 503 || reply.status == 408 => {}
                 // A stored promise would have been said first.
                 Ok(reply) if reply.status == 422 && reply.text.contains("/expires_at") => return None,

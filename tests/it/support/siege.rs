@@ -175,12 +175,13 @@ async fn pair(api: &Api, count: usize) -> Vec<String> {
 
 /// Clients that write until the killer is done.
 async fn load(siege: Siege, parties: &[Party], shared: &Shared, seed: u64) {
-    const CLIENTS: u64 = 4;
-    let clients = parties.len() as u64 * CLIENTS;
+    // Those who do not pause are many, so that the server has something to do at once.
+    let each = if siege.per_second.is_some() { 4 } else { 32 };
+    let clients = parties.len() as u64 * each;
     // Each waits so long between two messages that together they make the rate.
     let pause = siege.per_second.map(|rate| Duration::from_secs_f64(clients as f64 / f64::from(rate)));
     let write = |number: u64| async move {
-        let party = &parties[(number / CLIENTS) as usize];
+        let party = &parties[(number / each) as usize];
         let client = Client { watch: party.watch.clone(), promises: &shared.promises };
         let mut random = StdRng::seed_from_u64(seed.wrapping_add(number));
         while !shared.done.load(Ordering::SeqCst) {
