@@ -7,6 +7,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::json;
 
+use crate::support::clock::{now, time};
 use crate::support::network::Network;
 use crate::support::server::Server;
 
@@ -53,14 +54,19 @@ async fn twelve_kills_and_the_troubles_between_them_change_not_one_byte_of_the_v
         }
         server.kill().await;
         assert!(records(&data).await == before, "kill {kill} changed the vault");
+        let started_at = now();
         server = Server::start_in(Arc::clone(&dir), &environment).await;
         acme = server.api(acme.token());
-        // By whichever way it went, the first one is back: its link, or its back-off, is known again.
-        let mut feed = acme.feed_of(&sessions[0]).await;
-        while !["connected", "reconnecting", "parked"]
-            .contains(&acme.at(&sessions[0]).await["status"].as_str().unwrap())
-        {
-            feed.next().await;
+        // Each stands again, by whichever way: one killed while it starts, time and again, would be suspect.
+        let mut feed = acme.feed(json!({"op": "subscribe", "events": ["session"]})).await;
+        for session in &sessions {
+            loop {
+                let record = acme.at(session).await;
+                if record["status"] != "starting" && time(&record["since"]) >= started_at {
+                    break;
+                }
+                feed.next().await;
+            }
         }
     }
     assert!(records(&data).await == before, "the vault was written");
