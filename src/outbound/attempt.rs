@@ -1,6 +1,6 @@
 //! Stop 8: one attempt on the wire. It runs in a task of its own: it outlives its actor, and settles what it sent.
 //!
-//! From: [`claim`](super::claim), through the session. To: [`settle`].
+//! From: [`claim`], through the session. To: [`settle`].
 
 use std::{sync::Arc, time::Duration};
 
