@@ -16,7 +16,7 @@ use super::api::{Api, Feed};
 use super::clock::time;
 use super::load::Promises;
 use super::network::Network;
-use super::server::Server;
+use super::server::{Server, program};
 
 /// Longer than anybody waits for one event.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -149,7 +149,7 @@ impl Rig {
     pub async fn judge(&self, promises: &Promises) -> String {
         let accepted = self.dir.path().join("accepted.ndjson");
         promises.write(&accepted);
-        let mut check = Command::new(env!("CARGO_BIN_EXE_columba-check"));
+        let mut check = Command::new(program("columba-check"));
         check.arg(accepted).arg("--data").arg(self.data()).arg("--network").arg(self.network.data());
         let judged = check.kill_on_drop(true).output().await.unwrap();
         let said = String::from_utf8(judged.stdout).unwrap() + &String::from_utf8(judged.stderr).unwrap();

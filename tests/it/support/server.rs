@@ -26,10 +26,20 @@ pub struct Server {
     log: PathBuf,
 }
 
+/// A program of ours: as cargo built it with this test, or from the folder that `COLUMBA_BINARIES` names. Whoever runs tests
+/// of two builds at once needs that, since cargo keeps one binary of a name.
+pub fn program(name: &str) -> PathBuf {
+    match (std::env::var_os("COLUMBA_BINARIES"), name) {
+        (Some(folder), name) => Path::new(&folder).join(name),
+        (None, "columba-check") => env!("CARGO_BIN_EXE_columba-check").into(),
+        (None, _) => env!("CARGO_BIN_EXE_columba").into(),
+    }
+}
+
 /// Starts `columba` with `arguments`; its standard output is left to the caller.
 pub fn columba(arguments: &[&str], environment: &[(&str, &str)], log: &Path) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_columba"))
+    Command::new(program("columba"))
         .args(arguments)
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
