@@ -9,11 +9,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
-mod support {
-    pub mod http;
-    pub mod listeners;
-    pub mod process;
-}
+mod support;
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
@@ -27,7 +23,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::http::Api;
 use support::listeners::{Board, Listeners};
-use support::process::{Process, Server, raise_open_files};
+use support::process::{Process, raise_open_files};
+use support::server::{Folder, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -79,6 +76,7 @@ struct Found {
 /// Something that fans out.
 trait Subject {
     fn process(&self) -> &Process;
+    fn address(&self) -> &str;
     fn token(&self) -> &str;
     fn subscribe(&self) -> String;
     /// A caller of its own that publishes one event a call, and returns once that is done.
@@ -93,21 +91,22 @@ struct Columba {
 
 impl Columba {
     /// A session that is paired and stopped takes messages and sends none: each is one event.
-    fn start() -> Self {
-        let server = Server::start();
-        let tenant = Api::new(&server.process.address, &server.operator.tenant_of("bench"));
-        let session = tenant.session();
-        tenant.pair(&session);
-        tenant.until(&session, "connected");
-        tenant.call("POST", &format!("/v1/sessions/{session}/stop"), None);
-        tenant.until(&session, "stopped");
-        Self { server, tenant, session }
+    fn start(folder: &Folder) -> Self {
+        let server = folder.start(&[]);
+        let tenants = server.tenants(1, 1);
+        server.all(&tenants, "stop", "stopped");
+        let tenant = tenants.into_iter().next().expect("one was made");
+        Self { server, tenant: tenant.api, session: tenant.sessions[0].clone() }
     }
 }
 
 impl Subject for Columba {
     fn process(&self) -> &Process {
         &self.server.process
+    }
+
+    fn address(&self) -> &str {
+        &self.tenant.address
     }
 
     fn token(&self) -> &str {
@@ -125,11 +124,18 @@ impl Subject for Columba {
     }
 }
 
-struct Bare(Process);
+struct Bare {
+    process: Process,
+    address: String,
+}
 
 impl Subject for Bare {
     fn process(&self) -> &Process {
-        &self.0
+        &self.process
+    }
+
+    fn address(&self) -> &str {
+        &self.address
     }
 
     fn token(&self) -> &str {
@@ -141,7 +147,7 @@ impl Subject for Bare {
     }
 
     fn publisher(&self) -> Box<dyn FnMut() + Send> {
-        let mut connection = Blocking::connect(&self.0.address).expect("it listens");
+        let mut connection = Blocking::connect(&self.address).expect("it listens");
         connection.set_nodelay(true).expect("a socket");
         connection.write_all(b"PUBLISH\r\n\r\n").expect("it reads");
         Box::new(move || {
@@ -196,8 +202,8 @@ fn publish(subject: &dyn Subject, load: &Load, board: &Arc<Board>, listening: us
 fn measure(subject: &dyn Subject, load: &Load, listening: usize) -> Found {
     let board = Board::new(load.events);
     let resident = subject.process().resident_kib();
-    let address = &subject.process().address;
-    let listeners = Listeners::open(address, subject.token(), &subject.subscribe(), listening, &board);
+    let listeners =
+        Listeners::open(subject.address(), subject.token(), &subject.subscribe(), listening, &board);
     std::thread::sleep(Duration::from_millis(500));
     let grown = subject.process().resident_kib().saturating_sub(resident);
     let before = subject.process().cpu();
@@ -242,8 +248,11 @@ fn main() {
     raise_open_files();
     let only: Option<usize> = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let this = std::env::current_exe().expect("a path");
-    let columba = Columba::start();
-    let bare = Bare(Process::start(Command::new(this).arg("bare")));
+    let folder = Folder::new();
+    let columba = Columba::start(&folder);
+    let log = folder.path().join("bare.log");
+    let (process, address) = Process::start(Command::new(this).arg("bare"), "listens on ", &log);
+    let bare = Bare { process, address };
     for load in LOADS.iter().filter(|load| only.is_none_or(|only| only == load.subscribers)) {
         match load.pace {
             Pace::Rate(rate) => println!("{} subscribers, {rate} events/s:", load.subscribers),

@@ -7,16 +7,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
 
-mod support {
-    pub mod http;
-    pub mod process;
-}
+mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use support::http::Api;
-use support::process::{Server, raise_open_files};
+use support::process::raise_open_files;
+use support::server::{Folder, PLAN, Server};
 
 /// Sessions of one tenant.
 const OF_ONE: usize = 10;
@@ -36,7 +34,7 @@ fn grow(server: &Server, from: usize, wanted: usize) {
             let (next, operator) = (&next, server.operator.again());
             scope.spawn(move || {
                 while next.fetch_add(1, Ordering::Relaxed) < wanted / OF_ONE {
-                    let tenant = Api::new(&operator.address, &operator.tenant_of("bench"));
+                    let tenant = Api::new(&operator.address, &operator.tenant_of(PLAN));
                     let sessions: Vec<String> = (0..OF_ONE).map(|_| tenant.session()).collect();
                     sessions.iter().for_each(|session| tenant.pair(session));
                     sessions.iter().for_each(|session| tenant.until(session, "connected"));
@@ -56,7 +54,9 @@ fn main() {
 }
 
 fn run(few: usize, watched: usize, many: usize) {
-    let server = Server::start();
+    let folder = Folder::new();
+    let server = folder.start(&[]);
+    server.operator.plan(PLAN);
     grow(&server, 0, few);
     let with_few = server.process.resident_kib();
     grow(&server, few, watched);

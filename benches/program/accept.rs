@@ -1,12 +1,11 @@
 //! Durable accept through the whole HTTP path: 64 connections in a closed loop, 50 tenants, about 190 bytes a body.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::columba::{Columba, Folder, Tenant};
 use super::generator::{COUNTER, Target, drive, post};
 use super::peer::Peer;
-use super::process::Process;
+use super::support::process::Process;
+use super::support::server::{Folder, Server, Tenant};
 
 const CONNECTIONS: usize = 64;
 pub const TENANTS: usize = 50;
@@ -30,32 +29,29 @@ pub fn body() -> String {
 }
 
 /// Requests to every session in turns; with a key of its own each, if `keyed`.
-pub fn requests(url: &str, tenants: &[Tenant], keyed: bool) -> Target {
+pub fn requests(server: &Server, tenants: &[Tenant], keyed: bool) -> Target {
     let headers = if keyed { format!("idempotency-key: order-{COUNTER}\r\n") } else { String::new() };
     let body = body();
     let requests = tenants.iter().flat_map(|tenant| {
-        let post = |session| post(&format!("/v1/sessions/{session}/messages"), &tenant.key, &headers, &body);
+        let post =
+            |session| post(&format!("/v1/sessions/{session}/messages"), &tenant.api.token, &headers, &body);
         tenant.sessions.iter().map(post)
     });
-    Target { address: address(url), requests: requests.collect() }
-}
-
-fn address(url: &str) -> SocketAddr {
-    url.trim_start_matches("http://").parse().expect("an address")
+    Target { address: server.operator.address.parse().expect("an address"), requests: requests.collect() }
 }
 
 /// A server with a stopped, paired session per tenant: nothing is sent while accepts are measured.
-async fn prepared(folder: &Folder) -> (Columba, Vec<Tenant>) {
-    let server = folder.start(&[]).await;
-    let tenants = server.tenants(TENANTS, 1, 1).await;
-    server.all(&tenants, "stop", "stopped").await;
+fn prepared(folder: &Folder) -> (Server, Vec<Tenant>) {
+    let server = folder.start(&[]);
+    let tenants = server.tenants(TENANTS, 1);
+    server.all(&tenants, "stop", "stopped");
     (server, tenants)
 }
 
-async fn round(target: &Target, processes: &[&Process], first: &mut usize) -> Row {
+fn round(target: &Target, processes: &[&Process], first: &mut usize) -> Row {
     let cpu = || processes.iter().map(|process| process.cpu()).sum::<Duration>();
     let before = cpu();
-    let load = drive(target, CONNECTIONS, ROUND, *first).await;
+    let load = drive(target, CONNECTIONS, ROUND, *first);
     *first += load.requests + CONNECTIONS;
     Row {
         rate: load.rate(),
@@ -66,40 +62,40 @@ async fn round(target: &Target, processes: &[&Process], first: &mut usize) -> Ro
 }
 
 /// Ours alone.
-pub async fn alone() {
+pub fn alone() {
     for (name, keyed) in [("no key", false), ("idempotency key", true)] {
         let folder = Folder::new();
-        let (server, tenants) = prepared(&folder).await;
-        let target = requests(&server.url, &tenants, keyed);
+        let (server, tenants) = prepared(&folder);
+        let target = requests(&server, &tenants, keyed);
         let mut first = 0;
-        drive(&target, CONNECTIONS, WARM_UP, 900_000_000).await;
+        drive(&target, CONNECTIONS, WARM_UP, 900_000_000);
         let mut rows = vec![];
         for _ in 0..ROUNDS {
-            rows.push(round(&target, &[&server.process], &mut first).await);
+            rows.push(round(&target, &[&server.process], &mut first));
         }
         show(&format!("accept, {name}"), &rows);
-        server.process.end().await;
+        server.process.end();
     }
 }
 
 /// Ours and theirs in turns, each with every store it needs counted.
-pub async fn against_peers() {
+pub fn against_peers() {
     let folder = Folder::new();
-    let (server, tenants) = prepared(&folder).await;
-    let ours = requests(&server.url, &tenants, false);
-    let keyed = requests(&server.url, &tenants, true);
-    let peer = Peer::start(folder.path()).await;
+    let (server, tenants) = prepared(&folder);
+    let ours = requests(&server, &tenants, false);
+    let keyed = requests(&server, &tenants, true);
+    let peer = Peer::start(folder.path());
     let theirs = peer.target(&body());
     let mut first = 0;
     for target in [&ours, &keyed, &theirs] {
-        drive(target, CONNECTIONS, WARM_UP, first).await;
+        drive(target, CONNECTIONS, WARM_UP, first);
         first += 100_000_000;
     }
     let (mut we, mut we_keyed, mut they) = (vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
-        they.push(round(&theirs, &peer.processes(), &mut first).await);
-        we.push(round(&ours, &[&server.process], &mut first).await);
-        we_keyed.push(round(&keyed, &[&server.process], &mut first).await);
+        they.push(round(&theirs, &peer.processes(), &mut first));
+        we.push(round(&ours, &[&server.process], &mut first));
+        we_keyed.push(round(&keyed, &[&server.process], &mut first));
     }
     let they = show("fastify + BullMQ add", &they);
     for (name, rows) in [("columba, no key", we), ("columba, idempotency key", we_keyed)] {
@@ -111,8 +107,8 @@ pub async fn against_peers() {
             we.rate / they.rate
         );
     }
-    peer.end().await;
-    server.process.end().await;
+    peer.end();
+    server.process.end();
 }
 
 /// Prints a line of medians with their ranges; the medians.

@@ -52,7 +52,21 @@ pub fn post(path: &str, token: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// Keeps `connections` busy for `time`. Every answer has to be 202.
-pub async fn drive(target: &Target, connections: usize, time: Duration, first: usize) -> Load {
+pub fn drive(target: &Target, connections: usize, time: Duration, first: usize) -> Load {
+    alone(driven(target, connections, time, first))
+}
+
+/// Sends `count` requests over `connections`, as fast as they are answered.
+pub fn send(target: &Target, connections: usize, count: usize, first: usize) {
+    alone(sent(target, connections, count, first));
+}
+
+/// On one thread, so that no more than one core is taken from what is measured.
+fn alone<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
+async fn driven(target: &Target, connections: usize, time: Duration, first: usize) -> Load {
     let begun = Instant::now();
     let each = (0..connections).map(|number| {
         let (requests, address) = (target.requests.clone(), target.address);
@@ -79,8 +93,7 @@ pub async fn drive(target: &Target, connections: usize, time: Duration, first: u
     Load { requests: latencies.len(), wall, latencies }
 }
 
-/// Sends `count` requests over `connections`, as fast as they are answered.
-pub async fn send(target: &Target, connections: usize, count: usize, first: usize) {
+async fn sent(target: &Target, connections: usize, count: usize, first: usize) {
     let each = (0..connections).map(|number| {
         let (requests, address) = (target.requests.clone(), target.address);
         tokio::spawn(async move {

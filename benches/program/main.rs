@@ -7,30 +7,29 @@
 //! CPU is what the kernel counted for the program (user + system, /proc/PID/stat) from before the load to after it,
 //! per unit. The generator runs on the same cores and is not counted. Ratios in one run hold; rates depend on the day.
 
+#![allow(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod accept;
-mod columba;
 mod generator;
 mod peer;
-mod process;
 mod restart;
 mod sending;
+#[path = "../support/mod.rs"]
+mod support;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
-        if wants("accept") {
-            accept::alone().await;
-        }
-        if wants("sending") {
-            sending::run().await;
-        }
-        if wants("restart") {
-            restart::run().await;
-        }
-        if asked.iter().any(|word| word == "peers") {
-            accept::against_peers().await;
-        }
-    });
+    let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
+    if wants("accept") {
+        accept::alone();
+    }
+    if wants("sending") {
+        sending::run();
+    }
+    if wants("restart") {
+        restart::run();
+    }
+    if asked.iter().any(|word| word == "peers") {
+        accept::against_peers();
+    }
 }

@@ -2,12 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-
-use tokio::process::Command;
+use std::process::Command;
 
 use super::accept::TENANTS;
 use super::generator::{Target, post};
-use super::process::Process;
+use super::support::process::Process;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
@@ -20,7 +19,7 @@ pub struct Peer {
 
 impl Peer {
     /// Starts both on free ports; redis keeps an append-only file in `folder` and syncs it every second.
-    pub async fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let log = folder.join("peers.log");
         let store = folder.join("redis");
         std::fs::create_dir(&store).expect("a folder");
@@ -28,15 +27,14 @@ impl Peer {
         let mut redis = Command::new("redis-server");
         redis.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
         redis.args(["--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--dir"]).arg(&store);
-        let (redis, _) = Process::start(redis, "Ready to accept connections", &log).await;
+        let (redis, _) = Process::start(&mut redis, "Ready to accept connections", &log);
         let mut node = Command::new("node");
         node.arg("accept.js")
             .current_dir(FOLDER)
             .env("REDIS_PORT", &port)
             .env("TENANTS", TENANTS.to_string());
-        let (node, line) = Process::start(node, "listens on ", &log).await;
-        let address = line.split("listens on ").nth(1).and_then(|text| text.trim().parse().ok());
-        Self { redis, node, address: address.expect("an address") }
+        let (node, address) = Process::start(&mut node, "listens on ", &log);
+        Self { redis, node, address: address.parse().expect("an address") }
     }
 
     /// The same requests as ours, with the tenant's key in the same place.
@@ -52,9 +50,9 @@ impl Peer {
         [&self.redis, &self.node]
     }
 
-    pub async fn end(self) {
-        self.node.end().await;
-        self.redis.end().await;
+    pub fn end(self) {
+        self.node.end();
+        self.redis.end();
     }
 }
 

@@ -1,26 +1,25 @@
 //! A restart of a thousand sessions: from the start of the process until every one is connected.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep};
-
-use super::columba::Folder;
+use super::support::server::{Folder, Server};
 
 const TENANTS: usize = 50;
 const SESSIONS: usize = 20;
 
-pub async fn run() {
+pub fn run() {
     let folder = Folder::new();
-    let server = folder.start(&[]).await;
-    server.tenants(TENANTS, SESSIONS, 60).await;
-    server.process.end().await;
+    let server = folder.start(&[]);
+    server.tenants(TENANTS, SESSIONS);
+    server.process.end();
     // A look costs the server a list of everything, so the slow start is looked at less often.
     for (rate, look_again) in [("1000", Duration::from_millis(50)), ("20", Duration::from_secs(2))] {
         let begun = Instant::now();
-        let server = folder.start(&[("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate)]).await;
+        let server = folder.start(&[("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate)]);
         let accepting = begun.elapsed();
-        while online(&server).await < TENANTS * SESSIONS {
-            sleep(look_again).await;
+        while online(&server) < TENANTS * SESSIONS {
+            sleep(look_again);
         }
         let cpu = server.process.cpu();
         println!(
@@ -30,10 +29,10 @@ pub async fn run() {
             begun.elapsed().as_secs_f64(),
             cpu.as_secs_f64()
         );
-        server.process.end().await;
+        server.process.end();
     }
 }
 
-async fn online(server: &super::columba::Columba) -> usize {
-    server.sessions().await.iter().filter(|record| record["status"] == "connected").count()
+fn online(server: &Server) -> usize {
+    server.sessions().iter().filter(|record| record["status"] == "connected").count()
 }

@@ -84,6 +84,14 @@ impl Api {
         self.call("POST", "/v1/sandbox/scan", Some(&json!({"code": code})));
     }
 
+    /// A new session, paired and connected; its id.
+    pub fn connected(&self) -> String {
+        let session = self.session();
+        self.pair(&session);
+        self.until(&session, "connected");
+        session
+    }
+
     /// Waits until a session has this status.
     pub fn until(&self, session: &str, wanted: &str) {
         self.once(&format!("/v1/sessions/{session}"), |_, answer| (answer["status"] == wanted).then_some(()));

@@ -1,44 +1,34 @@
-//! The real program as a process of its own, and what the system says about it.
+//! A process under measurement, and what the system says about it.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-use super::http::Api;
-
-/// Limits of the edge, and of the rate at which sessions start, that no load of a bench reaches.
-const WIDE_OPEN: &[(&str, &str)] = &[
-    ("COLUMBA__HTTP__EDGE_LIMIT__PER_SECOND", "1000000"),
-    ("COLUMBA__HTTP__EDGE_LIMIT__BURST", "1000000"),
-    ("COLUMBA__HTTP__MAX_CONNECTIONS", "40000"),
-    ("COLUMBA__SESSIONS__BOOT_PER_SECOND", "10000"),
-];
-
-/// A process under measurement; killed when dropped.
-pub struct Process {
-    child: Child,
-    /// `127.0.0.1:port`.
-    pub address: String,
-}
+/// A process; killed when dropped.
+pub struct Process(Child);
 
 impl Process {
-    /// Starts a command that says, as the first line it prints, where it listens.
-    pub fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the program starts");
-        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        out.read_line(&mut line).expect("it says where it listens");
-        let address = line.trim().rsplit(['/', ' ']).next().expect("an address").to_owned();
+    /// Starts a command and waits for a line of its standard output that has `mark` in it; what follows the mark. What it
+    /// says on standard error is added to `log`.
+    pub fn start(command: &mut Command, mark: &str, log: &Path) -> (Self, String) {
+        let log = File::options().create(true).append(true).open(log).expect("a log");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let found = lines.find_map(|line| {
+            let line = line.expect("readable");
+            line.split_once(mark).map(|(_, after)| after.trim().to_owned())
+        });
         // What it says later must not block it.
-        std::thread::spawn(move || std::io::copy(&mut out.by_ref(), &mut std::io::sink()));
-        Self { child, address }
+        std::thread::spawn(move || lines.for_each(drop));
+        (Self(child), found.unwrap_or_else(|| panic!("{command:?} ended before it said {mark:?}")))
     }
 
-    /// User and system time it has used so far.
+    /// User and system time it has used so far. The kernel counts in hundredths of a second.
     pub fn cpu(&self) -> Duration {
         let stat = self.read("stat");
         let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
@@ -53,47 +43,27 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().expect("KiB")
     }
 
+    /// Asks it to end and waits until it has.
+    pub fn end(mut self) {
+        let pid = Pid::from_raw(self.0.id() as i32).expect("a pid");
+        kill_process(pid, Signal::TERM).expect("it runs");
+        self.0.wait().expect("it ended");
+    }
+
     fn read(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it still runs")
+        fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("it still runs")
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// The server on a new folder.
-pub struct Server {
-    /// Its process.
-    pub process: Process,
-    /// Calls as the operator, who has a plan `bench` that bounds nothing.
-    pub operator: Api,
-    _dir: TempDir,
-}
-
-impl Server {
-    /// Starts it.
-    pub fn start() -> Self {
-        let dir = TempDir::new().expect("a folder");
-        let data = dir.path().join("data");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_columba"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
-        command.envs(WIDE_OPEN.iter().copied());
-        command.stderr(File::create(dir.path().join("server.log")).expect("a file"));
-        let process = Process::start(&mut command);
-        let token = fs::read_to_string(data.join("operator.token")).expect("the operator's token");
-        let operator = Api::new(&process.address, token.trim());
-        operator.plan("bench");
-        Self { process, operator, _dir: dir }
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 
 /// Lets this process, and those it starts, hold as many sockets as the system permits.
 pub fn raise_open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).expect("allowed");
 }

@@ -78,6 +78,13 @@ words! {
     }
 }
 
+impl SessionStatus {
+    /// Whether it stays true when nobody speaks for the session, as after a death of the process.
+    pub fn outlives_a_boot(self) -> bool {
+        matches!(self, Self::Stopped | Self::Parked | Self::LoggedOut | Self::Quarantined)
+    }
+}
+
 /// Why a link closed. The reason alone decides what happens next (DESIGN, section 3).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumIter, strum::EnumDiscriminants,
@@ -351,6 +358,16 @@ impl Session {
             _ if self.supervision.unclean_deaths >= SUSPECT => Boot::Alone,
             _ => Boot::InTurn,
         }
+    }
+
+    /// What its record has to say from a boot on, given that it is to run or to log out and that the death of the process
+    /// is counted; none if it says so already.
+    pub fn at_boot(&self) -> Option<(SessionStatus, Option<Reason>)> {
+        if self.supervision.is_poison() {
+            return Some((SessionStatus::Quarantined, Some(Reason::CrashLoop)));
+        }
+        let waits = !self.status.outlives_a_boot() && self.status != SessionStatus::Starting;
+        waits.then_some((SessionStatus::Starting, None))
     }
 }
 

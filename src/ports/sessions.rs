@@ -83,7 +83,8 @@ pub trait Sessions: Send + Sync {
     /// Every other session is set to `stopped` unless its status is `parked`, `logged_out` or `quarantined`.
     ///
     /// Whoever was starting when the process died has that counted ([`Supervision::after_death`]); whoever has by now
-    /// taken it down too often is set to `quarantined`, and answered as such.
+    /// taken it down too often is set to `quarantined`, and answered as such. What says that it is connected, pairing or
+    /// reconnecting is set to `starting`: it waits for its turn.
     async fn restore(&self, scope: SystemScope, at: WallTime) -> Result<Vec<Session>, StoreError>;
 
     /// Writes a new status and its feed event. Fenced.

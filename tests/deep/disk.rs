@@ -89,6 +89,10 @@ impl Stage {
         self.rig.keep_up(self.watch.settled(PATIENCE)).await;
         let ended = self.rig.terminate().await;
         assert!(ended.success(), "{ended}\n{}", self.rig.logged());
+        // Who cannot start says so by 69, who cannot go on by 70; nobody just falls over.
+        for exit in &self.rig.exits {
+            assert!(matches!(exit.code(), Some(69 | 70)), "{exit}\n{}", self.rig.logged());
+        }
         assert_integrity(&self.rig.data()).await;
         self.rig.judge(&self.promises).await
     }

@@ -12,7 +12,7 @@ use crate::domain::page::{Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{SystemScope, TenantScope};
-use crate::domain::session::{Desired, Epoch, Lease, Reason, Session, SessionStatus, Standing};
+use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::time::WallTime;
 use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
@@ -42,21 +42,14 @@ fn has_work(state: &State, session: &Session) -> bool {
         }
 }
 
-/// Counts the death of the process against a session that it found starting.
+/// Counts the death of the process against a session that it found starting; what was open no longer is.
 fn count_death(state: &mut State, session: Session, at: WallTime) -> Session {
     let Some(row) = state.sessions.get_mut(&session.id) else { return session };
     row.session.supervision = row.session.supervision.after_death();
-    if row.session.supervision.is_poison() {
-        let (status, reason) = (SessionStatus::Quarantined, Some(Reason::CrashLoop));
+    if let Some((status, reason)) = row.session.at_boot() {
         announce(state, session.id, StatusChange { status, reason, code: None, since: at });
     }
     state.session(session.id).map_or(session, |row| row.session.clone())
-}
-
-/// Whether a status says more than that nothing runs.
-fn outlives_a_boot(status: SessionStatus) -> bool {
-    use SessionStatus::{LoggedOut, Parked, Quarantined, Stopped};
-    matches!(status, Stopped | Parked | LoggedOut | Quarantined)
 }
 
 fn page_of<'a>(rows: impl DoubleEndedIterator<Item = &'a SessionRow>, page: Page) -> Slice<Session> {
@@ -166,7 +159,7 @@ impl Sessions for MemoryStore {
         Ok(self.write(|state| {
             let all = state.sessions.values().filter(|row| !row.deleted).map(|row| row.session.clone());
             let (work, rest): (Vec<_>, Vec<_>) = all.partition(|session| has_work(state, session));
-            for session in rest.iter().filter(|session| !outlives_a_boot(session.status)) {
+            for session in rest.iter().filter(|session| !session.status.outlives_a_boot()) {
                 let status = SessionStatus::Stopped;
                 announce(state, session.id, StatusChange { status, reason: None, code: None, since: at });
             }

@@ -203,6 +203,20 @@ impl Book {
         self.sessions.get(&id).filter(|row| row.deleted_at.is_none())
     }
 
+    /// Whether a session was read, deleted or not.
+    pub(super) fn has_session(&self, id: SessionId) -> bool {
+        self.sessions.contains_key(&id)
+    }
+
+    /// How many messages of each session were read and live then.
+    pub(super) fn live_by_session(&self) -> HashMap<SessionId, u64> {
+        let mut live = HashMap::new();
+        for ((session, _), ids) in &self.by_chat {
+            *live.entry(*session).or_default() += ids.len() as u64;
+        }
+        live
+    }
+
     /// The session of a lease, unless a newer owner holds it or it is gone.
     pub(super) fn leased(&self, lease: Lease) -> Result<&SessionRow, StoreError> {
         let held = |row: &&SessionRow| row.tenant == lease.tenant && row.epoch == lease.epoch;

@@ -115,11 +115,15 @@ pub(super) async fn load(
     }
     take_messages(&mut needs, &mut book, kept);
     read_messages(txn, &needs, &mut book).await?;
+    needs.sessions.retain(|&id| kept.take_session(id).map(|row| book.put_session(row)).is_none());
+    read_neighbours(txn, &needs, &mut book).await?;
     read_strangers(txn, &needs, &mut book).await?;
     let more: Vec<_> =
         book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
     for (session, tenant, period) in more {
-        needs.session(session);
+        if !book.has_session(session) {
+            needs.session(session);
+        }
         if let Some(start) = period {
             needs.usage.insert((tenant, start));
         }
@@ -184,9 +188,26 @@ async fn read_messages(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book
         let wanted = json(&wanted.collect::<Vec<_>>())?;
         put(txn, dialect::statement(dialect::MESSAGES_BY_WA, [wanted.into()]), book).await?;
     }
-    if !needs.claimed.is_empty() {
-        let ids = ids(needs.claimed.iter().map(|id| id.uuid()))?;
-        let values = [ids.into(), needs.claimed_at.0.into(), (NEIGHBOURS as i64).into()];
+    Ok(())
+}
+
+/// Reads the neighbours of what is to be claimed, unless every live message of its session is in the book already.
+async fn read_neighbours(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
+    if needs.claimed.is_empty() {
+        return Ok(());
+    }
+    let known = book.live_by_session();
+    let is_complete = |session: SessionId| {
+        let live = book.session(session).map(|row| row.tally.queued);
+        live.is_some_and(|live| known.get(&session) == Some(&live))
+    };
+    let open = needs.claimed.iter().filter(|&&id| {
+        let session = book.message(id).map(|row| row.message.session);
+        session.is_some_and(|session| !is_complete(session))
+    });
+    let open: Vec<_> = open.map(|id| id.uuid()).collect();
+    if !open.is_empty() {
+        let values = [ids(open.into_iter())?.into(), needs.claimed_at.0.into(), (NEIGHBOURS as i64).into()];
         put(txn, dialect::statement(dialect::NEIGHBOURS, values), book).await?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait as _};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryResult};
 use uuid::Uuid;
 
 use super::attempts;
@@ -11,7 +11,7 @@ use super::commands::{
     Accept, Apply, GiveBack, Hear, Recover, Settle, TakeEpoch, TakeOne, as_accepted, standing_refusal,
 };
 use super::dialect::{self, Fault};
-use super::entities::{count, maybe_time, message, session, word};
+use super::entities::{count, maybe_time, message, word};
 use super::idempotency::{self, Owner};
 use super::load::{session_by_id, subject};
 use super::writer::WriterHandle;
@@ -28,10 +28,13 @@ use crate::ports::outbox::{
 };
 use crate::ports::store::{Created, StoreError, WriteError};
 
+/// What waits for a lease: no row at all when it is not held any more, one without a place when nothing waits.
 pub(super) const PENDING: &str = "
-    SELECT ord, id, chat, not_before, send_at, attempts, status FROM message
-    WHERE session_id = $1 AND ord > $2 AND status IN ('queued', 'held', 'sending')
-    ORDER BY ord LIMIT $3";
+    SELECT m.ord, m.id, m.chat, m.not_before, m.send_at, m.attempts, m.status
+    FROM session AS s
+    LEFT JOIN message AS m ON m.session_id = s.id AND m.ord > $2 AND m.status IN ('queued', 'held', 'sending')
+    WHERE s.id = $1 AND s.epoch = $4 AND s.tenant_id = $5 AND s.deleted_at IS NULL
+    ORDER BY m.ord LIMIT $3";
 
 pub(super) const LEFT_SENDING: &str = "
     SELECT id FROM message WHERE session_id = $1 AND status = 'sending' AND epoch < $2";
@@ -87,40 +90,42 @@ impl SqlOutbox {
         }
     }
 
-    /// Whether `lease` still holds its session.
-    async fn check(&self, lease: Lease) -> Result<(), StoreError> {
-        let row = session::Entity::find_by_id(lease.session.uuid()).one(&self.readers).await;
-        match row.map_err(Fault::from)? {
-            Some(row)
-                if row.epoch == lease.epoch.0
-                    && row.tenant_id == lease.tenant.uuid()
-                    && row.deleted_at.is_none() =>
-            {
-                Ok(())
-            }
-            _ => Err(StoreError::Fenced),
-        }
-    }
-
-    async fn read_pending(&self, lease: Lease, after: Position, limit: u32) -> Result<Vec<Pending>, Fault> {
-        let now = self.clock.wall();
-        let values = [lease.session.uuid().into(), after.0.into(), i64::from(limit).into()];
+    /// `None` when the lease is not held any more.
+    async fn read_pending(
+        &self,
+        lease: Lease,
+        after: Position,
+        limit: u32,
+    ) -> Result<Option<Vec<Pending>>, Fault> {
+        let values = [
+            lease.session.uuid().into(),
+            after.0.into(),
+            i64::from(limit).into(),
+            lease.epoch.0.into(),
+            lease.tenant.uuid().into(),
+        ];
         let rows = dialect::query(&self.readers, PENDING, values).await?;
-        rows.iter()
-            .map(|row| {
-                let send_at = maybe_time(row.try_get("", "send_at")?);
-                Ok(Pending {
-                    message: row.try_get::<Uuid>("", "id")?.into(),
-                    position: Position(row.try_get("", "ord")?),
-                    chat: Phone::stored(row.try_get("", "chat")?),
-                    not_before: maybe_time(row.try_get("", "not_before")?).unwrap_or_default(),
-                    scheduled: send_at.is_some_and(|at| at > now),
-                    attempts: count(row.try_get("", "attempts")?) as u32,
-                    status: word(&row.try_get::<String>("", "status")?, "message status")?,
-                })
-            })
-            .collect()
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let now = self.clock.wall();
+        rows.iter().filter_map(|row| pending_row(row, now).transpose()).collect::<Result<_, _>>().map(Some)
     }
+}
+
+/// One that waits; `None` for a row that only says that the lease is held.
+fn pending_row(row: &QueryResult, now: WallTime) -> Result<Option<Pending>, Fault> {
+    let Some(ord) = row.try_get_by_index(0)? else { return Ok(None) };
+    let send_at = maybe_time(row.try_get_by_index(4)?);
+    Ok(Some(Pending {
+        message: row.try_get_by_index::<Uuid>(1)?.into(),
+        position: Position(ord),
+        chat: Phone::stored(row.try_get_by_index(2)?),
+        not_before: maybe_time(row.try_get_by_index(3)?).unwrap_or_default(),
+        scheduled: send_at.is_some_and(|at| at > now),
+        attempts: count(row.try_get_by_index(5)?) as u32,
+        status: word(&row.try_get_by_index::<String>(6)?, "message status")?,
+    }))
 }
 
 #[async_trait]
@@ -147,8 +152,7 @@ impl Outbox for SqlOutbox {
     }
 
     async fn pending(&self, lease: Lease, after: Position, limit: u32) -> Result<Vec<Pending>, StoreError> {
-        self.check(lease).await?;
-        Ok(self.read_pending(lease, after, limit).await?)
+        self.read_pending(lease, after, limit).await?.ok_or(StoreError::Fenced)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {

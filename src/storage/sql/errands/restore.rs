@@ -47,7 +47,7 @@ impl Errand for Restore {
             let is_suspended = suspended.contains(&session.tenant);
             if !is_suspended && is_wanted(&session) {
                 restored.push(session);
-            } else if !rests(session.status) {
+            } else if !session.status.outlives_a_boot() {
                 resting.push((session.id, is_suspended.then_some(Reason::TenantSuspended)));
             }
         }
@@ -58,25 +58,30 @@ impl Errand for Restore {
 }
 
 impl Restore {
-    /// Notes against whom the death of the process counts.
+    /// Notes against whom the death of the process counts, and that nothing is open any more.
     async fn count_death(&self, desk: &mut Desk<'_>, restored: &mut [Session]) -> Result<(), Fault> {
-        let mut found: Vec<_> =
-            restored.iter_mut().filter(|session| session.supervision.starting_at.is_some()).collect();
+        let is_open = |session: &Session| session.at_boot().is_some();
+        let mut found: Vec<_> = restored
+            .iter_mut()
+            .filter(|session| session.supervision.starting_at.is_some() || is_open(session))
+            .collect();
         let mut needs = Needs::default();
         found.iter().for_each(|session| needs.session(session.id));
         let mut book = desk.open(needs).await?;
         for session in &mut found {
             session.supervision = session.supervision.after_death();
-            if session.supervision.is_poison() {
-                let (status, reason) = (SessionStatus::Quarantined, Some(Reason::CrashLoop));
-                let change = StatusChange { status, reason, code: None, since: self.at };
-                change_status(&mut book, session.id, change);
+            if let Some(row) = book.edit_session(session.id) {
+                row.supervision = session.supervision;
+            }
+            if let Some((status, reason)) = session.at_boot() {
+                change_status(
+                    &mut book,
+                    session.id,
+                    StatusChange { status, reason, code: None, since: self.at },
+                );
                 (session.status, session.reason, session.reason_code, session.since) =
                     (status, reason, None, self.at);
                 session.supervision = session.supervision.after(status);
-            }
-            if let Some(row) = book.edit_session(session.id) {
-                row.supervision = session.supervision;
             }
         }
         desk.close(book).await
@@ -106,10 +111,4 @@ fn is_wanted(session: &Session) -> bool {
         Desired::LoggedOut => session.paired,
         Desired::Stopped => false,
     }
-}
-
-/// Whether a session without an incarnation may keep this status.
-fn rests(status: SessionStatus) -> bool {
-    use SessionStatus as S;
-    matches!(status, S::Stopped | S::Parked | S::LoggedOut | S::Quarantined)
 }
