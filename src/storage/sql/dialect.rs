@@ -1,7 +1,8 @@
 //! What SQLite says in its own way: how it is opened, how it fails, and the statements of a batch.
 //!
 //! A statement here has one constant text whatever the size of the batch: its rows come as one JSON array, which keeps
-//! the cache of prepared statements small. Ids travel in JSON as hex digits, since JSON has no bytes.
+//! the cache of prepared statements small. Ids travel in JSON as hex digits, since JSON has no bytes. `jsonb_each` hands
+//! each row on as it was parsed; `json_each` would make text of it, and parse that, for every column.
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -158,29 +159,29 @@ pub(super) async fn query<const N: usize>(
 /// `[{owner, key}]`
 pub(super) const REMEMBERED: &str = "
     SELECT r.owner, r.key, r.fingerprint, r.kind, r.subject, r.created_at
-    FROM json_each($1) AS w
+    FROM jsonb_each($1) AS w
     CROSS JOIN idempotency AS r ON r.owner = unhex(w.value->>'owner') AND r.key = w.value->>'key'";
 
 /// `[id]`
 pub(super) const MESSAGES: &str = "
-    SELECT m.* FROM json_each($1) AS w CROSS JOIN message AS m ON m.id = unhex(w.value)";
+    SELECT m.* FROM jsonb_each($1) AS w CROSS JOIN message AS m ON m.id = unhex(w.value)";
 
 /// `[{session, wa_id}]`
 pub(super) const MESSAGES_BY_WA: &str = "
-    SELECT m.* FROM json_each($1) AS w
+    SELECT m.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.wa_id = w.value->>'wa_id' AND m.session_id = unhex(w.value->>'session')
         AND m.direction = 'out'";
 
 /// `[{session, wa_id, chat}]`: which of them have come in before.
 pub(super) const HEARD: &str = "
-    SELECT m.session_id, m.chat, m.wa_id FROM json_each($1) AS w
+    SELECT m.session_id, m.chat, m.wa_id FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session') AND m.chat = w.value->>'chat'
         AND m.wa_id = w.value->>'wa_id' AND m.direction = 'in'";
 
 /// `[id]`, the latest time of the batch, and a bound: the messages that may stand before each in its chat, oldest
 /// first, and those of its chat that are under way.
 pub(super) const NEIGHBOURS: &str = "
-    SELECT n.* FROM json_each($1) AS w
+    SELECT n.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN message AS n ON n.ord IN (
         SELECT e.ord FROM message AS e
@@ -190,31 +191,31 @@ pub(super) const NEIGHBOURS: &str = "
                 OR (e.send_at IS NULL OR e.send_at <= $2) AND (e.expires_at IS NULL OR e.expires_at > $2))
         ORDER BY e.ord LIMIT $3)
     UNION
-    SELECT n.* FROM json_each($1) AS w
+    SELECT n.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN message AS n ON n.session_id = m.session_id AND n.status = 'sending' AND n.chat = m.chat";
 
 /// `[id]`: those whose chat has written to their session.
 pub(super) const MET: &str = "
-    SELECT m.session_id, m.chat FROM json_each($1) AS w
+    SELECT m.session_id, m.chat FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
 
 /// `[id]`
 pub(super) const SESSIONS: &str = "
     SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
-    FROM json_each($1) AS w
+    FROM jsonb_each($1) AS w
     CROSS JOIN session AS s ON s.id = unhex(w.value)
     CROSS JOIN session_tally AS t ON t.session_id = s.id";
 
 /// `[{tenant, period}]`
 pub(super) const USAGE: &str = "
-    SELECT u.* FROM json_each($1) AS w
+    SELECT u.* FROM jsonb_each($1) AS w
     CROSS JOIN usage AS u ON u.tenant_id = unhex(w.value->>'tenant') AND u.period_start = w.value->>'period'";
 
 /// `[tenant]`
 pub(super) const HEADS: &str = "
-    SELECT h.tenant_id, h.seq FROM json_each($1) AS w
+    SELECT h.tenant_id, h.seq FROM jsonb_each($1) AS w
     CROSS JOIN feed_head AS h ON h.tenant_id = unhex(w.value)";
 
 /// The place of the message accepted last. Places are never used again, whatever is deleted.
@@ -226,7 +227,7 @@ pub(super) const PUT_REMEMBERED: &str = "
     INSERT OR REPLACE INTO idempotency (owner, key, fingerprint, kind, subject, created_at)
     SELECT unhex(value->>'owner'), value->>'key', unhex(value->>'fingerprint'), value->>'kind',
         value->>'subject', value->>'created_at'
-    FROM json_each($1)";
+    FROM jsonb_each($1)";
 
 pub(super) const INSERT_MESSAGES: &str = "
     INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
@@ -239,11 +240,11 @@ pub(super) const INSERT_MESSAGES: &str = "
         value->>'category', value->>'delivery', unhex(value->>'reply_to'), value->>'client_ref',
         value->>'send_at', value->>'not_before', value->>'expires_at', value->>'attempts', value->>'epoch',
         value->>'attempted_at', value->>'charge', value->>'period',
-        value->'times'->>'queued', value->'times'->>'held', value->'times'->>'sending', value->'times'->>'sent',
-        value->'times'->>'delivered', value->'times'->>'read', value->'times'->>'failed',
-        value->'times'->>'unknown', value->'times'->>'expired', value->'times'->>'canceled',
-        value->'times'->>'dead', value->'times'->>'received'
-    FROM json_each($1)";
+        value->>'queued', value->>'held', value->>'sending', value->>'sent',
+        value->>'delivered', value->>'read', value->>'failed',
+        value->>'unknown', value->>'expired', value->>'canceled',
+        value->>'dead', value->>'received'
+    FROM jsonb_each($1)";
 
 /// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
 pub(super) const INSERT_ACCEPTED: &str = "
@@ -253,26 +254,26 @@ pub(super) const INSERT_ACCEPTED: &str = "
         value->>'chat', value->>'content', 'queued', value->>'wa_id', value->>'category', value->>'delivery',
         unhex(value->>'reply_to'), value->>'client_ref', value->>'send_at', value->>'send_at',
         value->>'expires_at', 0, 0, value->>'charge', value->>'period', value->>'at'
-    FROM json_each($1)";
+    FROM jsonb_each($1)";
 
 pub(super) const UPDATE_MESSAGES: &str = "
     UPDATE message SET
         status = w.value->>'status', reason = w.value->>'reason', not_before = w.value->>'not_before',
         attempts = w.value->>'attempts', epoch = w.value->>'epoch', attempted_at = w.value->>'attempted_at',
-        charge = w.value->>'charge', held_at = w.value->'times'->>'held',
-        sending_at = w.value->'times'->>'sending', sent_at = w.value->'times'->>'sent',
-        delivered_at = w.value->'times'->>'delivered', read_at = w.value->'times'->>'read',
-        failed_at = w.value->'times'->>'failed', unknown_at = w.value->'times'->>'unknown',
-        expired_at = w.value->'times'->>'expired', canceled_at = w.value->'times'->>'canceled',
-        dead_at = w.value->'times'->>'dead'
-    FROM json_each($1) AS w
+        charge = w.value->>'charge', held_at = w.value->>'held',
+        sending_at = w.value->>'sending', sent_at = w.value->>'sent',
+        delivered_at = w.value->>'delivered', read_at = w.value->>'read',
+        failed_at = w.value->>'failed', unknown_at = w.value->>'unknown',
+        expired_at = w.value->>'expired', canceled_at = w.value->>'canceled',
+        dead_at = w.value->>'dead'
+    FROM jsonb_each($1) AS w
     WHERE message.ord = w.value->>'ord'";
 
 pub(super) const INSERT_ATTEMPTS: &str = "
     INSERT INTO send_attempt (message_id, number, session_id, tenant_id, epoch, boot_id, moment, wall)
     SELECT unhex(value->>'message'), value->>'number', unhex(value->>'session'), unhex(value->>'tenant'),
         value->>'epoch', unhex(value->>'boot'), value->>'moment', value->>'wall'
-    FROM json_each($1)";
+    FROM jsonb_each($1)";
 
 pub(super) const UPDATE_SESSIONS: &str = "
     UPDATE session SET
@@ -284,47 +285,47 @@ pub(super) const UPDATE_SESSIONS: &str = "
         replaced_at = w.value->>'replaced_at', starting_at = w.value->>'starting_at',
         unclean_deaths = w.value->>'unclean_deaths', probes = w.value->>'probes',
         deleted_at = w.value->>'deleted_at'
-    FROM json_each($1) AS w
+    FROM jsonb_each($1) AS w
     WHERE session.id = unhex(w.value->>'id')";
 
 pub(super) const UPDATE_TALLIES: &str = "
     UPDATE session_tally SET
         live = w.value->>'live', sent = w.value->>'sent', failed = w.value->>'failed',
         received = w.value->>'received', reconnects = w.value->>'reconnects'
-    FROM json_each($1) AS w
+    FROM jsonb_each($1) AS w
     WHERE session_tally.session_id = unhex(w.value->>'id')";
 
 pub(super) const PUT_USAGE: &str = "
     INSERT INTO usage (tenant_id, period_start, period_end, allowance, quota, used, held, announced)
     SELECT unhex(value->>'tenant'), value->>'period', value->>'period_end', value->>'allowance', value->>'quota',
         value->>'used', value->>'held', value->>'announced'
-    FROM json_each($1) WHERE true
+    FROM jsonb_each($1) WHERE true
     ON CONFLICT (tenant_id, period_start) DO UPDATE SET
         used = excluded.used, held = excluded.held, announced = excluded.announced";
 
 pub(super) const INSERT_MET: &str = "
     INSERT INTO chat (session_id, phone, tenant_id, first_at)
     SELECT unhex(value->>'session'), value->>'chat', unhex(value->>'tenant'), value->>'at'
-    FROM json_each($1) WHERE true
+    FROM jsonb_each($1) WHERE true
     ON CONFLICT DO NOTHING";
 
 pub(super) const PUT_HEADS: &str = "
     INSERT INTO feed_head (tenant_id, seq)
-    SELECT unhex(value->>'tenant'), value->>'seq' FROM json_each($1) WHERE true
+    SELECT unhex(value->>'tenant'), value->>'seq' FROM jsonb_each($1) WHERE true
     ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq";
 
 pub(super) const INSERT_EVENTS: &str = "
     INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, code)
     SELECT unhex(value->>'tenant'), value->>'seq', value->>'at', unhex(value->>'session'), value->>'kind',
         unhex(value->>'message'), value->>'code'
-    FROM json_each($1)";
+    FROM jsonb_each($1)";
 
 // Reads outside of batches that need a list or a shape of their own.
 
 /// Session ids as a JSON array, the newest id wanted below, the tenant, the filters (null: not narrowed), how many.
 /// A page of each session, put together.
 pub(super) const LIST_MESSAGES: &str = "
-    SELECT m.* FROM json_each($1) AS w
+    SELECT m.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.ord IN (
         SELECT e.ord FROM message AS e
         WHERE e.session_id = unhex(w.value) AND e.id < $2 AND e.tenant_id = $3

@@ -79,6 +79,8 @@ struct MessageOut<'a> {
     attempted_at: Option<i64>,
     charge: String,
     period: Option<i64>,
+    /// By status; no status is called like a column.
+    #[serde(flatten)]
     times: std::collections::BTreeMap<&'static str, i64>,
 }
 

@@ -24,7 +24,7 @@ const KIND_BYTES: usize = 32;
 const GET: &str = "
 SELECT epoch, NULL AS place, NULL AS sealed FROM session_header WHERE session = ?1
 UNION ALL
-SELECT NULL, wanted.key, record.sealed FROM json_each(?2) AS wanted
+SELECT NULL, wanted.key, record.sealed FROM jsonb_each(?2) AS wanted
   JOIN record ON record.session = ?1 AND record.kind = ?3 AND record.key = unhex(wanted.value)
   WHERE record.expires_at IS NULL OR record.expires_at > ?4";
 

@@ -28,20 +28,20 @@ const GROUP_BYTES: usize = 16 << 20;
 const WRITE: &str = "
 BEGIN IMMEDIATE;
 DELETE FROM record WHERE (session, kind, key) IN (
-  SELECT unhex(value->>0), value->>1, unhex(value->>2) FROM json_each(?1, '$.delete'));
+  SELECT unhex(value->>0), value->>1, unhex(value->>2) FROM jsonb_each(?1, '$.delete'));
 INSERT INTO record (session, kind, key, sealed, expires_at)
   SELECT unhex(value->>0), value->>1, unhex(value->>2), substr(?2, value->>3, value->>4), value->>5
-  FROM json_each(?1, '$.put') WHERE true
+  FROM jsonb_each(?1, '$.put') WHERE true
   ON CONFLICT (session, kind, key) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at;
 INSERT INTO session_header (session, tenant, epoch, writer, clean)
   SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4
-  FROM json_each(?1, '$.heads') WHERE true
+  FROM jsonb_each(?1, '$.heads') WHERE true
   ON CONFLICT (session) DO UPDATE SET epoch = excluded.epoch, writer = excluded.writer, clean = excluded.clean;
 COMMIT;";
 
 const HEADS: &str = "
 SELECT session, tenant, epoch, writer, clean FROM session_header
-WHERE session IN (SELECT unhex(value) FROM json_each(?1))";
+WHERE session IN (SELECT unhex(value) FROM jsonb_each(?1))";
 
 const WIPE: &str = "
 BEGIN IMMEDIATE;
