@@ -22,7 +22,7 @@ part() { # name, command…: runs it, keeps what it says, and notes how it went
 
 properties() { cargo test --locked --release --test it -- --skip journeys:: --skip simulation::; }
 simulation() { cargo test --locked --release --test it -- --nocapture simulation::; }
-failpoints() { COLUMBA_BINARIES=$armed "$armed/failpoints" --nocapture; }
+failpoints() { COLUMBA_BINARIES=$armed nice "$armed/failpoints" --nocapture; }
 kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
 million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
@@ -44,12 +44,13 @@ cargo build --locked --release --bins
 cargo test --locked --release --test it --test deep --no-run
 built=$((SECONDS - began))
 
-# Kills wait for the pace of a start nearly all of their time: failpoints, whose programs lie apart, go beside them.
+# Kills wait for the pace of a start nearly all of their time, failing disks for theirs: failpoints, whose programs lie
+# apart, take what those leave of the cores.
 also failpoints &
 beside=$!
 also kills
-wait "$beside"
 also disk
+wait "$beside"
 also million
 also simulation
 also properties

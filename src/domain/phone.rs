@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use phonenumber::metadata::{DATABASE, Descriptors};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -29,6 +28,9 @@ pub enum PhoneError {
     Length,
 }
 
+/// Every calling code in order, with a bit for each length that its numbers have without it. `build.rs` writes it.
+static CALLING_CODES: &[(u16, u16)] = include!(concat!(env!("OUT_DIR"), "/calling_codes.rs"));
+
 impl Phone {
     /// Takes E.164 text that is possible by length for its country. Whether it is assigned is another question.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
@@ -38,12 +40,14 @@ impl Phone {
             return Err(PhoneError::Form);
         }
         // No calling code begins with another, so the first that a country has is the one.
-        let code =
-            |length: usize| digits[..length].parse().ok().and_then(|code: u16| DATABASE.by_code(&code));
-        let (length, regions) =
-            (1..=3).find_map(|length| Some((length, code(length)?))).ok_or(PhoneError::Country)?;
-        let national = (digits.len() - length) as u16;
-        let possible = regions.iter().any(|region| has_length(region.descriptors(), national));
+        let lengths = |code: &str| {
+            let code = code.parse().unwrap_or(0);
+            CALLING_CODES.binary_search_by_key(&code, |entry| entry.0).ok().map(|at| CALLING_CODES[at].1)
+        };
+        let (length, lengths) = (1..=3)
+            .find_map(|length| Some((length, lengths(&digits[..length])?)))
+            .ok_or(PhoneError::Country)?;
+        let possible = lengths >> (digits.len() - length) & 1 == 1;
         if possible { Ok(Self(text.to_owned())) } else { Err(PhoneError::Length) }
     }
 
@@ -58,22 +62,6 @@ impl Phone {
     }
 }
 
-/// Lengths are listed per kind of number; the general entry has none.
-fn has_length(country: &Descriptors, national: u16) -> bool {
-    let kinds = [
-        country.fixed_line(),
-        country.mobile(),
-        country.toll_free(),
-        country.premium_rate(),
-        country.shared_cost(),
-        country.personal_number(),
-        country.voip(),
-        country.pager(),
-        country.uan(),
-    ];
-    kinds.into_iter().flatten().any(|kind| kind.possible_length().contains(&national))
-}
-
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Phone(…)")
@@ -82,7 +70,24 @@ impl fmt::Debug for Phone {
 
 #[cfg(test)]
 mod tests {
+    use phonenumber::metadata::{DATABASE, Descriptors};
+
     use super::*;
+
+    fn has_length(country: &Descriptors, national: u16) -> bool {
+        let kinds = [
+            country.fixed_line(),
+            country.mobile(),
+            country.toll_free(),
+            country.premium_rate(),
+            country.shared_cost(),
+            country.personal_number(),
+            country.voip(),
+            country.pager(),
+            country.uan(),
+        ];
+        kinds.into_iter().flatten().any(|kind| kind.possible_length().contains(&national))
+    }
 
     #[test]
     fn a_number_is_taken_when_its_country_has_its_length() {
