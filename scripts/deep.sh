@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 export COLUMBA_SIM_SEEDS=${COLUMBA_SIM_SEEDS:-10000}
 export COLUMBA_FAILPOINT_SEEDS=${COLUMBA_FAILPOINT_SEEDS:-25}
-export COLUMBA_FAILPOINT_SLOTS=${COLUMBA_FAILPOINT_SLOTS:-48}
+export COLUMBA_FAILPOINT_SLOTS=${COLUMBA_FAILPOINT_SLOTS:-40}
 logs=target/deep
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -22,7 +22,7 @@ part() { # name, command…: runs it, keeps what it says, and notes how it went
 
 properties() { cargo test --locked --release --test it -- --skip journeys:: --skip simulation::; }
 simulation() { cargo test --locked --release --test it -- --nocapture simulation::; }
-failpoints() { COLUMBA_BINARIES=$armed nice "$armed/failpoints" --nocapture; }
+failpoints() { COLUMBA_BINARIES=$armed "$armed/failpoints" --nocapture; }
 kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
 million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
@@ -44,12 +44,11 @@ cargo build --locked --release --bins
 cargo test --locked --release --test it --test deep --no-run
 built=$((SECONDS - began))
 
-# Kills wait for the pace of a start nearly all of their time, failing disks for theirs: failpoints, whose programs lie
-# apart, take what those leave of the cores.
-also failpoints &
+also failpoints
+# Kills wait for the pace of a start nearly all of their time, and failing disks for theirs.
+also disk &
 beside=$!
 also kills
-also disk
 wait "$beside"
 also million
 also simulation

@@ -11,7 +11,7 @@ use crate::{seed, size};
 /// default rate of a start. That takes ten seconds and more, so several servers are besieged side by side.
 #[tokio::test]
 async fn kills_of_200_sessions_at_50_messages_a_second_lose_nothing_and_all_are_online_in_25_s() {
-    let (kills, abreast) = (size("COLUMBA_DEEP_KILLS", 500), size("COLUMBA_DEEP_ABREAST", 6));
+    let (kills, abreast) = (size("COLUMBA_DEEP_KILLS", 500), size("COLUMBA_DEEP_ABREAST", 8));
     let one = |number: u64| Siege {
         seed: seed() + number,
         sessions: size("COLUMBA_DEEP_SESSIONS", 200) as usize,

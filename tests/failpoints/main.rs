@@ -18,13 +18,17 @@ mod support;
 use std::collections::VecDeque;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use columba::failpoint::Point;
 use strum::IntoEnumIterator as _;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use self::scenario::{Action, Case};
+
+/// Between the first runs of two slots.
+const STAGGER: Duration = Duration::from_millis(250);
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -63,9 +67,11 @@ async fn whatever_fails_at_any_step_nothing_accepted_is_lost_doubled_or_beyond_t
     let queue = Arc::new(Mutex::new(cases));
     let mut slots = JoinSet::new();
     // Nearly all of a run is waiting for timers of the server, so that even two cores bear many at once.
-    for _ in 0..count.min(number("COLUMBA_FAILPOINT_SLOTS", 24) as usize) {
+    for slot in 0..count.min(number("COLUMBA_FAILPOINT_SLOTS", 24) as usize) {
         let queue = Arc::clone(&queue);
         slots.spawn(async move {
+            // The first of each would all start at once.
+            sleep(STAGGER * slot as u32).await;
             let mut failed = vec![];
             loop {
                 let Some(case) = queue.lock().unwrap().pop_front() else { return failed };

@@ -185,10 +185,7 @@ impl Watch {
     pub async fn until(&self, path: &str, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Duration {
         let begun = Instant::now();
         let found = timeout(patience, async {
-            loop {
-                if let Some(record) = self.look(path, &wanted).await {
-                    return record;
-                }
+            while self.look(path, &wanted).await.is_none() {
                 // The server is down; there is nothing to be told by.
                 sleep(Duration::from_millis(50)).await;
             }
@@ -206,7 +203,9 @@ impl Watch {
         let bearer = format!("Bearer {}", api.token());
         let mut feed = Feed::open(api.url(), &[("authorization", &bearer)]).await.ok()?;
         feed.patience = PATIENCE;
-        feed.try_say(&json!({"op": "subscribe", "events": ["msg", "session"]}).to_string()).await.ok()?;
+        // A record of messages changes with messages, and one of sessions with sessions.
+        let kind = if path.starts_with("/v1/messages") { "msg" } else { "session" };
+        feed.try_say(&json!({"op": "subscribe", "events": [kind]}).to_string()).await.ok()?;
         // From `ready` on nothing happens that it does not tell.
         while feed.frame().await.ok()?["op"] != "ready" {}
         loop {
@@ -219,7 +218,7 @@ impl Watch {
             }
             feed.frame().await.ok()?;
             // Many come at once: one look for all of them.
-            let together = Instant::now() + Duration::from_millis(100);
+            let together = Instant::now() + Duration::from_millis(250);
             while let Ok(next) = timeout_at(together, feed.frame()).await {
                 next.ok()?;
             }
