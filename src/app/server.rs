@@ -22,7 +22,6 @@ use crate::actors::session::{self, SessionActor};
 use crate::actors::subscriber;
 use crate::actors::watchdog::Watchdog;
 use crate::config::Config;
-use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::Jitter;
 use crate::http::gate::Gate;
@@ -69,8 +68,6 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
 
     seed::plans(&stores.directory, clock.wall()).await?;
-    // The table of the world's numbering plans takes a moment to read; the first message should not wait for it.
-    actix_web::rt::task::spawn_blocking(|| Phone::parse("+15551230001").is_ok());
 
     // Armed once everything stands: a start that fails takes its parts down itself, and they are not the reason.
     let armed = Arc::new(AtomicBool::new(false));
