@@ -105,13 +105,13 @@ fn load(settings: &Settings) -> Result<Config, Failure> {
 
 fn run_server(serve: &Serve) -> Result<(), Failure> {
     let config = load(&serve.settings)?;
-    telemetry::init(&config.log)?;
+    let log_level = telemetry::init(&config.log)?;
     #[cfg(feature = "failpoints")]
     if let Ok(text) = std::env::var("FAILPOINTS") {
         failpoint::arm(&text).map_err(|error| Failure::Usage(format!("FAILPOINTS: {error}")))?;
     }
     let data = DataDir::lock(&serve.data)?;
-    app::block_on(server::run(&config, data, serve.quick_start))
+    app::block_on(server::run(&config, data, log_level, serve.quick_start))
 }
 
 fn run_network(network: &SandboxNet) -> Result<(), Failure> {

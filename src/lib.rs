@@ -24,6 +24,7 @@ pub mod domain;
 pub mod failpoint;
 pub mod history;
 pub mod http;
+pub mod meters;
 pub mod outbound;
 pub mod ports;
 pub mod storage;

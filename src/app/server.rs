@@ -22,12 +22,16 @@ use crate::actors::session::{self, SessionActor};
 use crate::actors::subscriber;
 use crate::actors::watchdog::Watchdog;
 use crate::config::Config;
+use crate::domain::event::StatusEvent;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::Jitter;
 use crate::http::gate::Gate;
 use crate::http::state::FeedState;
 use crate::http::{HttpPorts, HttpState};
+use crate::meters::{self, Exposition};
 use crate::ports::clock::Clock;
+use crate::ports::feed::FeedSink;
+use crate::ports::log_level::LogLevel;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
@@ -59,10 +63,13 @@ fn draw() -> Jitter {
 
 /// Opens what the configuration names, restores the sessions, and serves. Returns once requests are accepted; sessions
 /// may still be starting.
-pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
+pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>) -> Result<Running, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let inbox = Inbox::default();
-    let backends = Backends::open(config, &data, Arc::clone(&clock), Arc::new(inbox.clone())).await?;
+    let exposition = Exposition::install()
+        .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
+    let sink = Arc::new(Counted(inbox.clone()));
+    let backends = Backends::open(config, &data, Arc::clone(&clock), sink).await?;
     let stores = backends.stores.clone();
     let operator = OperatorToken::load_or_create(&data.path().join("operator.token"))
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
@@ -121,6 +128,8 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         supervisor: Arc::new(registry.clone()),
         signals: Arc::new(routes),
         clock: Arc::clone(&clock),
+        exposition,
+        log_level,
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {
@@ -153,6 +162,16 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     armed.store(true, Ordering::SeqCst);
     gate.open();
     Ok(Running { address, registry, gate, hub, http, backends, armed, arbiters: [roots, sessions], data })
+}
+
+/// Counts what was committed on its way to the hub.
+struct Counted(Inbox);
+
+impl FeedSink for Counted {
+    fn publish(&self, events: Vec<StatusEvent>) {
+        meters::events(&events);
+        self.0.publish(events);
+    }
 }
 
 /// What the registry shares with the rest.
@@ -212,12 +231,17 @@ impl Running {
 }
 
 /// Runs a server until it is told to end (SIGTERM or SIGINT), then drains it.
-pub async fn run(config: &Config, data: DataDir, hints: bool) -> Result<(), Failure> {
+pub async fn run(
+    config: &Config,
+    data: DataDir,
+    log_level: Arc<dyn LogLevel>,
+    hints: bool,
+) -> Result<(), Failure> {
     let lost = |error: std::io::Error| Failure::Unavailable(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(lost)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(lost)?;
     let token = data.path().join("operator.token");
-    let mut running = start(config, data).await?;
+    let mut running = start(config, data, log_level).await?;
     println!("columba listens on http://{}", running.address);
     if hints {
         println!("{}", quick_start::lines(running.address, &token));

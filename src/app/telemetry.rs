@@ -1,41 +1,62 @@
 //! Log lines, on standard error: ids come from spans, and nothing personal is in them.
 
 use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
 
 use super::exit::Failure;
 use crate::config::log::{LogFormat, LogOptions};
+use crate::ports::log_level::LogLevel;
 
-/// Begins to log. A second call changes nothing.
-pub fn init(options: &LogOptions) -> Result<(), Failure> {
-    // sqlx speaks of statements at info and of slow ones at warn; texts are constant and hold no row.
-    let directives = format!("{},sqlx=warn,sea_orm_migration=warn,actix_server=warn", options.level);
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
-        Failure::Usage(format!(
-            "key `log.level`: `{}` is no filter ({error}); try info or debug",
-            options.level
-        ))
-    })?;
+/// What is logged, changed while the process runs.
+pub struct Filter {
+    handle: reload::Handle<EnvFilter, Registry>,
+    level: Mutex<String>,
+}
+
+/// Begins to log. In a process that logs already nothing changes but what is answered, which then changes nothing
+/// either: tests start many servers in one process, and the first one's logger serves them all.
+pub fn init(options: &LogOptions) -> Result<Arc<Filter>, Failure> {
+    let filter = filter(&options.level)
+        .map_err(|detail| Failure::Usage(format!("key `log.level`: {detail}; try info or debug")))?;
     let json = match options.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_span_events(FmtSpan::NONE);
-    let started = if json {
-        lines.json().flatten_event(true).with_current_span(false).try_init()
-    } else {
-        lines.try_init()
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = match json {
+        true => lines.json().flatten_event(true).with_current_span(false).boxed(),
+        false => lines.boxed(),
     };
-    // Tests start many servers in one process: the first one's logger serves them all.
-    if started.is_err() {
+    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
         tracing::debug!("logging had begun before");
     }
-    Ok(())
+    Ok(Arc::new(Filter { handle, level: Mutex::new(options.level.clone()) }))
+}
+
+/// sqlx speaks of statements at info and of slow ones at warn; texts are constant and hold no row.
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    let directives = format!("{level},sqlx=warn,sea_orm_migration=warn,actix_server=warn");
+    EnvFilter::try_new(directives).map_err(|error| format!("`{level}` is no filter ({error})"))
+}
+
+impl LogLevel for Filter {
+    fn get(&self) -> String {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, level: &str) -> Result<(), String> {
+        let filter = filter(level)?;
+        let mut held = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        self.handle.reload(filter).map_err(|error| error.to_string())?;
+        level.clone_into(&mut held);
+        drop(held);
+        tracing::info!(level, "logs another level now");
+        Ok(())
+    }
 }

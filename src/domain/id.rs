@@ -40,6 +40,12 @@ macro_rules! id {
                 Self(mint(at))
             }
 
+            /// When it was made; the beginning of time for one that was made otherwise.
+            pub fn minted_at(self) -> WallTime {
+                let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+                WallTime(seconds as i64 * 1_000 + i64::from(nanos / 1_000_000))
+            }
+
             /// The 16 bytes that stores keep.
             pub const fn uuid(self) -> Uuid {
                 self.0

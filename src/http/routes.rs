@@ -4,20 +4,22 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
-use super::admin::{keys, plans, sessions as fleet, tenants};
+use super::admin::{keys, log, plans, sessions as fleet, tenants};
 use super::answer::Answer;
 use super::middleware::body::body;
 use super::middleware::edge_limit::edge_limit;
+use super::middleware::measure::measure;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
-use super::v1::{events, feed, health, limits, messages, pairing, sandbox, sessions, usage};
+use super::v1::{events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage};
 use crate::domain::refusal::Refusal;
 
 /// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
 pub fn routes(config: &mut ServiceConfig) {
     let all = scope("")
         .configure(health::routes)
+        .service(resource("/metrics").route(get().to(metrics::get)))
         .service(scope("/v1/admin").configure(admin))
         .service(scope("/v1").configure(v1))
         .default_service(to(absent))
@@ -26,7 +28,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .wrap(from_fn(query_keys))
         .wrap(from_fn(edge_limit))
         .wrap(from_fn(problems))
-        .wrap(from_fn(request_id));
+        .wrap(from_fn(request_id))
+        .wrap(from_fn(measure));
     config.service(all);
 }
 
@@ -74,7 +77,8 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
-        .service(resource("/sessions").route(get().to(fleet::list)));
+        .service(resource("/sessions").route(get().to(fleet::list)))
+        .service(resource("/log").route(get().to(log::get)).route(put().to(log::put)));
 }
 
 async fn absent() -> Answer {

@@ -9,9 +9,11 @@ use super::middleware::edge_limit::EdgeLimit;
 use super::pairing_limit::PairingLimit;
 use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
+use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::sandbox::Sandbox;
@@ -33,6 +35,8 @@ pub struct HttpPorts {
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
     pub clock: Arc<dyn Clock>,
+    pub exposition: Exposition,
+    pub log_level: Arc<dyn LogLevel>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -46,6 +50,8 @@ pub struct HttpState {
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
     pub clock: Arc<dyn Clock>,
+    pub exposition: Exposition,
+    pub log_level: Arc<dyn LogLevel>,
     pub accept: Accept,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
@@ -76,6 +82,8 @@ impl HttpState {
             supervisor: ports.supervisor,
             signals: ports.signals,
             clock: ports.clock,
+            exposition: ports.exposition,
+            log_level: ports.log_level,
             operator,
             gate,
             in_flight: InFlight::default(),

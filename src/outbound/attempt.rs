@@ -9,6 +9,7 @@ use crate::domain::id::MessageId;
 use crate::domain::session::Lease;
 use crate::domain::time::{Jitter, WallTime};
 use crate::failpoint::{self, Point};
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::outbox::{Outbox, Outcome, Settlement, Work};
 use crate::ports::transport::{SendError, Transport};
@@ -45,6 +46,7 @@ pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
         Ok(()) => Ok(()),
     };
     let wall = ports.clock.wall();
+    measure(&ports, &work, wall, &answer);
     let outcome = match retry::judge(work.number, answer, wall, jitter) {
         retry::Verdict::Settle(outcome) => outcome,
         retry::Verdict::Await => return End::Open,
@@ -65,6 +67,19 @@ pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
             tracing::error!(message = %work.message, %error, "settlement lost, recovery will decide");
             End::Open
         }
+    }
+}
+
+fn measure(ports: &Ports, work: &Work, wall: WallTime, answer: &Result<(), SendError>) {
+    let outcome = match answer {
+        Ok(()) => "acked",
+        Err(SendError::NoAck) => "no_ack",
+        Err(SendError::NoLink) => "no_link",
+        Err(_) => "refused",
+    };
+    meters::attempt(outcome, ports.clock.now().since(work.claimed_at));
+    if answer.is_ok() {
+        meters::sent(wall.since(work.message.minted_at()));
     }
 }
 

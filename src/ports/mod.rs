@@ -5,6 +5,7 @@ pub mod clock;
 pub mod directory;
 pub mod feed;
 pub mod limits;
+pub mod log_level;
 pub mod messages;
 pub mod outbox;
 pub mod readiness;

@@ -1,5 +1,7 @@
 //! The rows of sessions: what is wanted of each, and how each stands.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
@@ -35,6 +37,15 @@ pub struct FleetFilter {
     pub status: Option<SessionStatus>,
 }
 
+/// All sessions, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Sessions by status; one that nobody has is left out.
+    pub sessions: BTreeMap<SessionStatus, u64>,
+    /// Messages that are queued, held or under way.
+    pub waiting: u64,
+}
+
 /// Durable before answered. A deleted session is absent from every answer.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -60,6 +71,9 @@ pub trait Sessions: Send + Sync {
         filter: FleetFilter,
         page: Page,
     ) -> Result<Slice<Session>, StoreError>;
+
+    /// How many sessions have each status, of all tenants, and how many messages they have waiting together.
+    async fn census(&self, scope: SystemScope) -> Result<Census, StoreError>;
 
     /// How many sessions a tenant has.
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError>;

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("failpoint", &[]),
     ("domain", &[]),
+    ("meters", &["domain"]),
     ("history", &["domain"]),
     ("config", &["domain"]),
     ("ports", &["domain", "failpoint"]),
     ("billing", &["domain", "ports"]),
     ("tenancy", &["domain", "ports"]),
-    ("outbound", &["domain", "failpoint", "ports", "billing"]),
-    ("actors", &["domain", "failpoint", "ports", "outbound", "config"]),
-    ("storage", &["domain", "failpoint", "ports", "config", "history"]),
+    ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
+    ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "config"]),
+    ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
-    ("http", &["domain", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
+    ("http", &["domain", "meters", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
     ("cli", &["app", "config", "domain", "failpoint"]),
 ];
 

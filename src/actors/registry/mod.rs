@@ -22,6 +22,7 @@ use crate::domain::id::{SessionId, TenantId};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
 use crate::domain::time::Jitter;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::readiness::Readiness;
@@ -227,7 +228,9 @@ impl Handler<Down> for RegistryActor {
         let sessions = self.table.active_count();
         let now = self.setup.clock.now();
         let order = self.table.down(session, generation, now, (self.setup.draw)());
-        if matches!(order, Order::Crashed(..) | Order::Quarantine { .. }) {
+        let crashed = matches!(order, Order::Crashed(..) | Order::Quarantine { .. });
+        meters::session_exit(crashed);
+        if crashed {
             self.crashed(session, now, sessions, ctx);
         }
         if !self.is_live(session) {

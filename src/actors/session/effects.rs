@@ -22,6 +22,7 @@ use crate::domain::session::Lease;
 use crate::domain::time::Moment;
 use crate::domain::{id::MessageId, message::MessageReason};
 use crate::failpoint::{self, Point};
+use crate::meters;
 use crate::outbound::{attempt, claim, settle};
 use crate::ports::outbox::{Claim, Claimed, Inbound, Memory, Outcome, Receipt, Settlement};
 use crate::ports::sessions::StatusChange;
@@ -158,6 +159,7 @@ impl SessionActor {
 
     /// In the store's order of arrival, which is the order of the changes.
     fn announce(&self, lease: Lease, change: StatusChange, ctx: &mut Context<Self>) {
+        meters::session_status(change.status, change.reason);
         let sessions = Arc::clone(&self.ports.sessions);
         let work = self.apart(async move { sessions.announce(lease, change).await });
         self.report(work, |done| Input::Announced(answer(done)), ctx);

@@ -11,6 +11,7 @@ use self::messages::{Frame, Gone, Heard};
 use self::outlet::Outlet;
 use super::hub::HubHandle;
 use super::hub::messages::SubscriberId;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::tickets::Grant;
@@ -44,6 +45,7 @@ pub struct SubscriberActor {
     id: SubscriberId,
     grant: Grant,
     setup: Setup,
+    _listening: meters::Listening,
 }
 
 /// What the socket's reader holds.
@@ -73,7 +75,13 @@ impl SubscriberActor {
     pub fn launch(grant: Grant, listening: Listening, setup: Setup) -> (SubscriberHandle, Outgoing) {
         let line = Line::new(grant.sessions.clone(), listening, Arc::clone(&setup.clock));
         let outgoing = Outgoing(line.clone());
-        let subscriber = Self { line, id: setup.hub.name(), grant, setup };
+        let subscriber = Self {
+            line,
+            id: setup.hub.name(),
+            grant,
+            setup,
+            _listening: meters::listening(listening.into()),
+        };
         (SubscriberHandle(subscriber.start()), outgoing)
     }
 

@@ -7,7 +7,8 @@ use super::framed::{self, Framed};
 use super::machine::CloseCode;
 
 /// How a client listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Listening {
     /// By websocket: it can speak, and has to show that it is there.
     Websocket,

@@ -1,6 +1,7 @@
 //! What the operator asks. One file per resource; `routes` holds the table.
 
 pub mod keys;
+pub mod log;
 pub mod plans;
 pub mod sessions;
 pub mod tenants;

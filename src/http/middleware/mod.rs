@@ -1,4 +1,4 @@
-//! What every request passes, from the outermost in: an id, problem documents, the edge limit, no keys in the query,
+//! What every request passes, from the outermost in: a measure, an id, problem documents, the edge limit, no keys in the query,
 //! a bounded body.
 //!
 //! A middleware that refuses answers `refuse`, never `Err`: only a response still knows its request, and with it the
@@ -6,9 +6,11 @@
 
 pub mod body;
 pub mod edge_limit;
+pub mod measure;
 pub mod problems;
 pub mod query_keys;
 pub mod request_id;
+pub mod trace_context;
 
 use std::time::Duration;
 

@@ -8,6 +8,8 @@ use actix_web::{Error, HttpMessage as _};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::trace_context::{self, Trace};
+
 /// Where the id travels.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,11 +46,17 @@ pub async fn request_id<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = RequestId::of(request.headers());
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-    let span = tracing::info_span!("request", request_id = id.as_str(), method = %request.method(), route);
+    let trace = Trace::of(request.headers());
+    let trace_id = trace.map(|trace| trace.id());
+    let span =
+        tracing::info_span!("request", request_id = id.as_str(), method = %request.method(), route, trace_id);
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, "answered"));
     response.headers_mut().insert(HEADER, id.header());
+    if let Some(trace) = trace.and_then(|trace| trace.header(rand::random())) {
+        response.headers_mut().insert(trace_context::HEADER, trace);
+    }
     Ok(response)
 }

@@ -5,6 +5,7 @@ pub mod feed;
 pub mod health;
 pub mod limits;
 pub mod messages;
+pub mod metrics;
 pub mod pairing;
 pub mod sandbox;
 pub mod sessions;

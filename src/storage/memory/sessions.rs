@@ -15,7 +15,7 @@ use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::time::WallTime;
-use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 /// Writes a status and its event.
@@ -119,6 +119,16 @@ impl Sessions for MemoryStore {
                 && filter.status.is_none_or(|status| row.session.status == status)
         };
         Ok(page_of(state.sessions.values().filter(wanted), page))
+    }
+
+    async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
+        let state = self.read();
+        let mut census = Census::default();
+        for row in state.sessions.values().filter(|row| !row.deleted) {
+            *census.sessions.entry(row.session.status).or_default() += 1;
+            census.waiting += row.session.counters.queued;
+        }
+        Ok(census)
     }
 
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {

@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use super::commands::{Announce, CountReconnect, Pronounce, Remember, Want};
-use super::dialect::Fault;
-use super::entities::{session, session_tally};
+use super::dialect::{self, Fault};
+use super::entities::{count, session, session_tally, word};
 use super::errands::{CreateSession, DeleteSession, Restore, SetPaired};
 use super::writer::WriterHandle;
 use crate::domain::id::{SessionId, TenantId};
@@ -18,8 +18,13 @@ use crate::domain::plan::Caps;
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::session::{Desired, Lease, Session, Standing};
 use crate::domain::time::WallTime;
-use crate::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
+
+pub(super) const CENSUS: &str = "
+    SELECT s.status, count(*), sum(t.live) FROM session AS s
+    JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.deleted_at IS NULL GROUP BY s.status";
 
 /// [`Sessions`] over SQL.
 pub(super) struct SqlSessions {
@@ -95,6 +100,17 @@ impl Sessions for SqlSessions {
             None => rows,
         };
         self.page(rows, page).await
+    }
+
+    async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
+        let mut census = Census::default();
+        for row in dialect::query(&self.readers, CENSUS, []).await? {
+            let text: String = row.try_get_by_index(0).map_err(Fault::from)?;
+            let [sessions, waiting] = [1, 2].map(|at| row.try_get_by_index(at).map(count));
+            census.sessions.insert(word(&text, "session status")?, sessions.map_err(Fault::from)?);
+            census.waiting += waiting.map_err(Fault::from)?;
+        }
+        Ok(census)
     }
 
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {

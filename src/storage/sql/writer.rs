@@ -21,6 +21,7 @@ use super::line::Line;
 use super::load::{Needs, load};
 use crate::domain::event::StatusEvent;
 use crate::failpoint::{self, Point};
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
 use crate::ports::store::StoreError;
@@ -233,18 +234,22 @@ impl Writer {
         let mut piles = alike(jobs);
         piles.reverse();
         while let Some(mut jobs) = piles.pop() {
+            let begun = self.clock.now();
             match self.attempt(&mut jobs).await {
                 Ok(events) => {
+                    meters::committed(jobs.len(), self.clock.now().since(begun));
                     if !events.is_empty() {
                         self.sink.publish(events);
                     }
                     answer(jobs, None);
                 }
                 Err(Fault::Down(text)) => {
+                    meters::store_failed(true);
                     tracing::error!(%text, jobs = jobs.len(), "batch failed");
                     answer(jobs, Some(&StoreError::Unavailable(text)));
                 }
                 Err(Fault::Row(text)) if jobs.len() == 1 => {
+                    meters::store_failed(false);
                     tracing::error!(%text, "row refused");
                     answer(jobs, Some(&StoreError::Poisoned(text)));
                 }

@@ -19,13 +19,14 @@ use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
+use columba::ports::log_level::LogLevel;
 use columba::ports::messages::{MessageFilter, Messages};
 use columba::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
     Settlement, Usage,
 };
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
-use columba::ports::sessions::{FleetFilter, Sessions, StatusChange};
+use columba::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use columba::ports::signals::Signals;
 use columba::ports::store::{Created, StoreError, WriteError};
 use columba::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
@@ -234,6 +235,14 @@ impl Sessions for Fakes {
         };
         let rows = inner.sessions.values().rev().filter(wanted).take(page.limit as usize + 1).cloned();
         Ok(Slice::of(rows.collect(), page))
+    }
+
+    async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
+        let mut census = Census::default();
+        for session in self.inner().sessions.values() {
+            *census.sessions.entry(session.status).or_default() += 1;
+        }
+        Ok(census)
     }
 
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {
@@ -527,4 +536,15 @@ impl FeedLog for Fakes {
 pub fn frame(seq: u64, session: SessionId) -> Frame {
     let to = Phone::stored("+15551230001".into());
     Frame { seq, at: NOW, session, wa_id: WaId::mint(NOW, seq as u32), to, epoch: Epoch(1) }
+}
+
+impl LogLevel for Fakes {
+    fn get(&self) -> String {
+        "info".to_owned()
+    }
+
+    fn set(&self, level: &str) -> Result<(), String> {
+        self.note(format!("log {level}"));
+        if level.contains(' ') { Err("no spaces".to_owned()) } else { Ok(()) }
+    }
 }

@@ -23,6 +23,7 @@ use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
+use columba::meters::Exposition;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
@@ -86,6 +87,8 @@ impl World {
     pub fn with(options: &HttpOptions) -> Self {
         let fakes = Fakes::new();
         let ports = HttpPorts {
+            exposition: Exposition::install().unwrap(),
+            log_level: fakes.clone(),
             directory: fakes.clone(),
             sessions: fakes.clone(),
             outbox: fakes.clone(),

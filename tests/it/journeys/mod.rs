@@ -8,6 +8,7 @@ mod faults;
 mod first_message;
 mod isolation;
 mod kill_loop;
+mod metrics;
 mod process;
 mod quota;
 mod recipients;

@@ -34,6 +34,7 @@ contract!(
     reconnects_are_counted,
     a_deleted_session_is_absent_and_its_messages_stay_readable,
     a_boot_restores_what_is_wanted_and_stops_the_rest,
+    a_census_counts_sessions_by_status_and_what_waits,
     deaths_count_against_whoever_was_starting_and_the_third_quarantines,
     a_quarantine_is_written_with_its_failed_probes,
 );
@@ -229,6 +230,23 @@ async fn a_deleted_session_is_absent_and_its_messages_stay_readable(fixture: Fix
     assert_eq!((canceled.status, canceled.reason), expected);
     assert_eq!(stage.usage().await, (1, 0));
     assert_eq!(stage.told(), [Change::Message(waits.id, MessageStatus::Canceled)]);
+}
+
+async fn a_census_counts_sessions_by_status_and_what_waits(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let other = stage.stranger().await;
+    let gone = session(stage.tenant, stage.now());
+    let gone_id = gone.id;
+    stage.sessions.create(stage.scope(), gone, plan("basic").caps(), None).await.unwrap();
+    stage.sessions.delete(stage.scope(), gone_id, stage.now()).await.unwrap();
+    stage.accept("+15551230001").await;
+    stage.attempt("+15551230002", Outcome::Sent).await;
+    stage.sessions.announce(other, change(Status::Connected, &stage)).await.unwrap();
+
+    let before = stage.record().await.status;
+    let census = stage.sessions.census(SystemScope).await.unwrap();
+    assert_eq!(census.sessions, [(before, 1), (Status::Connected, 1)].into());
+    assert_eq!(census.waiting, 1);
 }
 
 async fn a_boot_restores_what_is_wanted_and_stops_the_rest(fixture: Fixture) {

@@ -1,0 +1,270 @@
+//! What this process counts, in one list: names, units and meanings. Base units, and never a label that names a tenant, a
+//! session or a number: what belongs to one of them is asked over the API.
+//!
+//! `docs/METRICS.md` says the same for people; a test holds the two together.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::domain::event::{Change, StatusEvent};
+use crate::domain::session::{Reason, SessionStatus};
+
+/// Kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    /// Only grows, until the process ends.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations or sizes, in buckets.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    /// Name, with its unit.
+    pub name: &'static str,
+    /// Kind.
+    pub kind: Kind,
+    /// Names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+const BUILD: Meter = meter("columba_build_info", Kind::Gauge, &["version"], "Always 1; which version runs");
+const REQUESTS: Meter = meter(
+    "columba_http_requests_total",
+    Kind::Counter,
+    &["method", "route", "status"],
+    "Requests answered, by the pattern of their route",
+);
+const REQUEST: Meter = meter(
+    "columba_http_request_seconds",
+    Kind::Histogram,
+    &["route"],
+    "From the whole head of a request to its answer",
+);
+const SESSIONS: Meter =
+    meter("columba_sessions", Kind::Gauge, &["status"], "Sessions that have this status now, of all tenants");
+const SESSION_STATUS: Meter = meter(
+    "columba_session_status_changes_total",
+    Kind::Counter,
+    &["status", "reason"],
+    "Statuses that sessions took, with the reason where there is one",
+);
+const SESSION_EXITS: Meter = meter(
+    "columba_session_exits_total",
+    Kind::Counter,
+    &["kind"],
+    "Session actors that ended: `crashed` before they were asked to, `stopped` when they were",
+);
+const MESSAGES: Meter = meter(
+    "columba_messages_total",
+    Kind::Counter,
+    &["status"],
+    "Statuses that messages took; `received` ones came in",
+);
+const WAITING: Meter =
+    meter("columba_messages_waiting", Kind::Gauge, &[], "Messages that are queued, held or under way now");
+const SEND_LATENCY: Meter = meter(
+    "columba_send_latency_seconds",
+    Kind::Histogram,
+    &[],
+    "From the acceptance of a message to the server's ack; waiting for a cap or for `send_at` is part of it",
+);
+const ATTEMPT: Meter = meter(
+    "columba_attempt_seconds",
+    Kind::Histogram,
+    &["outcome"],
+    "From the claim of a message to the end of its attempt",
+);
+const COMMIT: Meter = meter(
+    "columba_store_commit_seconds",
+    Kind::Histogram,
+    &[],
+    "From the beginning of a batch of writes until it is on disk",
+);
+const BATCH: Meter =
+    meter("columba_store_batch_writes", Kind::Histogram, &[], "Writes that shared one transaction");
+const STORE_FAILURES: Meter = meter(
+    "columba_store_failures_total",
+    Kind::Counter,
+    &["kind"],
+    "Batches that failed: `down` because the store did, `row` because of one write in it",
+);
+const LISTENERS: Meter = meter(
+    "columba_feed_listeners",
+    Kind::Gauge,
+    &["wire"],
+    "Clients that listen to the feed now: `websocket` or `events`",
+);
+const RESIDENT: Meter =
+    meter("process_resident_memory_bytes", Kind::Gauge, &[], "Memory of this process that is in RAM");
+const CPU: Meter =
+    meter("process_cpu_seconds_total", Kind::Gauge, &[], "User and system time this process has used");
+const OPEN_FILES: Meter =
+    meter("process_open_fds", Kind::Gauge, &[], "Files and sockets this process has open");
+
+/// Every metric there is.
+pub const ALL: &[Meter] = &[
+    BUILD,
+    REQUESTS,
+    REQUEST,
+    SESSIONS,
+    SESSION_STATUS,
+    SESSION_EXITS,
+    MESSAGES,
+    WAITING,
+    SEND_LATENCY,
+    ATTEMPT,
+    COMMIT,
+    BATCH,
+    STORE_FAILURES,
+    LISTENERS,
+    RESIDENT,
+    CPU,
+    OPEN_FILES,
+];
+
+/// Bounds of durations, from a commit to a message that waited for its cap.
+const SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
+    3_600.0,
+];
+const WRITES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+const fn meter(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Meter {
+    Meter { name, kind, labels, help }
+}
+
+static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// The text of all metrics, for whoever scrapes them.
+#[derive(Clone)]
+pub struct Exposition(PrometheusHandle);
+
+impl Exposition {
+    /// Begins to count, in this process; what was counted before is not there. A second call answers the same.
+    pub fn install() -> Result<Self, BuildError> {
+        if let Some(handle) = INSTALLED.get() {
+            return Ok(Self(handle.clone()));
+        }
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+            .set_buckets_for_metric(Matcher::Suffix("_writes".to_owned()), WRITES)?
+            .build_recorder();
+        let handle = INSTALLED.get_or_init(|| recorder.handle()).clone();
+        // Somebody else was first: then theirs counts, and its handle is the one that was kept.
+        if metrics::set_global_recorder(recorder).is_ok() {
+            describe();
+            gauge!(BUILD.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        }
+        Ok(Self(handle))
+    }
+
+    /// In the text format of Prometheus.
+    pub fn text(&self) -> String {
+        self.0.run_upkeep();
+        self.0.render()
+    }
+}
+
+fn describe() {
+    for meter in ALL {
+        match meter.kind {
+            Kind::Counter => describe_counter!(meter.name, meter.help),
+            Kind::Gauge => describe_gauge!(meter.name, meter.help),
+            Kind::Histogram => describe_histogram!(meter.name, meter.help),
+        }
+    }
+}
+
+/// A request was answered. `route` is a pattern, never a path.
+pub fn request(method: &str, route: &str, status: u16, took: Duration) {
+    let (route, status) = (route.to_owned(), status.to_string());
+    counter!(REQUESTS.name, "method" => method.to_owned(), "route" => route.clone(), "status" => status)
+        .increment(1);
+    histogram!(REQUEST.name, "route" => route).record(took);
+}
+
+/// Events were committed.
+pub fn events(events: &[StatusEvent]) {
+    for event in events {
+        let status: &'static str = match event.change {
+            Change::Message(_, status) => status.into(),
+            Change::Received(_) => "received",
+            Change::Session(_) | Change::Usage(_) => continue,
+        };
+        counter!(MESSAGES.name, "status" => status).increment(1);
+    }
+}
+
+/// A session took a status.
+pub fn session_status(status: SessionStatus, reason: Option<Reason>) {
+    let (status, reason): (&'static str, &'static str) = (status.into(), reason.map_or("", Into::into));
+    counter!(SESSION_STATUS.name, "status" => status, "reason" => reason).increment(1);
+}
+
+/// A session's actor ended.
+pub fn session_exit(crashed: bool) {
+    counter!(SESSION_EXITS.name, "kind" => if crashed { "crashed" } else { "stopped" }).increment(1);
+}
+
+/// An attempt ended, so long after its claim.
+pub fn attempt(outcome: &'static str, took: Duration) {
+    histogram!(ATTEMPT.name, "outcome" => outcome).record(took);
+}
+
+/// A message was acked, so long after it was accepted.
+pub fn sent(since_accepted: Duration) {
+    histogram!(SEND_LATENCY.name).record(since_accepted);
+}
+
+/// So many writes are on disk.
+pub fn committed(writes: usize, took: Duration) {
+    histogram!(COMMIT.name).record(took);
+    histogram!(BATCH.name).record(writes as f64);
+}
+
+/// A batch failed, because of the store or of one row.
+pub fn store_failed(down: bool) {
+    counter!(STORE_FAILURES.name, "kind" => if down { "down" } else { "row" }).increment(1);
+}
+
+/// Somebody began to listen, until what is answered is dropped.
+#[must_use]
+pub fn listening(wire: &'static str) -> Listening {
+    gauge!(LISTENERS.name, "wire" => wire).increment(1.0);
+    Listening(wire)
+}
+
+/// Somebody listens.
+#[derive(Debug)]
+pub struct Listening(&'static str);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        gauge!(LISTENERS.name, "wire" => self.0).decrement(1.0);
+    }
+}
+
+/// How many sessions have each status, and what waits; for a scrape.
+pub fn fleet(sessions: impl IntoIterator<Item = (SessionStatus, u64)>, waiting: u64) {
+    for (status, count) in sessions {
+        gauge!(SESSIONS.name, "status" => <&'static str>::from(status)).set(count as f64);
+    }
+    gauge!(WAITING.name).set(waiting as f64);
+}
+
+/// What the system says of this process; for a scrape.
+pub fn process(resident_bytes: u64, cpu: Duration, open_files: u64) {
+    gauge!(RESIDENT.name).set(resident_bytes as f64);
+    gauge!(CPU.name).set(cpu.as_secs_f64());
+    gauge!(OPEN_FILES.name).set(open_files as f64);
+}
