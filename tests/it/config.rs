@@ -8,7 +8,7 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Res
     std::fs::write(&path, file).unwrap();
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    config::load(Some(&path), environment, &flags)
+    config::load(Some(&path), environment, &flags).map(|loaded| loaded.config)
 }
 
 #[test]

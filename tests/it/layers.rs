@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("storage", &["domain", "failpoint", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
     ("http", &["domain", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
-    ("cli", &["app", "config", "domain", "failpoint"]),
+    ("cli", &["app", "config", "domain", "failpoint", "ports"]),
 ];
 
 /// What only some modules may name at all.
