@@ -143,7 +143,7 @@ impl Message {
                     .collect();
                 let path =
                     format!("/v1/messages{}{}", if query.is_empty() { "" } else { "?" }, query.join("&"));
-                let bar = screen.progress(None, "reading");
+                let bar = screen.reading(paging.all);
                 let answer = api
                     .list(As::Tenant, &path, *paging, |rows| bar.set_message(format!("{rows} messages")))
                     .await?;

@@ -74,7 +74,7 @@ enum Command {
     /// Send messages, and look at what was sent and received.
     Message(Remote<message::Message>),
     /// Show a tenant's events as they happen.
-    Feed(Feed),
+    Feed(Listen),
     /// Run the sandbox network as a process of its own, so that it outlives a server that is killed.
     SandboxNet(serve::SandboxNet),
     /// Print completions for a shell: columba completions bash > /etc/bash_completion.d/columba
@@ -85,7 +85,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Feed {
+struct Listen {
     #[command(flatten)]
     feed: feed::Feed,
     #[command(flatten)]
@@ -138,7 +138,7 @@ impl Command {
             Self::Key(Remote { target, .. }) => target.form(),
             Self::Session(Remote { target, .. }) => target.form(),
             Self::Message(Remote { target, .. }) => target.form(),
-            Self::Feed(Feed { target, .. }) => target.form(),
+            Self::Feed(Listen { target, .. }) => target.form(),
         }
     }
 }
@@ -157,7 +157,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
             calling(what.run(&target.api()?, target.screen(), target.has_key()))
         }
         Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
-        Command::Feed(Feed { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
+        Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
         Command::SandboxNet(network) => network.run(),
         Command::Completions(completions) => completions.run(self::command()),
         Command::Man(man) => man.run(self::command()),

@@ -163,6 +163,7 @@ pub fn read_json(path: &PathBuf) -> Result<Value, Failure> {
     };
     let text = text.map_err(|error| {
         Failure::new(Exit::Absent, "unreadable_file", format!("cannot read {}: {error}", path.display()))
+            .next("name a file that is there, or - for standard input")
     })?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{} is no JSON: {error}", path.display())))

@@ -14,6 +14,9 @@ use super::exit::{Exit, Failure};
 /// Columns of a terminal that does not say how many it has.
 const WIDTH: u16 = 80;
 
+/// Heads of columns that may be broken over lines.
+const WRAPPED: [&str; 4] = ["NAME", "LABEL", "VALUE", "FROM"];
+
 /// In which form a command answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -106,6 +109,11 @@ impl Screen {
         bar
     }
 
+    /// A turning sign for a list that takes many calls.
+    pub fn reading(self, all: bool) -> ProgressBar {
+        if all { self.progress(None, "reading") } else { ProgressBar::hidden() }
+    }
+
     /// Rows under a head; what to say instead when there are none.
     pub fn table(self, head: &[&str], rows: Vec<Vec<String>>, none: &str) -> Result<(), Failure> {
         if rows.is_empty() {
@@ -114,15 +122,17 @@ impl Screen {
         }
         let mut grid = Grid::new();
         grid.load_style(presets::NOTHING).set_header(head.iter().copied());
+        grid.add_rows(rows);
         if self.terminal {
             grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(self.size().0);
+            // Ids and times are there to be copied: only what people wrote is broken over lines.
+            for (column, name) in grid.column_iter_mut().zip(head) {
+                if !WRAPPED.contains(name) {
+                    column.set_constraint(ColumnConstraint::ContentWidth);
+                }
+            }
         } else {
             grid.set_content_arrangement(ContentArrangement::Disabled);
-        }
-        grid.add_rows(rows);
-        // What names a row is there to be copied: it is never broken over lines.
-        if let Some(first) = grid.column_mut(0) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
         }
         for (number, line) in grid.lines().enumerate() {
             let line = line.trim_end();

@@ -228,7 +228,7 @@ async fn list(api: &Api, screen: Screen, keyed: bool, wanted: Wanted) -> Result<
     let Wanted { tenant, status, fleet, paging } = wanted;
     let as_operator = fleet || tenant.is_some() || status.is_some() || !keyed;
     let none = "no sessions yet; make one with a tenant's key: columba session create LABEL";
-    let bar = screen.progress(None, "reading");
+    let bar = screen.reading(paging.all);
     let seen = |rows| bar.set_message(format!("{rows} sessions"));
     if !as_operator {
         let answer = api.list(As::Tenant, "/v1/sessions", paging, seen).await?;

@@ -32,7 +32,9 @@ impl Settings {
     pub fn load(&self) -> Result<Loaded, Failure> {
         let listen = self.listen.map(|address| ("http.listen", address.to_string()));
         let flags: Vec<_> = listen.into_iter().collect();
-        config::load(self.config.as_deref(), std::env::vars(), &flags)
-            .map_err(|error| Failure::usage(error.to_string()))
+        config::load(self.config.as_deref(), std::env::vars(), &flags).map_err(|error| {
+            Failure::usage(error.to_string())
+                .next("columba default-config prints every key with its default and what it means")
+        })
     }
 }

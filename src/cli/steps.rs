@@ -133,7 +133,9 @@ impl Steps {
             Step::Connected => return lines,
             _ => {
                 let why = look.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-                lines.push(format!("▶ {}{why}", word(&look.status)));
+                // Before it has heard of its start it shows what it was.
+                let status = if self.moved { look.status.as_str() } else { "starting" };
+                lines.push(format!("▶ {}{why}", word(status)));
             }
         }
         lines.extend((self.step < Step::Paired).then(|| "· scanned".to_owned()));

@@ -81,7 +81,7 @@ impl Tenant {
     pub async fn run(&self, api: &Api, screen: Screen) -> Result<(), Failure> {
         match self {
             Self::List(paging) => {
-                let bar = screen.progress(None, "reading");
+                let bar = screen.reading(paging.all);
                 let seen = |rows| bar.set_message(format!("{rows} tenants"));
                 let answer = api.list(As::Operator, "/v1/admin/tenants", *paging, seen).await?;
                 bar.finish_and_clear();

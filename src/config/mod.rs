@@ -41,16 +41,16 @@ pub struct Config {
 /// A setting that cannot be used. Every text names the key, where it stands, what was given, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// There are no such keys.
-    #[error("{}; `columba default-config` prints every key there is", joined(.0))]
+    /// There are no such keys; a line each.
+    #[error("{}", joined(.0))]
     UnknownKeys(Vec<UnknownKey>),
     /// A value that does not fit.
-    #[error("key `{key}`{place}: {problem}", place = placed(.source_))]
+    #[error("key `{key}`{place}: {problem}", place = placed(.given_by))]
     BadValue {
         /// Whose value.
         key: String,
         /// Who gave it.
-        source_: Source,
+        given_by: Source,
         /// What was given and what is allowed.
         problem: String,
     },
@@ -128,7 +128,7 @@ pub fn load(
     })?;
     config.check().map_err(|(key, problem)| ConfigError::BadValue {
         key: key.to_owned(),
-        source_: source_of(key, &sources),
+        given_by: given_byof(key, &sources),
         problem,
     })?;
     Ok(Loaded { config, settings, strays: names::strays(others.keys(), &known) })
@@ -197,7 +197,7 @@ fn refused(given: &BTreeMap<String, Source>, known: &BTreeSet<String>) -> Vec<Un
     unknown.map(|(key, source)| UnknownKey::new(key, source, known)).collect()
 }
 
-fn source_of(key: &str, sources: &BTreeMap<String, Source>) -> Source {
+fn given_byof(key: &str, sources: &BTreeMap<String, Source>) -> Source {
     sources.get(key).cloned().unwrap_or(Source::Default)
 }
 
@@ -208,7 +208,7 @@ fn settings(
 ) -> Vec<Setting> {
     let setting = |key: &String| {
         let value = merged.get::<Value>(key).unwrap_or_default();
-        Setting { key: key.clone(), value: source::masked(key, value), source: source_of(key, sources) }
+        Setting { key: key.clone(), value: source::masked(key, value), source: given_byof(key, sources) }
     };
     known.iter().map(setting).collect()
 }
@@ -219,5 +219,5 @@ fn bad_value(key: &str, error: &config::ConfigError, sources: &BTreeMap<String, 
     if let Some(end) = problem.find(" for key `") {
         problem.truncate(end);
     }
-    ConfigError::BadValue { key: key.to_owned(), source_: source_of(key, sources), problem }
+    ConfigError::BadValue { key: key.to_owned(), given_by: given_byof(key, sources), problem }
 }
