@@ -181,7 +181,7 @@ impl Answer {
     }
 }
 
-fn not_ours(url: &str) -> Failure {
+pub(super) fn not_ours(url: &str) -> Failure {
     Failure::new(
         Exit::Software,
         "unreadable",

@@ -69,7 +69,7 @@ pub struct Failure {
     /// What to do next.
     pub next: Option<String>,
     /// The API's own document, if it was the API that refused.
-    pub document: Option<Value>,
+    pub document: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -111,7 +111,7 @@ impl Failure {
 
     /// As programs read it: the API's document, or one of the same shape, and what to do next.
     pub fn json(&self) -> Value {
-        let mut document = self.document.clone().unwrap_or_else(|| {
+        let mut document = self.document.as_deref().cloned().unwrap_or_else(|| {
             json!({
                 "type": format!("urn:columba:cli:{}", self.code), "detail": self.detail, "code": self.code,
                 "retryable": matches!(self.exit, Exit::Unavailable | Exit::Later),

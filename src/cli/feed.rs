@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::api::Api;
+use super::api::{Api, not_ours};
 use super::exit::{Exit, Failure};
 use super::refused::{Asked, refused};
 use super::screen::{Form, Screen};
@@ -127,8 +127,11 @@ impl Feed {
                     .as_ref()
                     .and_then(|body| serde_json::from_slice(body).ok())
                     .unwrap_or_default();
-                let status = response.status().as_u16();
-                let document = if body.is_object() { body } else { self.guess(status) };
+                let document = match guess(response.status().as_u16()) {
+                    _ if body["code"].is_string() => body,
+                    Some(document) => document,
+                    None => return Err(not_ours(api.url())),
+                };
                 let asked = Asked {
                     who: As::Tenant,
                     path: "/v1/feed",
@@ -150,18 +153,6 @@ impl Feed {
             return Err(Failure::new(Exit::Unavailable, "lost", "the connection was lost"));
         }
         Ok(socket)
-    }
-
-    /// A refusal whose document did not come with the handshake.
-    fn guess(&self, status: u16) -> Value {
-        let code = match status {
-            401 => "unauthorized",
-            403 => "forbidden",
-            404 => "not_found",
-            429 => "rate_limited",
-            _ => "unavailable",
-        };
-        json!({"status": status, "code": code, "detail": format!("the server refused the feed with {status}")})
     }
 
     fn filter(&self) -> Value {
@@ -202,6 +193,20 @@ impl Feed {
             say(screen, &note, &text)?;
         }
     }
+}
+
+/// A refusal whose document did not come with the handshake.
+fn guess(status: u16) -> Option<Value> {
+    let code = match status {
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        429 => "rate_limited",
+        503 => "unavailable",
+        _ => return None,
+    };
+    let detail = format!("the server refused the feed with {status}");
+    Some(json!({"status": status, "code": code, "detail": detail}))
 }
 
 fn say(screen: Screen, note: &Note, text: &str) -> Result<(), Failure> {

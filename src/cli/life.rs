@@ -123,7 +123,7 @@ pub async fn follow(
                 bar.finish_and_clear();
                 let why = reason.map_or(String::new(), |reason| format!(": {reason}"));
                 let failure = Failure::new(Exit::No, &status, format!("{id} is {status}{why}"));
-                let failure = Failure { document: Some(answer.value), ..failure };
+                let failure = Failure { document: Some(Box::new(answer.value)), ..failure };
                 return Err(failure.next(format!("columba message get {id} has every step")));
             }
             Come::NotYet => {}

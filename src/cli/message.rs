@@ -13,6 +13,7 @@ use super::plan::read_json;
 use super::reply::{self, Column};
 use super::screen::{Form, Screen, cell};
 use super::target::As;
+use super::words::words;
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{Category, Delivery, Direction, MessageStatus};
 
@@ -55,10 +56,10 @@ pub enum Message {
         #[arg(long, value_name = "+NUMBER")]
         chat: Option<String>,
         /// In one status.
-        #[arg(long)]
+        #[arg(long, value_parser = words::<MessageStatus>())]
         status: Option<MessageStatus>,
         /// Sent (out) or received (in).
-        #[arg(long)]
+        #[arg(long, value_parser = words::<Direction>())]
         direction: Option<Direction>,
         /// With one reference of yours.
         #[arg(long, value_name = "TEXT")]
@@ -96,10 +97,10 @@ pub struct Send {
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// What it is for.
-    #[arg(long)]
+    #[arg(long, value_parser = words::<Category>())]
     category: Option<Category>,
     /// What a crash in the middle may cost.
-    #[arg(long)]
+    #[arg(long, value_parser = words::<Delivery>())]
     delivery: Option<Delivery>,
     /// Not before: RFC 3339.
     #[arg(long, value_name = "TIME")]

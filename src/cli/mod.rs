@@ -27,6 +27,7 @@ mod steps;
 mod tail;
 mod target;
 mod tenant;
+mod words;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! `columba plan`: what tenants can buy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -155,7 +155,7 @@ fn blank(code: &str) -> Map<String, Value> {
 }
 
 /// JSON from a file, or from standard input for `-`.
-pub fn read_json(path: &PathBuf) -> Result<Value, Failure> {
+pub fn read_json(path: &Path) -> Result<Value, Failure> {
     let text = if path.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())
     } else {

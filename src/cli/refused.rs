@@ -42,7 +42,10 @@ pub fn refused(document: &Value, asked: &Asked<'_>) -> Failure {
     let faults: Vec<String> = document["errors"].as_array().into_iter().flatten().map(fault).collect();
     // One fault is what the sentence already says.
     let faults = if faults.len() == 1 && detail == faults[0] { vec![] } else { faults };
-    Failure { exit, detail, faults, next: next(&code, asked), document: Some(document.clone()), code }
+    let is_of_plan = document["errors"][0]["pointer"] == "/plan";
+    let plans = || is_of_plan.then(|| "which codes there are: columba plan list".to_owned());
+    let next = next(&code, asked).or_else(plans);
+    Failure { exit, detail, faults, next, document: Some(Box::new(document.clone())), code }
 }
 
 fn exit_of(status: u64, code: &str) -> Exit {

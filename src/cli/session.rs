@@ -10,6 +10,7 @@ use super::pairing::{self, Ways};
 use super::reply::{self, Column};
 use super::screen::Screen;
 use super::target::As;
+use super::words::words;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::session::SessionStatus;
 
@@ -55,7 +56,7 @@ pub enum Session {
         #[arg(long, value_name = "ten_…")]
         tenant: Option<TenantId>,
         /// As the operator: those in one status.
-        #[arg(long)]
+        #[arg(long, value_parser = words::<SessionStatus>())]
         status: Option<SessionStatus>,
         /// As the operator: those of all tenants, though a key is set.
         #[arg(long)]

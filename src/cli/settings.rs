@@ -23,7 +23,7 @@ pub struct Settings {
 #[derive(Debug, Args)]
 pub struct DataFlag {
     /// Where everything is kept. One process at a time.
-    #[arg(long, value_name = "DIR", default_value = "./data", env = "COLUMBA_DATA")]
+    #[arg(long, value_name = "DIR", default_value = "./data", env = "COLUMBA_DATA", hide_env_values = true)]
     pub data: PathBuf,
 }
 

@@ -147,7 +147,8 @@ impl Steps {
     pub fn count(&self, look: &Look) -> String {
         let Some(shown) = &look.shown else { return String::new() };
         let rest = (look.since + PAIRING_LIMIT).since(shown.expires_at);
-        let more = rest.as_millis().div_ceil(LATER_CODE.as_millis()) as u64;
+        // The row's time and the code's lie some milliseconds apart: to the nearest, not up.
+        let more = ((rest + LATER_CODE / 2).as_millis() / LATER_CODE.as_millis()) as u64;
         let seconds = shown.expires_at.since(self.now).as_secs();
         format!("code {} of {}, {seconds} s left", shown.attempt, shown.attempt + more)
     }
@@ -213,9 +214,12 @@ mod tests {
     fn the_count_of_codes_stays_while_they_change() {
         let mut steps = Steps::new();
         for (attempt, expires) in [(1, 60), (2, 80), (3, 100), (6, 160), (7, 180)] {
-            let look = showing(attempt, expires);
-            steps.on(&look, at(expires - 5));
-            assert_eq!(steps.count(&look), format!("code {attempt} of 7, 5 s left"));
+            for late in [0, 40] {
+                let since = WallTime(BEGAN.0 + late);
+                let look = Look { since, ..showing(attempt, expires) };
+                steps.on(&look, at(expires - 5));
+                assert_eq!(steps.count(&look), format!("code {attempt} of 7, 5 s left"));
+            }
         }
     }
 

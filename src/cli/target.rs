@@ -12,6 +12,9 @@ use super::screen::{Form, Screen};
 /// Where a server listens unless somebody says otherwise.
 const URL: &str = "http://127.0.0.1:8080";
 
+const HELP_URL: &str = "Address of the server [default: http://127.0.0.1:8080]";
+const HELP_DATA: &str = "Data directory of the server, for its operator.token [default: ./data]";
+
 /// One of the commands that call a server, with where that server is.
 #[derive(Debug, Args)]
 pub struct Remote<C: Subcommand> {
@@ -27,8 +30,8 @@ pub struct Remote<C: Subcommand> {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server and answer")]
 pub struct Target {
-    /// Address of the server [default: http://127.0.0.1:8080]
-    #[arg(long, value_name = "URL", env = "COLUMBA_URL", global = true)]
+    /// Address of the server.
+    #[arg(long, value_name = "URL", env = "COLUMBA_URL", hide_env_values = true, global = true, help = HELP_URL)]
     url: Option<String>,
     /// A tenant's key; better in the environment, where `ps` does not show it.
     #[arg(long, value_name = "KEY", env = "COLUMBA_KEY", hide_env_values = true, global = true)]
@@ -36,8 +39,8 @@ pub struct Target {
     /// The operator's token, instead of the one in the data directory.
     #[arg(long, value_name = "TOKEN", env = "COLUMBA_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
-    /// Data directory of the server, for its operator.token [default: ./data]
-    #[arg(long, value_name = "DIR", env = "COLUMBA_DATA", global = true)]
+    /// Data directory of the server, for its operator.token.
+    #[arg(long, value_name = "DIR", env = "COLUMBA_DATA", hide_env_values = true, global = true, help = HELP_DATA)]
     data: Option<PathBuf>,
     /// Answer with the API's own JSON documents; errors too, on standard error.
     #[arg(long, global = true, conflicts_with = "quiet")]

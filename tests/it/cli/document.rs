@@ -1,4 +1,4 @@
-//! `docs/CLI.md` says what `--help` says. `COLUMBA_BLESS=1 cargo test --test it cli::document` writes it anew.
+//! `docs/CLI.md` says what `-h` says. `COLUMBA_BLESS=1 cargo test --test it cli::document` writes it anew.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,9 +13,14 @@ use super::run;
 const BEGIN: &str =
     "<!-- From here on written by `COLUMBA_BLESS=1 cargo test --test it cli::document`. -->\n";
 
-/// The help of a command and of everything below it.
+/// The help of a command and of everything below it. What a whole group takes is said once, with the group.
 fn described(command: &mut Command, path: &str, text: &mut String) {
-    let help = command.clone().bin_name(path).term_width(100).render_long_help().to_string();
+    let mut shown = command.clone().bin_name(path).term_width(100);
+    if path.split(' ').count() > 2 {
+        let is_shared = |argument: &clap::Arg| argument.get_help_heading() == Some("Server and answer");
+        shown = shown.mut_args(|argument| if is_shared(&argument) { argument.hide(true) } else { argument });
+    }
+    let help = shown.render_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     write!(text, "\n## {path}\n\n```text\n{}\n```\n", lines.join("\n").trim_end()).unwrap();
     for below in
