@@ -47,7 +47,7 @@ async fn a_terminal_gets_colours_a_code_that_is_redrawn_and_questions() {
 
     // Large enough: the picture is painted, and replaced when the session moves on.
     let (shown, code) =
-        on_terminal(&desk, (60, 120), &[], &["session", "pair", &session, "--timeout", "2"], "").await;
+        on_terminal(&desk, (60, 120), &[], &["session", "pair", &session, "--timeout", "5"], "").await;
     assert_eq!(code, 75, "nobody scans: {shown}");
     assert!(shown.contains("\x1b[38;5;231m\x1b[48;5;16m█"), "painted: {shown}");
     assert!(shown.contains("A\x1b[J"), "redrawn: {shown}");
