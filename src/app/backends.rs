@@ -1,6 +1,6 @@
 //! What the configuration chose: where the truth is kept, and which network is spoken to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Backends {
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
     ) -> Result<Self, Failure> {
-        let path = database_path(config, data);
+        let path = database_path(config, data.path());
         let sql = crate::storage::sql::open(
             SqlOptions { path: path.clone() },
             Arc::clone(&clock),
@@ -47,17 +47,13 @@ impl Backends {
         .map_err(|error| {
             Failure::Unavailable(format!("cannot open the database {}: {error}", path.display()))
         })?;
-        let key_file = match config.vault.key_file.as_str() {
-            "" => {
-                tracing::warn!(
-                    "the vault's key lies in the data directory: whoever copies the directory has every account; \
-                     set vault.key_file to a path elsewhere"
-                );
-                data.path().join("vault.key")
-            }
-            path => PathBuf::from(path),
-        };
-        let options = VaultOptions { data_dir: data.path().to_owned(), key_file };
+        if config.vault.key_file.is_empty() {
+            tracing::warn!(
+                "the vault's key lies in the data directory: whoever copies the directory has every account; \
+                 set vault.key_file to a path elsewhere"
+            );
+        }
+        let options = vault_options(config, data.path());
         let vaults = crate::storage::vault::open(options, Arc::clone(&clock))
             .await
             .map_err(|error| Failure::Unavailable(format!("cannot open the vault: {error}")))?;
@@ -76,11 +72,21 @@ impl Backends {
     }
 }
 
-fn database_path(config: &Config, data: &DataDir) -> PathBuf {
+/// Where the rows are kept.
+pub fn database_path(config: &Config, data: &Path) -> PathBuf {
     match config.database.url.strip_prefix("sqlite://") {
         Some(path) => PathBuf::from(path),
-        None => data.path().join("columba.db"),
+        None => data.join("columba.db"),
     }
+}
+
+/// Where auth state is kept, and the key that seals it.
+pub fn vault_options(config: &Config, data: &Path) -> VaultOptions {
+    let key_file = match config.vault.key_file.as_str() {
+        "" => data.join("vault.key"),
+        path => PathBuf::from(path),
+    };
+    VaultOptions { data_dir: data.to_owned(), key_file }
 }
 
 fn wire(options: &SandboxOptions, data: &DataDir, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Wire>, Failure> {

@@ -4,6 +4,8 @@ pub mod backends;
 pub mod clock;
 pub mod data_dir;
 pub mod exit;
+pub mod inspection;
+pub mod migration;
 pub mod quick_start;
 pub mod sandbox_net;
 pub mod seed;

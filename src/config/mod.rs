@@ -1,24 +1,29 @@
 //! What the operator can set, one file per section: embedded defaults, then a file, the environment, flags. Unknown
 //! keys are refused by name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
+use self::file::SettingsFile;
+pub use self::names::{ENV_PREFIX, Stray, UnknownKey};
+pub use self::source::{Setting, Source};
+
 pub mod database;
+mod file;
 pub mod http;
 pub mod log;
+mod names;
 pub mod sandbox;
 pub mod sessions;
+mod source;
 pub mod vault;
 
 /// Every key with its default and what it means; what `default-config` prints.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
-
-/// What environment variables begin with.
-pub const ENV_PREFIX: &str = "COLUMBA";
 
 /// Everything the operator can set.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,22 +38,19 @@ pub struct Config {
     pub log: log::LogOptions,
 }
 
-/// A setting that cannot be used. Every text names the key, what was given, and what is allowed.
+/// A setting that cannot be used. Every text names the key, where it stands, what was given, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// No such key.
-    #[error("unknown key `{key}`{hint}; `columba default-config` prints every key there is")]
-    UnknownKey {
-        /// As it was given.
-        key: String,
-        /// The nearest key there is.
-        hint: String,
-    },
+    /// There are no such keys; a line each.
+    #[error("{}", joined(.0))]
+    UnknownKeys(Vec<UnknownKey>),
     /// A value that does not fit.
-    #[error("key `{key}`: {problem}")]
+    #[error("key `{key}`{place}: {problem}", place = placed(.given_by))]
     BadValue {
         /// Whose value.
         key: String,
+        /// Who gave it.
+        given_by: Source,
         /// What was given and what is allowed.
         problem: String,
     },
@@ -57,27 +59,52 @@ pub enum ConfigError {
     Unreadable(String),
 }
 
+fn joined(unknown: &[UnknownKey]) -> String {
+    unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn placed(source: &Source) -> String {
+    if *source == Source::Default { String::new() } else { format!(" ({source})") }
+}
+
+/// Settings that can be used, and how each of them came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Each key with its value and its source, in order of their names. Secrets are masked.
+    pub settings: Vec<Setting>,
+    /// Variables that look like settings and are not read.
+    pub strays: Vec<Stray>,
+}
+
 /// Reads the settings: `file` over the defaults, `environment` (pairs of name and value) over it, `flags` (pairs of
-/// dotted key and value) over all.
+/// dotted key and value; the flag is called as the key's last part) over all.
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &[(&str, String)],
-) -> Result<Config, ConfigError> {
+) -> Result<Loaded, ConfigError> {
     let defaults = parse(DEFAULT, "the embedded defaults")?;
     let known = keys_of(&defaults);
+    let mut sources: BTreeMap<String, Source> = BTreeMap::new();
+    let mut unknown = vec![];
     let mut builder = config::Config::builder().add_source(defaults);
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable(format!("cannot read {}: {error}", path.display())))?;
-        let file = parse(&text, &path.display().to_string())?;
-        refuse_unknown(&keys_of(&file), &known, |key| key.to_owned())?;
-        builder = builder.add_source(file);
+        let file = SettingsFile::read(path)?;
+        builder = builder.add_source(parse(&file.text, &path.display().to_string())?);
+        sources.extend(file.keys);
     }
-    let environment: std::collections::HashMap<String, String> =
-        environment.into_iter().filter(|(name, _)| name.starts_with(&format!("{ENV_PREFIX}__"))).collect();
-    let given: BTreeSet<String> = environment.keys().map(|name| dotted(name)).collect();
-    refuse_unknown(&given, &known, variable)?;
+    unknown.extend(refused(&sources, &known));
+    let (ours, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        environment.into_iter().partition(|(name, _)| name.starts_with(&format!("{ENV_PREFIX}__")));
+    let variables: BTreeMap<String, Source> =
+        ours.keys().map(|name| (names::dotted(name), Source::Environment(name.clone()))).collect();
+    unknown.extend(refused(&variables, &known));
+    if !unknown.is_empty() {
+        return Err(ConfigError::UnknownKeys(unknown));
+    }
+    sources.extend(variables);
     builder = builder.add_source(
         config::Environment::with_prefix(ENV_PREFIX)
             .prefix_separator("__")
@@ -85,32 +112,39 @@ pub fn load(
             .list_separator(",")
             .with_list_parse_key("http.allowed_origins")
             .try_parsing(true)
-            .source(Some(environment)),
+            .source(Some(ours.into_iter().collect())),
     );
     for (key, value) in flags {
-        builder = builder.set_override(*key, value.as_str()).map_err(|error| bad_value(key, &error))?;
+        let name = key.rsplit('.').next().unwrap_or_default().replace('_', "-");
+        sources.insert((*key).to_owned(), Source::Flag(format!("--{name}")));
+        builder =
+            builder.set_override(*key, value.as_str()).map_err(|error| bad_value(key, &error, &sources))?;
     }
     let merged = builder.build().map_err(|error| ConfigError::Unreadable(error.to_string()))?;
+    let settings = settings(&merged, &known, &sources);
     let config: Config = serde_path_to_error::deserialize(merged).map_err(|error| {
         let key = error.path().to_string();
-        bad_value(&key, &error.into_inner())
+        bad_value(&key, &error.into_inner(), &sources)
     })?;
-    config.check()?;
-    Ok(config)
+    config.check().map_err(|(key, problem)| ConfigError::BadValue {
+        key: key.to_owned(),
+        given_by: given_byof(key, &sources),
+        problem,
+    })?;
+    Ok(Loaded { config, settings, strays: names::strays(others.keys(), &known) })
 }
 
 impl Config {
-    /// What types cannot say.
-    fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |key: &str, problem: String| ConfigError::BadValue { key: key.to_owned(), problem };
+    /// What types cannot say: the key, what was given, what is allowed.
+    fn check(&self) -> Result<(), (&'static str, String)> {
         if self.http.listen.parse::<std::net::SocketAddr>().is_err() {
             let problem =
                 format!("`{}` is no address; give IP:PORT, such as 127.0.0.1:8080", self.http.listen);
-            return Err(wrong("http.listen", problem));
+            return Err(("http.listen", problem));
         }
         if self.http.body_limit < 1_024 || self.http.body_limit > 16 << 20 {
             let problem = format!("{} is not between 1024 and 16777216 bytes", self.http.body_limit);
-            return Err(wrong("http.body_limit", problem));
+            return Err(("http.body_limit", problem));
         }
         let database = &self.database.url;
         if !database.is_empty() && !database.starts_with("sqlite://") {
@@ -119,11 +153,11 @@ impl Config {
             let problem = format!(
                 "`{scheme}` is not supported so far, only sqlite:// is; leave it \"\" for a file in the data directory"
             );
-            return Err(wrong("database.url", problem));
+            return Err(("database.url", problem));
         }
         let sandbox = &self.sandbox.url;
         if !sandbox.is_empty() && !sandbox.starts_with("http://") {
-            return Err(wrong(
+            return Err((
                 "sandbox.url",
                 format!("`{sandbox}` is no http:// address; give one, or \"\" for a network in this process"),
             ));
@@ -157,32 +191,33 @@ fn keys_of(source: &config::Config) -> BTreeSet<String> {
     keys
 }
 
-/// `given` has to be among `known`; `shown` is how its giver wrote it.
-fn refuse_unknown(
-    given: &BTreeSet<String>,
+/// What is wrong with the names among `given`.
+fn refused(given: &BTreeMap<String, Source>, known: &BTreeSet<String>) -> Vec<UnknownKey> {
+    let unknown = given.iter().filter(|(key, _)| !known.contains(*key));
+    unknown.map(|(key, source)| UnknownKey::new(key, source, known)).collect()
+}
+
+fn given_byof(key: &str, sources: &BTreeMap<String, Source>) -> Source {
+    sources.get(key).cloned().unwrap_or(Source::Default)
+}
+
+fn settings(
+    merged: &config::Config,
     known: &BTreeSet<String>,
-    shown: impl Fn(&str) -> String,
-) -> Result<(), ConfigError> {
-    let Some(key) = given.difference(known).next() else { return Ok(()) };
-    let nearest = known.iter().max_by(|a, b| {
-        let likeness = |other: &str| strsim::jaro_winkler(key, other);
-        likeness(a).total_cmp(&likeness(b))
-    });
-    let near = nearest.filter(|near| strsim::jaro_winkler(key, near) > 0.8);
-    let hint = near.map_or(String::new(), |near| format!(", did you mean `{}`?", shown(near)));
-    Err(ConfigError::UnknownKey { key: shown(key), hint })
+    sources: &BTreeMap<String, Source>,
+) -> Vec<Setting> {
+    let setting = |key: &String| {
+        let value = merged.get::<Value>(key).unwrap_or_default();
+        Setting { key: key.clone(), value: source::masked(key, value), source: given_byof(key, sources) }
+    };
+    known.iter().map(setting).collect()
 }
 
-/// `COLUMBA__HTTP__LISTEN` as `http.listen`.
-fn dotted(variable: &str) -> String {
-    variable.trim_start_matches(ENV_PREFIX).trim_start_matches("__").replace("__", ".").to_lowercase()
-}
-
-/// `http.listen` as `COLUMBA__HTTP__LISTEN`.
-fn variable(key: &str) -> String {
-    format!("{ENV_PREFIX}__{}", key.replace('.', "__").to_uppercase())
-}
-
-fn bad_value(key: &str, error: &config::ConfigError) -> ConfigError {
-    ConfigError::BadValue { key: key.to_owned(), problem: error.to_string() }
+/// The library names key and source again at the end of its text; they stand at the beginning of ours.
+fn bad_value(key: &str, error: &config::ConfigError, sources: &BTreeMap<String, Source>) -> ConfigError {
+    let mut problem = error.to_string();
+    if let Some(end) = problem.find(" for key `") {
+        problem.truncate(end);
+    }
+    ConfigError::BadValue { key: key.to_owned(), given_by: given_byof(key, sources), problem }
 }

@@ -1,11 +1,16 @@
 //! One connected number of one tenant: what is wanted of it, how it stands, and why.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
 use super::id::{SessionId, TenantId};
 use super::time::WallTime;
 use super::word::words;
+
+/// A session that shows codes to nobody parks after this long.
+pub const PAIRING_LIMIT: Duration = Duration::from_secs(180);
 
 words! {
     /// Which library or service speaks to the network.

@@ -1,6 +1,6 @@
 //! Defaults, file, environment and flags, in this order; nothing unknown gets in.
 
-use columba::config::{self, Config, ConfigError};
+use columba::config::{self, Config, ConfigError, Source};
 
 fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let dir = tempfile::tempdir().unwrap();
@@ -8,7 +8,22 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Res
     std::fs::write(&path, file).unwrap();
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let flags: Vec<_> = flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    config::load(Some(&path), environment, &flags)
+    config::load(Some(&path), environment, &flags).map(|loaded| loaded.config).map_err(|error| match error {
+        // Where the file lies differs from run to run.
+        ConfigError::UnknownKeys(mut unknown) => {
+            for key in &mut unknown {
+                key.place = key.place.take().map(|place| place.replace(path.to_str().unwrap(), "FILE"));
+            }
+            ConfigError::UnknownKeys(unknown)
+        }
+        ConfigError::BadValue { key, given_by: Source::File { line, .. }, problem } => {
+            ConfigError::BadValue { key, given_by: Source::File { path: "FILE".into(), line }, problem }
+        }
+        ConfigError::Unreadable(text) => {
+            ConfigError::Unreadable(text.replace(path.to_str().unwrap(), "FILE"))
+        }
+        other => other,
+    })
 }
 
 #[test]
@@ -36,27 +51,97 @@ fn origins_in_the_environment_are_separated_by_commas() {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_with_its_name_and_what_is_allowed() {
-    for (file, environment, expected) in [
-        ("[http]\nlisten_on = 'x'", None, "unknown key `http.listen_on`, did you mean `http.listen`?"),
-        ("[htp]\nlisten = 'x'", None, "unknown key `htp.listen`"),
+fn what_cannot_be_used_is_refused_with_its_name_its_place_and_what_is_allowed() {
+    type Case = (&'static str, Option<(&'static str, &'static str)>, &'static str);
+    let cases: &[Case] = &[
+        (
+            "[http]\nlisten_on = 'x'",
+            None,
+            "unknown key `http.listen_on` (FILE:2), did you mean `http.listen`?",
+        ),
+        ("[htp]\nlisten = 'x'", None, "unknown key `htp.listen` (FILE:2), did you mean `http.listen`?"),
+        ("listen = 'x'", None, "unknown key `listen` (FILE:1), did you mean `http.listen`?"),
+        (
+            "\n\n[server]\nworkers = 3",
+            None,
+            "unknown key `server.workers` (FILE:4), did you mean `http.workers`?",
+        ),
+        ("[htpp]", None, "unknown key `htpp` (FILE:1)"),
+        ("zzz = 1", None, "unknown key `zzz` (FILE:1)"),
+        (
+            "http = 1",
+            None,
+            "unknown key `http` (FILE:1), which is a section: give one of its keys, such as `http.allowed_origins`",
+        ),
+        (
+            "[http.listen]\nport = 1",
+            None,
+            "unknown key `http.listen.port` (FILE:2), `http.listen` takes a value and has no keys",
+        ),
+        (
+            "[http]\nlistne = 'x'\n[log]\nlevle = 'x'",
+            Some(("COLUMBA__HTTP__WROKERS", "2")),
+            "unknown key `http.listne` (FILE:2), did you mean `http.listen`?\n\
+             unknown key `log.levle` (FILE:4), did you mean `log.level`?\n\
+             unknown key `COLUMBA__HTTP__WROKERS`, did you mean `COLUMBA__HTTP__WORKERS`?",
+        ),
         (
             "",
             Some(("COLUMBA__HTTP__LISTN", "x")),
             "unknown key `COLUMBA__HTTP__LISTN`, did you mean `COLUMBA__HTTP__LISTEN`?",
         ),
-        ("[http]\nworkers = 0", None, "key `http.workers`"),
-        ("[http]\nworkers = 'many'", None, "key `http.workers`"),
-        ("[http]\nlisten = 'here'", None, "key `http.listen`: `here` is no address"),
-        ("[http]\nbody_limit = 5", None, "key `http.body_limit`: 5 is not between"),
-        ("[log]\nformat = 'loud'", None, "key `log.format`"),
-        ("[database]\nurl = 'postgres://x'", None, "key `database.url`"),
-        ("[sandbox]\nurl = 'https://x'", None, "key `sandbox.url`"),
-        ("[http", None, "is no TOML"),
-    ] {
+        (
+            "",
+            Some(("COLUMBA__LISTEN", "x")),
+            "unknown key `COLUMBA__LISTEN`, did you mean `COLUMBA__HTTP__LISTEN`?",
+        ),
+        (
+            "[http]\nworkers = 0",
+            None,
+            "key `http.workers` (FILE:2): invalid value: integer `0`, expected a nonzero usize",
+        ),
+        (
+            "",
+            Some(("COLUMBA__HTTP__WORKERS", "0")),
+            "key `http.workers` (COLUMBA__HTTP__WORKERS): invalid value: integer `0`, expected a nonzero usize",
+        ),
+        (
+            "[http]\nlisten = 'here'",
+            None,
+            "key `http.listen` (FILE:2): `here` is no address; give IP:PORT, such as 127.0.0.1:8080",
+        ),
+        (
+            "[http]\nbody_limit = 5",
+            None,
+            "key `http.body_limit` (FILE:2): 5 is not between 1024 and 16777216 bytes",
+        ),
+        ("[log]\nformat = 'loud'", None, "key `log.format` (FILE:2): `loud` is none of auto, text, json"),
+        (
+            "[database]\nurl = 'postgres://me:secret@db/x'",
+            None,
+            "key `database.url` (FILE:2): `postgres` is not supported so far, only sqlite:// is; leave it \"\" for a \
+             file in the data directory",
+        ),
+        (
+            "[sandbox]\nurl = 'https://x'",
+            None,
+            "key `sandbox.url` (FILE:2): `https://x` is no http:// address; give one, or \"\" for a network in this process",
+        ),
+    ];
+    for (file, environment, expected) in cases {
         let error = load(file, environment.as_slice(), &[]).unwrap_err().to_string();
-        assert!(error.contains(expected), "{file} {environment:?} gave: {error}");
+        assert_eq!(error, *expected, "{file} {environment:?}");
     }
+    for (file, words) in [
+        ("[http]\nworkers = 'many'", ["http.workers", "FILE:2", "many"]),
+        ("[http", ["FILE", "no TOML", "1"]),
+    ] {
+        let error = load(file, &[], &[]).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+    // A number in the wrong place comes from a flag as well.
+    let error = load("", &[], &[("http.listen", "here")]).unwrap_err().to_string();
+    assert!(error.starts_with("key `http.listen` (--listen): `here` is no address"), "{error}");
 }
 
 #[test]

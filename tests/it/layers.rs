@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
     ("http", &["domain", "meters", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
-    ("cli", &["app", "config", "domain", "failpoint"]),
+    ("cli", &["app", "config", "domain", "failpoint", "ports"]),
 ];
 
 /// What only some modules may name at all.

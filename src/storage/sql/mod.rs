@@ -28,6 +28,7 @@ mod outbox;
 #[cfg(test)]
 mod plans;
 mod sessions;
+pub mod steps;
 mod sweep;
 mod writer;
 

@@ -50,14 +50,7 @@ impl Keyring {
             Some(kek) => kek,
             None => match any_wrapped(&tenants)? {
                 None => make_kek(key_file)?,
-                Some(wrapped) => {
-                    return Err(unavailable(format!(
-                        "the key file {} is missing, and tenants' keys are wrapped with key-encryption key {}; \
-                         put it back",
-                        key_file.display(),
-                        wrapped.kek_id
-                    )));
-                }
+                Some(wrapped) => return Err(missing(key_file, &wrapped)),
             },
         };
         if let Some(wrapped) = any_wrapped(&tenants)? {
@@ -137,6 +130,34 @@ impl Kek {
             self.id, wrapped.kek_id
         )))
     }
+}
+
+/// How the key file stands, without making or changing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFile {
+    /// There is none, and nothing was sealed with one: the first start makes it.
+    Absent,
+    /// There is one, and it opens what was sealed.
+    Good,
+}
+
+/// Looks at the key file and at what tenants' keys were wrapped with. The error says what is wrong with them.
+pub fn look(tenants: &Path, key_file: &Path) -> Result<KeyFile, VaultError> {
+    let wrapped = if tenants.is_dir() { any_wrapped(tenants)? } else { None };
+    match (read_kek(key_file)?, wrapped) {
+        (None, None) => Ok(KeyFile::Absent),
+        (None, Some(wrapped)) => Err(missing(key_file, &wrapped)),
+        (Some(_), None) => Ok(KeyFile::Good),
+        (Some(kek), Some(wrapped)) => kek.has_wrapped(&wrapped).map(|()| KeyFile::Good),
+    }
+}
+
+fn missing(key_file: &Path, wrapped: &Wrapped) -> VaultError {
+    unavailable(format!(
+        "the key file {} is missing, and tenants' keys are wrapped with key-encryption key {}; put it back",
+        key_file.display(),
+        wrapped.kek_id
+    ))
 }
 
 /// What a data key is sealed for: the file of another tenant does not open.

@@ -21,6 +21,7 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::Mutex;
 
 use self::group::Shared;
+pub use self::keyring::KeyFile;
 use self::keyring::Keyring;
 use self::seal::{Addresses, Key};
 use self::session::SessionVault;
@@ -69,6 +70,12 @@ pub async fn open(options: VaultOptions, clock: Arc<dyn Clock>) -> Result<Arc<Sq
     let writes = schema::writer(&file).await.map_err(|error| unavailable(&error))?;
     let reads = schema::readers(&file).await.map_err(|error| unavailable(&error))?;
     Ok(Arc::new(SqliteVaults { keys: Arc::new(keys), writes: WriterHandle::spawn(writes), reads, clock }))
+}
+
+/// Looks at the key file that `options` name, without making or changing anything. Reads files: not for an async thread
+/// that serves others.
+pub fn look(options: &VaultOptions) -> Result<KeyFile, VaultError> {
+    keyring::look(&options.data_dir.join("tenants"), &options.key_file)
 }
 
 fn prepare(options: &VaultOptions, file: &Path) -> Result<Keyring, VaultError> {

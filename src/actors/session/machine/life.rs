@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::{Effect, Machine, State};
 use crate::actors::session::deadlines::{Purpose, TimerEpoch};
 use crate::actors::session::health::{self, Health};
-use crate::domain::session::{CloseReason, Reason};
+use crate::domain::session::{CloseReason, PAIRING_LIMIT, Reason};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Memory;
 use crate::ports::sessions::StatusChange;
 use crate::ports::store::StoreError;
 use crate::ports::supervisor::PairingView;
 
-const PAIRING_LIMIT: Duration = Duration::from_secs(180);
 /// An attempt of an earlier owner has its own deadline of 10 s; after that nobody else settles it.
 const RECOVERY_GRACE: Duration = Duration::from_secs(10);
 /// When an engine never says that it has caught up.

@@ -1,0 +1,197 @@
+//! Calls to a server, and what its answers mean to whoever typed the command.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::exit::{Exit, Failure};
+use super::refused::{Asked, refused, unreachable};
+use super::target::{As, Credential, Target};
+
+/// A server that accepts connections answers within this time; deleting a tenant with many sessions is the longest.
+const PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Rows a page has at most.
+pub const PAGE: u32 = 200;
+
+/// Calls to one server.
+#[derive(Debug)]
+pub struct Api {
+    client: reqwest::Client,
+    url: String,
+    /// Who named it.
+    url_origin: String,
+    target: Target,
+}
+
+/// A good answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Word for word.
+    pub text: String,
+    /// What it says.
+    pub value: Value,
+}
+
+/// One page of a list.
+#[derive(Deserialize)]
+struct PageOf {
+    data: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+    has_more: bool,
+}
+
+/// What of a list is wanted.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Paging {
+    /// Rows to show, newest first.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub limit: u32,
+    /// Show all there are.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+}
+
+impl Api {
+    pub(super) fn new(url: String, url_origin: String, target: Target) -> Result<Self, Failure> {
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("columba-cli/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .build()
+            .map_err(|error| {
+                Failure::new(Exit::Software, "software", format!("cannot make calls: {error}"))
+            })?;
+        Ok(Self { client, url, url_origin, target })
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What is shown to the server.
+    pub fn credential(&self, who: As) -> Result<Credential, Failure> {
+        self.target.credential(who)
+    }
+
+    /// `GET`.
+    pub async fn get(&self, who: As, path: &str) -> Result<Answer, Failure> {
+        self.call(who, Method::GET, path, None, None).await
+    }
+
+    /// `POST` with a body, or without one.
+    pub async fn post(&self, who: As, path: &str, body: Option<Value>) -> Result<Answer, Failure> {
+        self.call(who, Method::POST, path, body, None).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, who: As, path: &str) -> Result<Answer, Failure> {
+        self.call(who, Method::DELETE, path, None, None).await
+    }
+
+    /// Any call; `key` makes the same call twice one effect.
+    pub async fn call(
+        &self,
+        who: As,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let credential = self.credential(who)?;
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.url));
+        request = request.bearer_auth(&*credential.text);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
+        let response = request.send().await.map_err(lost)?;
+        let status = response.status().as_u16();
+        let wait =
+            response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()).map(str::to_owned);
+        let text = response.text().await.map_err(lost)?;
+        let value: Value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
+        if (200..300).contains(&status) {
+            if value.is_null() && !text.is_empty() {
+                return Err(not_ours(&self.url));
+            }
+            return Ok(Answer { text, value });
+        }
+        if !value.get("code").is_some_and(Value::is_string) {
+            return Err(not_ours(&self.url));
+        }
+        let credential = &credential.origin;
+        Err(refused(&value, &Asked { who, path, method: &method, credential, retry_after: wait.as_deref() }))
+    }
+
+    /// A list, page by page if all of it is wanted. `path` may have a query. `seen` hears how many rows there are so far.
+    pub async fn list(
+        &self,
+        who: As,
+        path: &str,
+        paging: Paging,
+        mut seen: impl FnMut(usize),
+    ) -> Result<Answer, Failure> {
+        let limit = if paging.all { PAGE } else { paging.limit };
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{joint}limit={limit}");
+        let answer = self.get(who, &first).await?;
+        if !paging.all {
+            return Ok(answer);
+        }
+        let unreadable = |_| not_ours(&self.url);
+        let mut page: PageOf = serde_json::from_str(&answer.text).map_err(unreadable)?;
+        let mut rows = std::mem::take(&mut page.data);
+        while let Some(cursor) = page.next_cursor.take().filter(|_| page.has_more) {
+            seen(rows.len());
+            let next = self.get(who, &format!("{first}&cursor={}", escaped(&cursor))).await?;
+            page = serde_json::from_str(&next.text).map_err(unreadable)?;
+            rows.append(&mut page.data);
+        }
+        let rows: Vec<&str> = rows.iter().map(|row| row.get()).collect();
+        let text = format!(r#"{{"data":[{}],"next_cursor":null,"has_more":false}}"#, rows.join(","));
+        let value = serde_json::from_str(&text).map_err(unreadable)?;
+        Ok(Answer { text, value })
+    }
+}
+
+impl Answer {
+    /// The rows of a list.
+    pub fn rows(&self) -> &[Value] {
+        self.value["data"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a list goes on.
+    pub fn has_more(&self) -> bool {
+        self.value["has_more"].as_bool().unwrap_or_default()
+    }
+
+    /// The id of what was made or read.
+    pub fn id(&self) -> &str {
+        self.value["id"].as_str().unwrap_or_default()
+    }
+}
+
+pub(super) fn not_ours(url: &str) -> Failure {
+    Failure::new(
+        Exit::Software,
+        "unreadable",
+        format!("what {url} answered is no answer of a columba server"),
+    )
+    .next("see that --url names a columba server of this version, and that no proxy answers in its place")
+}
+
+/// A value as part of a query or a path.
+pub fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

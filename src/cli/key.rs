@@ -1,0 +1,124 @@
+//! `columba key`: API keys of tenants. A key's text is shown once.
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::api::{Api, Paging};
+use super::confirm::Confirm;
+use super::exit::Failure;
+use super::reply::{self, Column};
+use super::screen::{Form, Screen, cell};
+use super::target::As;
+use crate::domain::id::{KeyId, TenantId};
+
+const COLUMNS: [Column; 8] = [
+    ("ID", "/id"),
+    ("NAME", "/name"),
+    ("ENDS IN", "/last4"),
+    ("SCOPES", "/scopes"),
+    ("TEST", "/test"),
+    ("CREATED", "/created_at"),
+    ("EXPIRES", "/expires_at"),
+    ("REVOKED", "/revoked_at"),
+];
+
+/// What a key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// Reading sessions, messages, usage, limits and the feed.
+    Read,
+    /// Sending and canceling.
+    Send,
+    /// Making, starting, pairing and deleting sessions.
+    Session,
+}
+
+impl Scope {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Send => "send",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// API keys of tenants. All of these need the operator's token.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Make one. Its text is shown once: keep it now.
+    Create {
+        /// Whose key.
+        #[arg(long, value_name = "ten_…")]
+        tenant: TenantId,
+        /// What it is called.
+        #[arg(long, default_value = "cli")]
+        name: String,
+        /// What it may be used for; everything, if it is not said.
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+        scopes: Vec<Scope>,
+        /// Reaches sandbox sessions only, and does not count to usage.
+        #[arg(long)]
+        test: bool,
+        /// From then on it is refused: RFC 3339, such as 2027-01-01T00:00:00Z.
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// List a tenant's keys, revoked ones too.
+    List {
+        /// Whose keys.
+        #[arg(long, value_name = "ten_…")]
+        tenant: TenantId,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Refuse a key from now on, for good.
+    Revoke {
+        /// Which.
+        #[arg(value_name = "key_…")]
+        id: KeyId,
+        #[command(flatten)]
+        confirm: Confirm,
+    },
+}
+
+impl Key {
+    /// Does it.
+    pub async fn run(&self, api: &Api, screen: Screen) -> Result<(), Failure> {
+        match self {
+            Self::Create { tenant, name, scopes, test, expires_at } => {
+                let mut body = json!({"name": name, "test": test});
+                if !scopes.is_empty() {
+                    body["scopes"] = scopes.iter().map(|scope| scope.word()).collect();
+                }
+                if let Some(end) = expires_at {
+                    body["expires_at"] = end.as_str().into();
+                }
+                let path = format!("/v1/admin/tenants/{tenant}/keys");
+                let answer = api.post(As::Operator, &path, Some(body)).await?;
+                let text = cell(&answer.value, "/key");
+                match screen.form {
+                    Form::Json => screen.line(&answer.text),
+                    Form::Quiet => screen.line(text),
+                    Form::Human => {
+                        screen.line(format_args!("made {}\n{text}", answer.id()))?;
+                        screen.hint("the text is shown once: keep it now");
+                        screen.hint("next: export COLUMBA_KEY=… with it, then columba session create LABEL");
+                        Ok(())
+                    }
+                }
+            }
+            Self::List { tenant, paging } => {
+                let path = format!("/v1/admin/tenants/{tenant}/keys");
+                let answer = api.list(As::Operator, &path, *paging, |_| ()).await?;
+                let none = format!("no keys yet; make one: columba key create --tenant {tenant}");
+                reply::list(screen, &answer, &COLUMNS, &none)
+            }
+            Self::Revoke { id, confirm } => {
+                confirm.ask(&format!("Whoever uses {id} is refused from now on, for good."))?;
+                api.delete(As::Operator, &format!("/v1/admin/keys/{id}")).await?;
+                reply::gone(screen, &format!("revoked {id}"))
+            }
+        }
+    }
+}

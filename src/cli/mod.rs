@@ -1,0 +1,170 @@
+//! The command line. One file a group of commands; those that work on a server call its HTTP API as anybody would.
+//!
+//! A new group is a file with a `Subcommand` enum and its `run`, and one line here in [`Command`] and in `dispatch`.
+
+mod api;
+mod check_config;
+mod checks;
+mod confirm;
+mod doctor;
+pub mod exit;
+mod feed;
+mod key;
+mod life;
+mod manual;
+mod message;
+mod migrate;
+mod pairing;
+mod plan;
+mod qr;
+mod refused;
+mod reply;
+mod screen;
+mod serve;
+mod session;
+mod settings;
+mod steps;
+mod tail;
+mod target;
+mod tenant;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use self::exit::{Exit, Failure};
+use self::screen::{Form, Screen};
+use self::target::{Remote, Target};
+use crate::{app, config};
+
+/// Supervises many tenants' WhatsApp sessions: an HTTP API, a live feed, hard caps, nothing lost after 202.
+#[derive(Debug, Parser)]
+#[command(
+    name = "columba",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or Ctrl-C, then drain it.
+    Serve(serve::Serve),
+    /// Take the schema's steps on the configured database, without serving it.
+    Migrate(migrate::Migrate),
+    /// Look at this installation and say what is wrong with it.
+    Doctor(doctor::Doctor),
+    /// Say what every setting is and where it comes from, or what is wrong with one.
+    CheckConfig(check_config::CheckConfig),
+    /// Print every setting with its default and what it means.
+    DefaultConfig,
+    /// Customers of the operator.
+    Tenant(Remote<tenant::Tenant>),
+    /// What tenants can buy.
+    Plan(Remote<plan::Plan>),
+    /// API keys of tenants.
+    Key(Remote<key::Key>),
+    /// A tenant's connected numbers: make, pair, start, stop.
+    Session(Remote<session::Session>),
+    /// Send messages, and look at what was sent and received.
+    Message(Remote<message::Message>),
+    /// Show a tenant's events as they happen.
+    Feed(Listen),
+    /// Run the sandbox network as a process of its own, so that it outlives a server that is killed.
+    SandboxNet(serve::SandboxNet),
+    /// Print completions for a shell: columba completions bash > /etc/bash_completion.d/columba
+    Completions(manual::Completions),
+    /// Print the manual page, or write all of them.
+    #[command(hide = true)]
+    Man(manual::Man),
+}
+
+#[derive(Debug, Args)]
+struct Listen {
+    #[command(flatten)]
+    feed: feed::Feed,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The whole command line, for whoever describes it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs what the command line asks for. [`Exit`] lists how it may end.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => {
+            let code = if asked.use_stderr() { Exit::Usage } else { Exit::Done };
+            // A closed pipe is no reason to fail while failing.
+            asked.print().unwrap_or(());
+            return code.into();
+        }
+    };
+    let form = cli.command.form();
+    match dispatch(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.exit == Exit::Done => ExitCode::SUCCESS,
+        Err(failure) => {
+            match form {
+                Form::Json => eprintln!("{}", failure.json()),
+                Form::Human | Form::Quiet => eprintln!("{}", failure.text(command().get_name())),
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+impl Command {
+    fn form(&self) -> Form {
+        match self {
+            Self::Serve(_)
+            | Self::DefaultConfig
+            | Self::SandboxNet(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Form::Human,
+            Self::Migrate(migrate) => migrate.form(),
+            Self::Doctor(doctor) => doctor.form(),
+            Self::CheckConfig(check) => check.form(),
+            Self::Tenant(Remote { target, .. }) => target.form(),
+            Self::Plan(Remote { target, .. }) => target.form(),
+            Self::Key(Remote { target, .. }) => target.form(),
+            Self::Session(Remote { target, .. }) => target.form(),
+            Self::Message(Remote { target, .. }) => target.form(),
+            Self::Feed(Listen { target, .. }) => target.form(),
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run(),
+        Command::Migrate(migrate) => migrate.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::CheckConfig(check) => check.run(),
+        Command::DefaultConfig => Screen::new(Form::Human).raw(config::DEFAULT),
+        Command::Tenant(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Plan(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Key(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Session(Remote { what, target }) => {
+            calling(what.run(&target.api()?, target.screen(), target.has_key()))
+        }
+        Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
+        Command::SandboxNet(network) => network.run(),
+        Command::Completions(completions) => completions.run(self::command()),
+        Command::Man(man) => man.run(self::command()),
+    }
+}
+
+fn calling(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    app::block_on(work)
+}

@@ -1,0 +1,207 @@
+//! `columba plan`: what tenants can buy.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use super::api::{Api, Paging, escaped};
+use super::exit::{Exit, Failure};
+use super::reply::{self, Column};
+use super::screen::{Form, Screen};
+use super::target::As;
+
+const COLUMNS: [Column; 7] = [
+    ("CODE", "/code"),
+    ("NAME", "/name"),
+    ("PRICE", "/price_minor"),
+    ("CURRENCY", "/currency"),
+    ("PER MINUTE", "/messages_per_minute"),
+    ("PER MONTH", "/messages_per_month"),
+    ("SESSIONS", "/sessions_max"),
+];
+const FIELDS: [Column; 15] = [
+    ("code", "/code"),
+    ("name", "/name"),
+    ("price (minor unit)", "/price_minor"),
+    ("currency", "/currency"),
+    ("interval", "/interval"),
+    ("messages per minute", "/messages_per_minute"),
+    ("of the tenant", "/messages_per_minute_tenant"),
+    ("messages per month", "/messages_per_month"),
+    ("quota", "/quota"),
+    ("queue", "/queue_max"),
+    ("sessions", "/sessions_max"),
+    ("pacing", "/pacing"),
+    ("overage (minor unit)", "/overage_minor"),
+    ("retention (days)", "/retention_days"),
+    ("plugins", "/plugins"),
+];
+
+/// What tenants can buy. All of these need the operator's token.
+#[derive(Debug, Subcommand)]
+pub enum Plan {
+    /// List them by their codes.
+    List(Paging),
+    /// Show one.
+    Show {
+        /// Its code.
+        code: String,
+    },
+    /// Make one. What is not said is free, monthly, and kept for 30 days.
+    Create {
+        /// Its code, for ever: a-z, 0-9, _ and -.
+        code: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Change one: what is not said stays. Caps bind its tenants within a second, price and quota from the next month.
+    Put {
+        /// Its code.
+        code: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+}
+
+/// The fields of a plan.
+#[derive(Debug, Args)]
+pub struct Terms {
+    /// A JSON file with the plan, or - for standard input; flags win over it.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// Price per interval, in cents or whatever the currency's minor unit is.
+    #[arg(long, value_name = "N")]
+    price_minor: Option<i64>,
+    /// ISO 4217 code.
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
+    /// How often the price falls due.
+    #[arg(long, value_parser = ["month", "year"])]
+    interval: Option<String>,
+    /// Send attempts of a session in any 60 s.
+    #[arg(long, value_name = "N")]
+    messages_per_minute: Option<u32>,
+    /// Send attempts of all sessions of a tenant in any 60 s.
+    #[arg(long, value_name = "N")]
+    messages_per_minute_tenant: Option<u32>,
+    /// Messages of a calendar month.
+    #[arg(long, value_name = "N")]
+    messages_per_month: Option<u64>,
+    /// What happens beyond them.
+    #[arg(long, value_parser = ["hard", "soft"])]
+    quota: Option<String>,
+    /// Messages that may wait in a session.
+    #[arg(long, value_name = "N")]
+    queue_max: Option<u32>,
+    /// Sessions a tenant may have.
+    #[arg(long, value_name = "N")]
+    sessions_max: Option<u32>,
+    /// How messages are spaced; none is for the sandbox only.
+    #[arg(long, value_parser = ["human", "none"])]
+    pacing: Option<String>,
+    /// Price of a message beyond a soft quota, in the minor unit.
+    #[arg(long, value_name = "N")]
+    overage_minor: Option<i64>,
+    /// Days a message's content is kept.
+    #[arg(long, value_name = "N")]
+    retention_days: Option<u32>,
+}
+
+impl Terms {
+    /// The plan: `base`, the file over it, the flags over that.
+    fn over(&self, mut base: Map<String, Value>) -> Result<Value, Failure> {
+        if let Some(path) = &self.file {
+            match read_json(path)? {
+                Value::Object(fields) => base.extend(fields),
+                _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
+            }
+        }
+        let flags: [(&str, Option<Value>); 13] = [
+            ("name", self.name.clone().map(Value::from)),
+            ("price_minor", self.price_minor.map(Value::from)),
+            ("currency", self.currency.clone().map(Value::from)),
+            ("interval", self.interval.clone().map(Value::from)),
+            ("messages_per_minute", self.messages_per_minute.map(Value::from)),
+            ("messages_per_minute_tenant", self.messages_per_minute_tenant.map(Value::from)),
+            ("messages_per_month", self.messages_per_month.map(Value::from)),
+            ("quota", self.quota.clone().map(Value::from)),
+            ("queue_max", self.queue_max.map(Value::from)),
+            ("sessions_max", self.sessions_max.map(Value::from)),
+            ("pacing", self.pacing.clone().map(Value::from)),
+            ("overage_minor", self.overage_minor.map(Value::from)),
+            ("retention_days", self.retention_days.map(Value::from)),
+        ];
+        base.extend(flags.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))));
+        Ok(base.into())
+    }
+}
+
+/// A new plan, but for what it is worth: caps and quota have to be said.
+fn blank(code: &str) -> Map<String, Value> {
+    let fields = [
+        ("code", Value::from(code)),
+        ("name", code.into()),
+        ("price_minor", 0.into()),
+        ("currency", "EUR".into()),
+        ("interval", "month".into()),
+        ("retention_days", 30.into()),
+    ];
+    fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
+}
+
+/// JSON from a file, or from standard input for `-`.
+pub fn read_json(path: &Path) -> Result<Value, Failure> {
+    let text = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| {
+        Failure::new(Exit::Absent, "unreadable_file", format!("cannot read {}: {error}", path.display()))
+            .next("name a file that is there, or - for standard input")
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("{} is no JSON: {error}", path.display())))
+}
+
+impl Plan {
+    /// Does it.
+    pub async fn run(&self, api: &Api, screen: Screen) -> Result<(), Failure> {
+        let at = |code: &str| format!("/v1/admin/plans/{}", escaped(code));
+        match self {
+            Self::List(paging) => {
+                let answer = api.list(As::Operator, "/v1/admin/plans", *paging, |_| ()).await?;
+                let none = "no plans yet; make one: columba plan create CODE --messages-per-minute N …";
+                reply::list(screen, &answer, &COLUMNS, none)
+            }
+            Self::Show { code } => {
+                let answer = api.get(As::Operator, &at(code)).await?;
+                shown(screen, &answer)
+            }
+            Self::Create { code, terms } => {
+                let plan = terms.over(blank(code))?;
+                let answer = api.post(As::Operator, "/v1/admin/plans", Some(plan)).await?;
+                shown(screen, &answer)
+            }
+            Self::Put { code, terms } => {
+                let known = api.get(As::Operator, &at(code)).await?;
+                let plan = terms.over(known.value.as_object().cloned().unwrap_or_default())?;
+                let answer = api.call(As::Operator, Method::PUT, &at(code), Some(plan), None).await?;
+                shown(screen, &answer)
+            }
+        }
+    }
+}
+
+/// A plan has a code where others have an id.
+fn shown(screen: Screen, answer: &super::api::Answer) -> Result<(), Failure> {
+    match screen.form {
+        Form::Quiet => screen.line(answer.value["code"].as_str().unwrap_or_default()),
+        _ => reply::one(screen, answer, &FIELDS),
+    }
+}

@@ -1,0 +1,67 @@
+//! How an answer of the API is shown: its own document, its id, or what people read.
+
+use serde_json::Value;
+
+use super::api::Answer;
+use super::exit::Failure;
+use super::screen::{Form, Screen, cell};
+
+/// A column: its head, and where its cell is in a row.
+pub type Column = (&'static str, &'static str);
+
+/// One record.
+pub fn one(screen: Screen, answer: &Answer, fields: &[Column]) -> Result<(), Failure> {
+    match screen.form {
+        Form::Json => screen.line(&answer.text),
+        Form::Quiet => screen.line(answer.id()),
+        Form::Human => record(screen, &answer.value, fields),
+    }
+}
+
+/// One record that was made or changed: what happened, then what may come next.
+pub fn done(screen: Screen, answer: &Answer, what: &str, next: &str) -> Result<(), Failure> {
+    match screen.form {
+        Form::Json => screen.line(&answer.text),
+        Form::Quiet => screen.line(answer.id()),
+        Form::Human => {
+            screen.line(what)?;
+            if !next.is_empty() {
+                screen.hint(format_args!("next: {next}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Something that leaves nothing to show.
+pub fn gone(screen: Screen, what: &str) -> Result<(), Failure> {
+    if screen.is_human() { screen.line(what) } else { Ok(()) }
+}
+
+/// A list; `none` says what to do when it is empty.
+pub fn list(screen: Screen, answer: &Answer, columns: &[Column], none: &str) -> Result<(), Failure> {
+    match screen.form {
+        Form::Json => screen.line(&answer.text),
+        Form::Quiet => {
+            for row in answer.rows() {
+                screen.line(cell(row, if row.get("id").is_some() { "/id" } else { "/code" }))?;
+            }
+            Ok(())
+        }
+        Form::Human => {
+            let head: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+            let cells = |row: &Value| columns.iter().map(|(_, at)| cell(row, at)).collect();
+            screen.table(&head, answer.rows().iter().map(cells).collect(), none)?;
+            if answer.has_more() {
+                screen.hint("there are more: --all shows them, --limit up to 200 of them");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// A record's fields, a line each.
+pub fn record(screen: Screen, value: &Value, fields: &[Column]) -> Result<(), Failure> {
+    let field = |&(name, at): &Column| (name, screen.word(&cell(value, at)));
+    screen.record(&fields.iter().map(field).collect::<Vec<_>>())
+}
