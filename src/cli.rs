@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::app::data_dir::DataDir;
 use crate::app::exit::Failure;
-use crate::app::{self, sandbox_net, server, telemetry};
+use crate::app::{self, documents, sandbox_net, server, telemetry};
 use crate::config::{self, Config};
 #[cfg(feature = "failpoints")]
 use crate::failpoint;
@@ -31,6 +31,8 @@ enum Command {
     DefaultConfig,
     /// Read the settings as `serve` would, and say what is wrong with them.
     CheckConfig(Settings),
+    /// Print the API's description: OpenAPI 3.1.
+    Openapi(Openapi),
 }
 
 /// Where settings come from: defaults, then this file, then COLUMBA__SECTION__KEY, then flags.
@@ -54,6 +56,16 @@ struct Serve {
     /// Print the curl lines to a first message.
     #[arg(long)]
     quick_start: bool,
+}
+
+#[derive(Debug, Args)]
+struct Openapi {
+    /// The feed's description instead: AsyncAPI 3.0.
+    #[arg(long, conflicts_with = "errors")]
+    asyncapi: bool,
+    /// The list of errors instead: Markdown.
+    #[arg(long)]
+    errors: bool,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +95,10 @@ pub fn run() -> ExitCode {
         Command::SandboxNet(network) => run_network(&network),
         Command::DefaultConfig => {
             print!("{}", config::DEFAULT);
+            Ok(())
+        }
+        Command::Openapi(wanted) => {
+            print!("{}", documents::text(wanted.asyncapi, wanted.errors));
             Ok(())
         }
         Command::CheckConfig(settings) => load(&settings).map(|_| println!("the settings are good")),

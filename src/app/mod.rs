@@ -3,6 +3,7 @@
 pub mod backends;
 pub mod clock;
 pub mod data_dir;
+pub mod documents;
 pub mod exit;
 pub mod quick_start;
 pub mod sandbox_net;

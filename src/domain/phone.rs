@@ -1,8 +1,10 @@
 //! Phone numbers, checked for form and never shown by accident.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use phonenumber::metadata::{DATABASE, Descriptors};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,6 +29,21 @@ pub enum PhoneError {
     /// The country has no numbers of this length.
     #[error("the country has no numbers of this length")]
     Length,
+}
+
+impl JsonSchema for Phone {
+    fn schema_name() -> Cow<'static, str> {
+        "Phone".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^\\+[1-9][0-9]{6,14}$",
+            "description": "A number in E.164, of a length that its country uses.",
+            "examples": ["+15551230001"],
+        })
+    }
 }
 
 impl Phone {

@@ -11,6 +11,7 @@ use super::middleware::edge_limit::edge_limit;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
+use super::reference;
 use super::v1::{feed, health, limits, messages, pairing, sandbox, sessions, usage};
 use crate::domain::refusal::Refusal;
 
@@ -18,6 +19,7 @@ use crate::domain::refusal::Refusal;
 pub fn routes(config: &mut ServiceConfig) {
     let all = scope("")
         .configure(health::routes)
+        .configure(reference::routes)
         .service(scope("/v1/admin").configure(admin))
         .service(scope("/v1").configure(v1))
         .default_service(to(absent))
