@@ -78,6 +78,10 @@ pub fn settle(schema: &mut Value) {
             if parts.get("default") == Some(&Value::Null) {
                 parts.remove("default");
             }
+            // OpenAPI knows no unsigned formats; `minimum` says it.
+            if parts.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
+                parts.remove("format");
+            }
             let words: Option<Vec<Word>> = parts
                 .get("oneOf")
                 .and_then(Value::as_array)

@@ -59,7 +59,7 @@ async fn registered(world: &World) -> BTreeSet<(String, String)> {
     let map = world.resources().await;
     let mut found = BTreeSet::new();
     for pattern in patterns(&map) {
-        if PAGES.contains(&pattern.as_str()) {
+        if pattern.is_empty() || PAGES.contains(&pattern.as_str()) {
             continue;
         }
         let path = pattern.replace("{id}", "x");

@@ -51,7 +51,7 @@ pub struct Reply {
 impl Reply {
     pub async fn of(response: ServiceResponse) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&read_body(response).await).into_owned();
         Self { status, headers, text }
     }
 
