@@ -117,7 +117,7 @@ impl Parameters for Wanted {
     }
 
     fn described() -> Vec<Parameter> {
-        vec![Parameter::limit(), Parameter::cursor()]
+        vec![Parameter::limit(), Parameter::cursor_by_code("starter")]
     }
 }
 

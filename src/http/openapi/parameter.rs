@@ -3,8 +3,12 @@
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
+use super::sample;
 use super::schemas::{SchemaOf, Schemas, asked, settle};
+use crate::http::cursor;
 use crate::http::extract::query::{DEFAULT_LIMIT, MAX_LIMIT};
+
+const CURSOR: &str = "Where to go on: the `next_cursor` of the page before. Opaque.";
 
 /// One query parameter.
 #[derive(Clone)]
@@ -38,8 +42,13 @@ impl Parameter {
 
     /// `cursor`, which every list takes.
     pub fn cursor() -> Self {
-        let about = "Where to go on: the `next_cursor` of the page before. Opaque.";
-        Self { shared: Some("Cursor"), ..Self::new::<String>("cursor", about, "AQGaKzxNXn-AgZKjtMXW5_g") }
+        let example = cursor::of_id(sample::message_id().uuid());
+        Self { shared: Some("Cursor"), ..Self::new::<String>("cursor", CURSOR, example) }
+    }
+
+    /// `cursor` of a list that is sorted by a code.
+    pub fn cursor_by_code(code: &str) -> Self {
+        Self::new::<String>("cursor", CURSOR, cursor::of_code(code))
     }
 
     /// As the document says it.

@@ -19,8 +19,6 @@ use crate::domain::time::WallTime;
 pub const NOW: WallTime = WallTime(1_795_341_600_000);
 /// A code that a session shows.
 pub const QR: &str = "2@6rTqGZ,V1pHQ,b3BlbmFwaQ==";
-/// A list's cursor.
-pub const CURSOR: &str = "AQGaKzxNXn-AgZKjtMXW5_g";
 
 fn id<T: FromStr>(text: &str) -> T {
     match text.parse() {

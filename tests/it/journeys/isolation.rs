@@ -126,7 +126,8 @@ async fn no_described_call_reaches_what_is_somebody_elses() {
                 let place = parameter["in"].as_str().unwrap_or_default();
                 if place == "path" {
                     let id = foreign(&parameter["schema"], &ids);
-                    let id = id.unwrap_or_else(|| panic!("{method} {path} names an id this test has none of"));
+                    let id =
+                        id.unwrap_or_else(|| panic!("{method} {path} names an id this test has none of"));
                     path = path.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), id);
                     named = Some(&mut by_path);
                 } else if let (Some(id), "query") = (foreign(&parameter["schema"], &ids), place) {
