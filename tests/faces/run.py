@@ -84,7 +84,7 @@ def run(name, command, **options):
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, **options).returncode
     if code == 0:
         return None
-    return f"{name} ended with {code}:\n" + "\n".join(log.read_text().splitlines()[-120:])
+    return f"{name} ended with {code}:\n" + "\n".join(line[:400] for line in log.read_text().splitlines()[-120:])
 
 
 def typescript(server):
@@ -135,7 +135,7 @@ def schemathesis(server):
     while sum(made.values()) < WANTED:
         seed = SEED + round_
         options = [
-            "--seed", str(seed), "--checks", "all", "--exclude-checks", ",".join(EXCLUDED), "--workers", "2",
+            "--seed", str(seed), "--checks", "all", "--exclude-checks", ",".join(EXCLUDED), "--workers", "1",
             "--max-examples", str(EXAMPLES), "--suppress-health-check", "all", "--warnings", "off",
             "--request-timeout", "30", "--no-color", "--phases", "examples,coverage,fuzzing,stateful",
         ]
@@ -169,6 +169,7 @@ def schemathesis(server):
     return None
 
 
+# One worker: two threads in the parser of Python 3.11 make it fail ("AST constructor recursion depth mismatch").
 # `not_a_server_error` takes 503 for a failure; ours is in hooks.py. A body may fit its schema and not be allowed (a plan
 # that does not exist), which no schema says. A session is not always reachable at once after it was made.
 EXCLUDED = ["not_a_server_error", "positive_data_acceptance", "ensure_resource_availability"]

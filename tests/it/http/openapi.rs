@@ -79,7 +79,7 @@ async fn every_registered_route_is_described_and_every_described_one_is_register
     let world = World::new();
     let (registered, described) = (registered(&world).await, described(&document()));
     assert!(registered.len() > 30, "actix shows its routes in another form now: {registered:?}");
-    for (path, method) in registered.difference(&described) {
+    if let Some((path, method)) = registered.difference(&described).next() {
         let builder = method.to_lowercase();
         panic!(
             "{method} {path} is registered and not described. In operations() of its handler's file add\n\n    \
