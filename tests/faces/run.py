@@ -143,7 +143,7 @@ def schemathesis(server):
         failed = run(
             "schemathesis",
             [BIN / "st", "run", ROOT / "docs/openapi.json", "--url", server.url, *options],
-            cwd=HERE,
+            cwd=TOOLS,
             env=os.environ | {
                 "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",
                 "FACES_TOKENS": json.dumps(tokens), "FACES_COUNT": str(count), "FACES_SEED": str(seed),

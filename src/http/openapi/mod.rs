@@ -12,7 +12,7 @@ pub mod sample;
 pub mod schemas;
 pub mod signature;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -98,6 +98,7 @@ pub fn document() -> String {
     let mut schemas = Schemas::default();
     let mut parameters: Map<String, Value> = Map::new();
     let mut responses: Map<String, Value> = Map::new();
+    let mut refusals = BTreeSet::new();
     let (mut tags, mut paths) = (Vec::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
     for group in groups() {
         tags.push(json!({"name": group.name, "description": group.about}));
@@ -107,6 +108,7 @@ pub fn document() -> String {
                 parameters.insert(name.to_owned(), parameter.say(&mut schemas));
             }
             for (status, codes) in operation.refusals() {
+                refusals.extend(codes.iter().map(|&code| (status, code)));
                 let response = problems::response(status, &codes, &mut schemas);
                 responses.insert(problems::name(status, &codes), response);
             }
@@ -132,7 +134,7 @@ pub fn document() -> String {
             "headers": headers(),
             "parameters": parameters,
             "responses": responses,
-            "examples": problems::examples(),
+            "examples": problems::examples(&refusals),
             "schemas": schemas.into_components(),
         }),
     };
