@@ -25,9 +25,13 @@ simulation() { cargo test --locked --release --test it -- --nocapture simulation
 failpoints() { COLUMBA_BINARIES=$armed "$armed/failpoints" --nocapture; }
 kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
 million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
+schemathesis() {
+  COLUMBA_SCHEMATHESIS_REQUESTS=${COLUMBA_SCHEMATHESIS_REQUESTS:-20000} COLUMBA_SCHEMATHESIS_EXAMPLES=${COLUMBA_SCHEMATHESIS_EXAMPLES:-200} \
+    COLUMBA_SERVER=target/release/columba scripts/faces.sh schemathesis
+}
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk million}
+wanted=${*:-properties simulation failpoints kills disk million schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
@@ -53,10 +57,11 @@ wait "$beside"
 also million
 also simulation
 also properties
+also schemathesis
 
 echo
 echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
-said='^(seed|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation))|^clean|violations? |FAILED|    again:'
+said='^(seed|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
 for name in $wanted; do
   cat "$logs/$name.row"
   grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true

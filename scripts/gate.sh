@@ -18,6 +18,7 @@ fi
 run "build" cargo test --workspace --locked --no-run
 run "format, lints, docs, licences" scripts/check.sh
 run "tests" cargo test --workspace --locked
+run "faces" scripts/faces.sh
 run "failpoints" cargo test --locked --features failpoints --test failpoints
 
 echo "== where the time went"

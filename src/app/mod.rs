@@ -3,6 +3,7 @@
 pub mod backends;
 pub mod clock;
 pub mod data_dir;
+pub mod documents;
 pub mod exit;
 pub mod inspection;
 pub mod migration;

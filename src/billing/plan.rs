@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::plan::{Interval, Pacing, Plan, Quota};
@@ -20,32 +21,56 @@ const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
 const PLUGINS: usize = 64;
 
 /// A plan as an operator wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PlanProposal")]
 #[expect(missing_docs, reason = "each is documented at Plan")]
 pub struct Proposal {
     /// May be left out where a path names the plan.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,63}$"))]
     pub code: Option<String>,
+    /// What people call it.
+    #[schemars(length(min = 1, max = 128))]
     pub name: String,
+    /// Price per interval, in the currency's minor unit.
+    #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
     pub price_minor: i64,
+    /// ISO 4217 code.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
     pub currency: String,
     pub interval: Interval,
+    /// Send attempts per session in any 60 s.
+    #[schemars(range(min = *PER_MINUTE.start(), max = *PER_MINUTE.end()))]
     pub messages_per_minute: i64,
+    /// Send attempts of all sessions together in any 60 s; no sum if it is left out.
     #[serde(default)]
+    #[schemars(range(min = *PER_MINUTE_TENANT.start(), max = *PER_MINUTE_TENANT.end()))]
     pub messages_per_minute_tenant: Option<i64>,
+    /// Messages per calendar month.
+    #[schemars(range(min = *PER_MONTH.start(), max = *PER_MONTH.end()))]
     pub messages_per_month: i64,
     #[serde(default)]
     pub quota: Quota,
+    /// Messages that may wait per session; 10,000 if it is left out.
     #[serde(default)]
+    #[schemars(range(min = *QUEUE.start(), max = *QUEUE.end()))]
     pub queue_max: Option<i64>,
+    /// Sessions a tenant may have.
+    #[schemars(range(min = *SESSIONS.start(), max = *SESSIONS.end()))]
     pub sessions_max: i64,
     #[serde(default)]
     pub pacing: Pacing,
+    /// Price of one message beyond the quota.
     #[serde(default)]
+    #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
     pub overage_minor: Option<i64>,
+    /// Days a message's content is kept.
+    #[schemars(range(min = *RETENTION.start(), max = *RETENTION.end()))]
     pub retention_days: i64,
+    /// Plugins its tenants may switch on.
     #[serde(default)]
+    #[schemars(length(max = PLUGINS), inner(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,31}$")))]
     pub plugins: Vec<String>,
 }
 

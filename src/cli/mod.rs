@@ -14,6 +14,7 @@ mod life;
 mod manual;
 mod message;
 mod migrate;
+mod openapi;
 mod pairing;
 mod plan;
 mod qr;
@@ -76,6 +77,8 @@ enum Command {
     Message(Remote<message::Message>),
     /// Show a tenant's events as they happen.
     Feed(Listen),
+    /// Print the API's description: OpenAPI 3.1.
+    Openapi(openapi::Openapi),
     /// Run the sandbox network as a process of its own, so that it outlives a server that is killed.
     SandboxNet(serve::SandboxNet),
     /// Print completions for a shell: columba completions bash > /etc/bash_completion.d/columba
@@ -128,6 +131,7 @@ impl Command {
         match self {
             Self::Serve(_)
             | Self::DefaultConfig
+            | Self::Openapi(_)
             | Self::SandboxNet(_)
             | Self::Completions(_)
             | Self::Man(_) => Form::Human,
@@ -159,6 +163,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         }
         Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
+        Command::Openapi(openapi) => openapi.run(),
         Command::SandboxNet(network) => network.run(),
         Command::Completions(completions) => completions.run(self::command()),
         Command::Man(man) => man.run(self::command()),

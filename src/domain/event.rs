@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::id::{MessageId, SessionId, TenantId};
@@ -96,19 +97,31 @@ pub struct StatusEvent {
     pub at: WallTime,
 }
 
-#[derive(Serialize)]
-struct Wire<'a> {
+/// One event, as it leaves: at most 200 bytes. The record itself is read over HTTP.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventFrame")]
+pub(crate) struct Wire<'a> {
+    /// Always `event`.
+    #[schemars(extend("const" = "event"))]
     op: &'static str,
+    /// Position in the tenant's feed, from 1; gapless before filtering, so a filter skips numbers.
     q: u64,
+    /// The session it happened on; absent for `usage`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SessionId")]
     s: Option<SessionId>,
+    /// What it is about.
     e: EventKind,
+    /// What it concerns: a message for `msg` and `in`, the session for `session`, the tenant for `usage`.
     id: Subject,
+    /// The new state: a message's or a session's status, or so many percent.
     c: &'a str,
+    /// When it was committed, in milliseconds since 1970, UTC.
     t: i64,
 }
 
-#[derive(Serialize)]
+/// What an event concerns.
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Subject {
     Message(MessageId),

@@ -1,7 +1,8 @@
 //! Prefixed uuidv7 ids: `ses_0192…`. They sort by creation and say what they name.
 
-use std::{fmt, str::FromStr, sync::Mutex};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Mutex};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -94,6 +95,20 @@ macro_rules! id {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "string",
+                    "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
+                    "examples": [concat!($prefix, "019a2b3c4d5e7f808192a3b4c5d6e7f8")],
+                })
             }
         }
     };

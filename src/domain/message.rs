@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::EnumIter;
 
@@ -11,7 +12,7 @@ use super::time::WallTime;
 use super::word::words;
 
 /// The id a message has on the network. Minted at accept, used for every attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct WaId(pub String);
 
@@ -180,10 +181,11 @@ impl Content {
 }
 
 /// Plain text.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// 1 to 4,096 characters, as WhatsApp allows.
+    #[schemars(length(min = 1, max = 4_096))]
     pub body: String,
 }
 

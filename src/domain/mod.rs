@@ -1,5 +1,6 @@
 //! Plain types that every layer speaks. Nothing here knows tokio, actix, a database or a clock.
 
+pub mod catalogue;
 pub mod event;
 pub mod id;
 pub mod idempotency;

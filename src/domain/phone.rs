@@ -1,7 +1,9 @@
 //! Phone numbers, checked for form and never shown by accident.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -30,6 +32,21 @@ pub enum PhoneError {
 
 /// Every calling code in order, with a bit for each length that its numbers have without it. `build.rs` writes it.
 static CALLING_CODES: &[(u16, u16)] = include!(concat!(env!("OUT_DIR"), "/calling_codes.rs"));
+
+impl JsonSchema for Phone {
+    fn schema_name() -> Cow<'static, str> {
+        "Phone".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^\\+[1-9][0-9]{6,14}$",
+            "description": "A number in E.164, of a length that its country uses.",
+            "examples": ["+15551230001"],
+        })
+    }
+}
 
 impl Phone {
     /// Takes E.164 text that is possible by length for its country. Whether it is assigned is another question.

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::word::words;
@@ -41,7 +42,7 @@ words! {
 }
 
 /// One plan as the operator wrote it. The ranges are checked by `billing::plan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Names the plan, for ever: `[a-z0-9][a-z0-9_-]*`, at most 64.

@@ -2,12 +2,27 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use strum::{Display, EnumIter, IntoStaticStr};
 use thiserror::Error;
 
 /// The stable word that programs switch on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Display, EnumIter, IntoStaticStr)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Display,
+    EnumIter,
+    IntoStaticStr,
+    JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Code {
@@ -52,7 +67,7 @@ pub enum Code {
 }
 
 /// One thing wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fault {
     /// JSON pointer into the body, or `?name` for a query parameter, or the name of a header.
     pub pointer: String,
@@ -225,13 +240,6 @@ impl Refusal {
 
     /// Whether the very same request may succeed later.
     pub fn retryable(&self) -> bool {
-        matches!(
-            self.code,
-            Code::IdempotencyInFlight
-                | Code::QueueFull
-                | Code::RateLimited
-                | Code::Unavailable
-                | Code::QuotaExceeded
-        )
+        self.code.retryable()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
@@ -34,7 +35,9 @@ impl Generation {
 }
 
 /// Counts a session's owners over all processes. Stores refuse a call from an older one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub i64);
 
@@ -287,7 +290,7 @@ pub enum Boot {
 }
 
 /// How the account is limited by the network, as the API shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Restriction {
     /// `banned` or `timelock`.
     pub kind: RestrictionKind,
@@ -296,7 +299,7 @@ pub struct Restriction {
 }
 
 /// What is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestrictionKind {
     /// Everything.
@@ -377,7 +380,7 @@ impl Session {
 }
 
 /// What has happened on a session since it was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct SessionCounters {
     /// Messages that wait.
     pub queued: u64,

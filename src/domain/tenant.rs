@@ -1,5 +1,6 @@
 //! A customer of the operator, and the keys its programs use.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::id::{KeyId, TenantId};
@@ -17,7 +18,7 @@ words! {
 }
 
 /// A customer of the operator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tenant {
     /// Whose id every row of theirs carries.
     pub id: TenantId,

@@ -1,11 +1,13 @@
 //! Two kinds of time that must never be mixed, and the one source of spread.
 
 use std::{
+    borrow::Cow,
     ops::{Add, Sub},
     time::Duration,
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A reading of the machine's boot-time clock, in milliseconds. It also counts suspended time and may be compared
@@ -82,6 +84,21 @@ impl<'de> Deserialize<'de> for WallTime {
             serde::de::Error::custom("expected an RFC 3339 date such as 2026-11-22T10:00:00.000Z")
         })?;
         Ok(date.with_timezone(&Utc).into())
+    }
+}
+
+impl JsonSchema for WallTime {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "RFC 3339. Answers are in UTC with milliseconds; requests may use any offset.",
+            "examples": ["2026-11-22T10:00:00.000Z"],
+        })
     }
 }
 

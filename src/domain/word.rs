@@ -6,7 +6,7 @@ macro_rules! words {
         $(#[$meta])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-            strum::Display, strum::EnumString, strum::EnumIter, strum::IntoStaticStr,
+            strum::Display, strum::EnumString, strum::EnumIter, strum::IntoStaticStr, schemars::JsonSchema,
         )]
         #[serde(rename_all = "snake_case")]
         #[strum(serialize_all = "snake_case")]

@@ -1,5 +1,6 @@
 //! The form of every list.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -7,7 +8,8 @@ use super::cursor;
 use crate::domain::page::{Page, Slice};
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub struct Listing<T> {
     /// The rows.
     pub data: Vec<T>,
@@ -18,6 +20,11 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
+    /// The only page of a short list.
+    pub fn whole(data: Vec<T>) -> Self {
+        Self { data, next_cursor: None, has_more: false }
+    }
+
     /// Renders a slice that is sorted by id.
     pub fn by_id<'a, R>(slice: &'a Slice<R>, id: impl Fn(&R) -> Uuid, render: impl Fn(&'a R) -> T) -> Self {
         let last = slice.rows.last().filter(|_| slice.has_more);

@@ -5,15 +5,18 @@
 
 pub mod admin;
 pub mod answer;
+pub mod asyncapi;
 pub mod cursor;
 pub mod extract;
 pub mod gate;
 pub mod in_flight;
 pub mod listing;
 pub mod middleware;
+pub mod openapi;
 pub mod pairing_limit;
 pub mod presented;
 pub mod problem;
+pub mod reference;
 pub mod render;
 pub mod routes;
 pub mod server;

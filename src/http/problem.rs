@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::refusal::{Code, Fault, Refusal};
@@ -19,17 +20,30 @@ use crate::ports::transport::TransportError;
 #[error(transparent)]
 pub struct Problem(Box<Refusal>);
 
-/// The document.
-#[derive(Serialize)]
-struct Document<'a> {
+/// Where the list of errors is served; a problem's `type` is the entry of its code there.
+pub const ERRORS: &str = "/docs/errors";
+
+/// Why a request was refused, as RFC 9457 has it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Document<'a> {
+    /// Leads to what to do: a path on this server.
     r#type: String,
+    /// The code, in a few words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// Why, and what to do, in a sentence for people.
     detail: &'a str,
+    /// The stable word that programs switch on.
     code: Code,
+    /// Names the request in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     request_id: Option<&'a str>,
+    /// Whether the very same request may succeed later.
     retryable: bool,
+    /// What exactly is wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Fault],
 }
@@ -57,17 +71,22 @@ impl Problem {
             }
             _ => (),
         }
-        let document = Document {
-            r#type: format!("urn:columba:problem:{}", refusal.code),
-            title: title(refusal.code),
+        response.content_type("application/problem+json").json(self.document(request_id))
+    }
+
+    /// The document, naming the request it answers.
+    pub(super) fn document<'a>(&'a self, request_id: Option<&'a str>) -> Document<'a> {
+        let refusal = &*self.0;
+        Document {
+            r#type: format!("{ERRORS}#{}", refusal.code),
+            title: refusal.code.title(),
             status: refusal.status,
             detail: &refusal.detail,
             code: refusal.code,
             request_id,
             retryable: refusal.retryable(),
             errors: &refusal.faults,
-        };
-        response.content_type("application/problem+json").json(document)
+        }
     }
 
     /// What a response of the framework's own means.
@@ -169,30 +188,6 @@ impl From<SandboxError> for Problem {
 /// Rounded up, and at least one: a caller that waits this long is not refused for the same reason.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1) as u64
-}
-
-fn title(code: Code) -> &'static str {
-    match code {
-        Code::InvalidRequest => "The request is not valid",
-        Code::Unauthorized => "No valid key was shown",
-        Code::Forbidden => "The key may not do this",
-        Code::TenantSuspended => "The tenant is suspended",
-        Code::NotFound => "There is no such thing",
-        Code::MethodNotAllowed => "The method is not allowed here",
-        Code::IdempotencyInFlight => "The same request is still being worked on",
-        Code::IdempotencyMismatch => "The idempotency key belongs to another request",
-        Code::SessionNotReady => "The session is not ready",
-        Code::NotPairing => "The session is not pairing",
-        Code::Conflict => "The request conflicts with how things are",
-        Code::PayloadTooLarge => "The body is too large",
-        Code::UnsupportedMediaType => "The body is of the wrong type",
-        Code::Suppressed => "The recipient does not want to be written to",
-        Code::Unsupported => "This cannot be done",
-        Code::QuotaExceeded => "The month's messages are used up",
-        Code::QueueFull => "Too many messages wait",
-        Code::RateLimited => "Too many requests",
-        Code::Unavailable => "The service is not available now",
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::middleware::measure::measure;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
+use super::reference;
 use super::v1::{events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage};
 use crate::domain::refusal::Refusal;
 
@@ -19,7 +20,8 @@ use crate::domain::refusal::Refusal;
 pub fn routes(config: &mut ServiceConfig) {
     let all = scope("")
         .configure(health::routes)
-        .service(resource("/metrics").route(get().to(metrics::get)))
+        .service(resource("/metrics").route(get().to(metrics::scrape)))
+        .configure(reference::routes)
         .service(scope("/v1/admin").configure(admin))
         .service(scope("/v1").configure(v1))
         .default_service(to(absent))
@@ -78,7 +80,7 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
         .service(resource("/sessions").route(get().to(fleet::list)))
-        .service(resource("/log").route(get().to(log::get)).route(put().to(log::put)));
+        .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
 }
 
 async fn absent() -> Answer {

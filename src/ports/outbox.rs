@@ -15,7 +15,7 @@ use crate::domain::session::{Lease, Standing};
 use crate::domain::time::{Moment, Reading, WallTime};
 
 /// A month of usage: `[start, end)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Period {
     /// First instant.
     pub start: WallTime,

@@ -1,6 +1,7 @@
 //! What a tenant may do to the simulated network: play the phone, a correspondent, trouble, and look at the log.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -50,7 +51,8 @@ words! {
 }
 
 /// One frame the network received, from its log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SandboxFrame")]
 pub struct Frame {
     /// Order of receipt, over all sessions; grows across restarts.
     pub seq: u64,

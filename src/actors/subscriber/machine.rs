@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::framed::Framed;
@@ -86,40 +87,92 @@ pub enum Output {
     Close(Vec<Framed>, CloseCode),
 }
 
-#[derive(Deserialize)]
+/// What a client says.
+#[derive(Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-enum ClientFrame {
+pub(crate) enum ClientFrame {
+    /// What it wants to see. The first within 30 s; a later one replaces the filter.
     Subscribe {
+        /// Of these sessions only; all of the tenant's, or of the ticket's, if it is left out.
         #[serde(default)]
         sessions: Option<Vec<SessionId>>,
+        /// Of these kinds only.
         #[serde(default)]
         events: Option<Vec<EventKind>>,
+        /// Where to go on.
         #[serde(default)]
         resume: Option<Position>,
     },
+    /// Shows that it is there.
     Ping {},
 }
 
-#[derive(Deserialize)]
+/// Where a client was: from `ready`, and the `q` of the last event it has seen.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Position {
+pub(crate) struct Position {
+    /// The epoch of the log it read.
     epoch: String,
+    /// The last position it has seen.
     seq: u64,
 }
 
-#[derive(Serialize)]
+/// What the server says besides events.
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
-enum ServerFrame<'a> {
-    Hello { heartbeat_s: u64 },
-    Ready { epoch: &'a str, seq: u64, recovered: bool },
-    Lagged { missed: u64 },
-    Resync { reason: &'a str },
-    GoingAway { retry_ms: u64 },
+pub(crate) enum ServerFrame<'a> {
+    /// The greeting, at once.
+    Hello {
+        /// How often the server pings, in seconds.
+        heartbeat_s: u64,
+    },
+    /// The answer to `subscribe`: what was missed follows, then what happens.
+    Ready {
+        /// Names the log; it survives restarts of the server.
+        epoch: &'a str,
+        /// Position after which live events follow.
+        seq: u64,
+        /// Whether everything since `resume` follows.
+        recovered: bool,
+    },
+    /// Events of messages that have moved on since were left out.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+    /// Events were lost: read the current state over HTTP and go on.
+    Resync {
+        /// `position_not_kept` or `events_lost`.
+        reason: &'a str,
+    },
+    /// The server ends; the socket is closed with 1001.
+    GoingAway {
+        /// Come back after so many milliseconds.
+        retry_ms: u64,
+    },
+    /// The answer to `ping`.
     Pong,
-    Error { code: &'a str },
+    /// Why the socket is closed next.
+    Error {
+        /// `malformed_frame`, `subscribe_expected`, `subscribe_in_flight` or `not_allowed`.
+        code: &'a str,
+    },
 }
 
 impl ServerFrame<'_> {
+    /// One of each, for the protocol's description.
+    pub(crate) fn examples() -> [ServerFrame<'static>; 7] {
+        [
+            ServerFrame::Hello { heartbeat_s: HEARTBEAT.as_secs() },
+            ServerFrame::Ready { epoch: "9f2c", seq: 41, recovered: true },
+            ServerFrame::Lagged { missed: 3 },
+            ServerFrame::Resync { reason: "events_lost" },
+            ServerFrame::GoingAway { retry_ms: RETRY_MS },
+            ServerFrame::Pong,
+            ServerFrame::Error { code: "malformed_frame" },
+        ]
+    }
+
     fn text(&self) -> Framed {
         // Words and integers: serialising them cannot fail.
         serde_json::to_string(self).unwrap_or_default().into()

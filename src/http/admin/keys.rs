@@ -1,13 +1,15 @@
 //! API keys: the text is answered once, by the request that made it, and is kept nowhere.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use strum::IntoEnumIterator as _;
 
 use super::wrong_name;
 use crate::domain::id::{KeyId, TenantId};
 use crate::domain::page::Page;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::tenant::{ApiKey, KeyScope};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, done, ok};
@@ -19,23 +21,34 @@ use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
 use crate::http::listing::{Listing, cut};
+use crate::http::openapi::operation::{Operation, delete, get, post};
+use crate::http::openapi::sample;
 use crate::tenancy::keys::KeyText;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
 struct KeyRecord<'a> {
     id: KeyId,
+    /// Whose key.
     tenant: TenantId,
+    /// What it is called.
     name: &'a str,
+    /// Its last four characters, so that a person can tell keys apart.
     last4: &'a str,
+    /// What it may be used for.
     scopes: &'a [KeyScope],
+    /// Whether it reaches the sandbox only, and does not count.
     test: bool,
     created_at: WallTime,
+    /// From then on it is refused.
     expires_at: Option<WallTime>,
+    /// Since then it is refused, by decision.
     revoked_at: Option<WallTime>,
 }
 
 /// The answer to `POST /tenants/{id}/keys`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyShownOnce")]
 struct NewKeyRecord<'a> {
     #[serde(flatten)]
     record: KeyRecord<'a>,
@@ -58,15 +71,20 @@ fn record(key: &ApiKey) -> KeyRecord<'_> {
 }
 
 /// The body of `POST /tenants/{id}/keys`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
+    /// What it is called.
+    #[schemars(length(min = 1, max = 128))]
     name: String,
     /// All of them, if it is not said.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     scopes: Option<Vec<KeyScope>>,
+    /// Reaches the sandbox only, and does not count to usage.
     #[serde(default)]
     test: Option<bool>,
+    /// From then on it is refused; later than now.
     #[serde(default)]
     expires_at: Option<WallTime>,
 }
@@ -91,6 +109,29 @@ impl NewKey {
         scopes.dedup();
         scopes
     }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/admin/tenants/{id}/keys", create)
+            .named("createKey", "Make a key")
+            .asking(json!({"name": "shop", "scopes": ["read", "send"]}))
+            .answering(
+                201,
+                "The key, shown this once.",
+                &NewKeyRecord { record: record(&sample::key()), key: Some("col_live_…7f3a") },
+            )
+            .refusing(&[Code::InvalidRequest]),
+        get("/v1/admin/tenants/{id}/keys", list)
+            .named("listKeys", "List a tenant's keys")
+            .about("Revoked ones too.")
+            .answering(200, "One page.", &Listing::whole(vec![record(&sample::key())])),
+        delete("/v1/admin/keys/{id}", revoke)
+            .named("revokeKey", "Revoke a key")
+            .about("At once and for good.")
+            .answering_nothing(204, "It opens nothing any more."),
+    ]
 }
 
 /// `POST /tenants/{id}/keys`.

@@ -1,9 +1,13 @@
 //! Plans: made, read, replaced. Caps bind all their tenants at once, in both directions.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
 
 use crate::billing::plan::Proposal;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::http::answer::{Answer, created, ok, to_the_end};
 use crate::http::cursor;
 use crate::http::extract::State;
@@ -14,8 +18,46 @@ use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 
 impl Form for Proposal {}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/admin/plans", create)
+            .named("createPlan", "Make a plan")
+            .asking(proposal("starter"))
+            .answering(201, "The plan.", &sample::plan())
+            .refusing(&[Code::Conflict, Code::InvalidRequest]),
+        operation::get("/v1/admin/plans", list)
+            .named("listPlans", "List plans")
+            .about("In order of their codes.")
+            .answering(200, "One page.", &Listing::whole(vec![&sample::plan()])),
+        operation::get("/v1/admin/plans/{id}", self::get)
+            .named("getPlan", "Get a plan")
+            .about("`id` is its code.")
+            .answering(200, "The plan.", &sample::plan()),
+        operation::put("/v1/admin/plans/{id}", self::put)
+            .named("putPlan", "Replace a plan")
+            .about(
+                "`id` is its code. Caps, queue and session limits bind all its tenants within a second, price and monthly \
+                 quota from the next month.",
+            )
+            .asking(proposal("starter"))
+            .answering(200, "The plan.", &sample::plan())
+            .refusing(&[Code::InvalidRequest]),
+    ]
+}
+
+fn proposal(code: &str) -> Value {
+    json!({
+        "code": code, "name": "Starter", "price_minor": 1900, "currency": "EUR", "interval": "month",
+        "messages_per_minute": 20, "messages_per_month": 10_000, "sessions_max": 3, "retention_days": 30,
+    })
+}
 
 /// `POST /plans`; 409 when the code exists.
 pub async fn create(
@@ -44,6 +86,23 @@ impl Form for NewPlan {
     }
 }
 
+impl JsonSchema for NewPlan {
+    fn schema_name() -> Cow<'static, str> {
+        "NewPlan".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Proposal::json_schema(generator);
+        if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+            required.insert(0, json!("code"));
+        }
+        if let Some(code) = schema.pointer_mut("/properties/code/type") {
+            *code = json!("string");
+        }
+        schema
+    }
+}
+
 /// The query of `GET /plans`.
 #[derive(Debug)]
 pub struct Wanted {
@@ -55,6 +114,10 @@ impl Parameters for Wanted {
     fn take(given: &mut Given) -> Self {
         let after = given.reads("cursor", |text| cursor::code(text).ok_or_else(not_a_cursor));
         Self { after, limit: given.limit() as usize }
+    }
+
+    fn described() -> Vec<Parameter> {
+        vec![Parameter::limit(), Parameter::cursor_by_code("starter")]
     }
 }
 

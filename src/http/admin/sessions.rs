@@ -1,12 +1,17 @@
 //! The fleet: sessions of all tenants.
 
+use crate::domain::id::TenantId;
 use crate::domain::page::Page;
 use crate::domain::scope::SystemScope;
+use crate::domain::session::SessionStatus;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::operator::Operator;
 use crate::http::extract::query::{Given, Parameters, Query};
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{Operation, get};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 use crate::http::render::session::fleet_record;
 use crate::ports::sessions::FleetFilter;
 
@@ -28,6 +33,24 @@ impl Parameters for Wanted {
         };
         Self { filter, page: given.page() }
     }
+
+    fn described() -> Vec<Parameter> {
+        vec![
+            Parameter::new::<TenantId>("tenant", "Of this tenant only.", sample::tenant_id().to_string()),
+            Parameter::new::<SessionStatus>("status", "Of this status only.", "connected"),
+            Parameter::limit(),
+            Parameter::cursor(),
+        ]
+    }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![get("/v1/admin/sessions", list).named("listFleet", "List sessions of all tenants").answering(
+        200,
+        "One page.",
+        &Listing::whole(vec![fleet_record(&sample::session(SessionStatus::Connected), sample::NOW)]),
+    )]
 }
 
 /// `GET /sessions`.

@@ -1,12 +1,14 @@
 //! Tenants: made, changed, suspended, removed. The row is written first; then their sessions hear of it.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::wrong_name;
 use crate::domain::id::TenantId;
 use crate::domain::page::Page;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::Session;
 use crate::domain::tenant::{Tenant, TenantStatus};
@@ -19,19 +21,63 @@ use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
 use crate::http::listing::{Listing, cut};
+use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::sample;
 use crate::ports::directory::TenantPatch;
 use crate::ports::sessions::FleetFilter;
 use crate::ports::store::StoreError;
 
 /// The body of `POST /tenants`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
+    /// What you call them.
+    #[schemars(length(min = 1, max = 128))]
     name: String,
+    /// Code of their plan.
     plan: String,
 }
 
 impl Form for NewTenant {}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/admin/tenants", create)
+            .named("createTenant", "Make a tenant")
+            .asking(json!({"name": "Acme", "plan": "starter"}))
+            .answering(201, "The tenant.", &sample::tenant(TenantStatus::Active))
+            .refusing(&[Code::InvalidRequest]),
+        operation::get("/v1/admin/tenants", list).named("listTenants", "List tenants").answering(
+            200,
+            "One page.",
+            &Listing::whole(vec![&sample::tenant(TenantStatus::Active)]),
+        ),
+        operation::get("/v1/admin/tenants/{id}", self::get).named("getTenant", "Get a tenant").answering(
+            200,
+            "The tenant.",
+            &sample::tenant(TenantStatus::Active),
+        ),
+        operation::patch("/v1/admin/tenants/{id}", self::patch)
+            .named("updateTenant", "Change a tenant")
+            .about("A new plan's caps bind at once.")
+            .asking(json!({"plan": "starter"}))
+            .answering(200, "The tenant.", &sample::tenant(TenantStatus::Active))
+            .refusing(&[Code::InvalidRequest]),
+        operation::delete("/v1/admin/tenants/{id}", self::delete)
+            .named("deleteTenant", "Delete a tenant")
+            .about("With sessions, credentials, messages and keys.")
+            .answering_nothing(204, "It is gone."),
+        post("/v1/admin/tenants/{id}/suspend", suspend)
+            .named("suspendTenant", "Suspend a tenant")
+            .about("Every call of theirs answers 403 and their sessions stop; their data stays.")
+            .answering(200, "The tenant.", &sample::tenant(TenantStatus::Suspended)),
+        post("/v1/admin/tenants/{id}/resume", resume)
+            .named("resumeTenant", "Resume a tenant")
+            .about("What was wanted of their sessions is done again.")
+            .answering(200, "The tenant.", &sample::tenant(TenantStatus::Active)),
+    ]
+}
 
 /// `POST /tenants`.
 pub async fn create(
@@ -70,11 +116,15 @@ pub async fn get(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<Tenant
 }
 
 /// The body of `PATCH /tenants/{id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "TenantChange")]
 pub struct Change {
+    /// What you call them.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 128))]
     name: Option<String>,
+    /// Code of their plan.
     #[serde(default)]
     plan: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Query parameters. All that is wrong with them is said at once, and unknown ones are refused by name.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::str::FromStr;
@@ -10,10 +11,13 @@ use actix_web::{FromRequest, HttpRequest, web};
 use crate::domain::page::Page;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::http::cursor;
+use crate::http::openapi::parameter::Parameter;
 use crate::http::problem::Problem;
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
+/// Rows of a page, if it is not said.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// Rows of a page at most.
+pub const MAX_LIMIT: u32 = 200;
 /// Characters of a caller's own words that an answer repeats.
 const ECHO: usize = 64;
 
@@ -21,6 +25,11 @@ const ECHO: usize = 64;
 pub trait Parameters: Sized {
     /// Takes its parameters; what is wrong is noted in `given`, and the value then does not matter.
     fn take(given: &mut Given) -> Self;
+
+    /// The same parameters, for the API's description.
+    fn described() -> Vec<Parameter> {
+        vec![]
+    }
 }
 
 /// The parameters of a route.
@@ -41,6 +50,10 @@ impl Parameters for Page {
     fn take(given: &mut Given) -> Self {
         given.page()
     }
+
+    fn described() -> Vec<Parameter> {
+        vec![Parameter::limit(), Parameter::cursor()]
+    }
 }
 
 /// The parameters a caller gave, until somebody takes them.
@@ -48,9 +61,18 @@ impl Parameters for Page {
 pub struct Given {
     rest: Vec<(String, String)>,
     faults: Vec<Fault>,
+    /// Names that were asked for, if anybody wants to know.
+    asked: Option<BTreeSet<String>>,
 }
 
 impl Given {
+    /// The parameters that a route takes.
+    pub fn names_taken_by<P: Parameters>() -> BTreeSet<String> {
+        let mut given = Self { rest: vec![], faults: vec![], asked: Some(BTreeSet::new()) };
+        P::take(&mut given);
+        given.asked.unwrap_or_default()
+    }
+
     /// Whether the parameter was given.
     pub fn has(&self, name: &str) -> bool {
         self.rest.iter().any(|(given, _)| given == name)
@@ -58,6 +80,9 @@ impl Given {
 
     /// The parameter's text; a fault when it was given twice.
     pub fn text(&mut self, name: &str) -> Option<String> {
+        if let Some(asked) = &mut self.asked {
+            asked.insert(name.to_owned());
+        }
         let at = self.rest.iter().position(|(given, _)| given == name)?;
         let (_, text) = self.rest.remove(at);
         if self.has(name) {
@@ -127,7 +152,7 @@ impl<P: Parameters> FromRequest for Query<P> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut given = Given { rest: pairs(request.query_string()), faults: vec![] };
+        let mut given = Given { rest: pairs(request.query_string()), faults: vec![], asked: None };
         let parameters = P::take(&mut given);
         for (name, _) in std::mem::take(&mut given.rest) {
             let name: String = name.chars().take(ECHO).collect();

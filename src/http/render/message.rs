@@ -1,5 +1,6 @@
 //! A message as the API shows it.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::domain::id::{MessageId, SessionId};
@@ -10,7 +11,8 @@ use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 
 /// A message as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 #[expect(missing_docs, reason = "each is documented at Message")]
 pub struct MessageRecord<'a> {
     pub id: MessageId,
@@ -21,8 +23,11 @@ pub struct MessageRecord<'a> {
     pub to: Option<&'a Phone>,
     /// The sender; null for outbound.
     pub from: Option<&'a Phone>,
+    /// What it holds; the object of this name has it.
+    #[schemars(extend("enum" = ["text"]))]
     pub r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Text")]
     pub text: Option<&'a Text>,
     pub status: MessageStatus,
     pub reason: Option<MessageReason>,
@@ -34,7 +39,9 @@ pub struct MessageRecord<'a> {
     pub send_at: Option<WallTime>,
     pub expires_at: Option<WallTime>,
     pub attempts: u32,
+    /// When each status was reached.
     #[serde(serialize_with = "as_they_came")]
+    #[schemars(with = "std::collections::BTreeMap<String, WallTime>")]
     pub times: &'a Times,
 }
 

@@ -1,5 +1,6 @@
 //! A session as the API shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::id::{SessionId, TenantId};
@@ -7,12 +8,14 @@ use crate::domain::session::{Engine, Reason, Restriction, Session, SessionCounte
 use crate::domain::time::WallTime;
 
 /// A session as its tenant sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 #[expect(missing_docs, reason = "each is documented at Session")]
 pub struct SessionRecord<'a> {
     pub id: SessionId,
     /// Only in the operator's view.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TenantId")]
     pub tenant: Option<TenantId>,
     pub label: &'a str,
     pub engine: Engine,
@@ -24,6 +27,7 @@ pub struct SessionRecord<'a> {
     pub restriction: Option<Restriction>,
     /// The pinned version of its engine; none of the engines there are has one.
     pub release: Option<&'a str>,
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub metadata: &'a serde_json::Map<String, serde_json::Value>,
     pub counters: SessionCounters,
     pub paired: bool,

@@ -20,16 +20,22 @@ use crate::actors::subscriber::messages::Frame;
 use crate::actors::subscriber::{Listening, Outgoing, SubscriberActor, SubscriberHandle};
 use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::http::answer::Answer;
 use crate::http::extract::State;
 use crate::http::extract::query::{Given, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
+use crate::http::openapi::operation::{Operation, get};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 use crate::http::state::FeedState;
 use crate::ports::tickets::Grant;
 
 /// Where a client was when its connection broke, as it says by itself when it comes back.
 const LAST_EVENT_ID: &str = "last-event-id";
+const STREAM: &str = "text/event-stream";
+const EXAMPLE: &str =
+    "id: 9f2c:42\ndata: {\"op\":\"event\",\"q\":42,\"e\":\"usage\",\"c\":\"80\",\"t\":1795000000000}\n\n";
 /// Sessions a stream can be narrowed to.
 const SESSIONS: usize = 100;
 
@@ -55,11 +61,38 @@ impl Parameters for Wanted {
         });
         Self { sessions, kinds }
     }
+
+    fn described() -> Vec<Parameter> {
+        let sessions = sample::session_id().to_string();
+        vec![
+            Parameter::new::<String>(
+                "sessions",
+                "Of these sessions only: up to 100 ids, with commas.",
+                sessions,
+            ),
+            Parameter::new::<String>("events", "Of these kinds only: msg, in, session, usage.", "msg,in"),
+        ]
+    }
 }
 
 fn list<T: FromStr>(text: &str, expected: &str) -> Result<Vec<T>, String> {
     let items = text.split(',').map(|item| item.trim().parse().map_err(|_| format!("expected {expected}")));
     items.collect()
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        get("/v1/events", stream)
+            .named("streamEvents", "Listen to the feed as server-sent events")
+            .about(
+                "The feed for programs without a websocket. Each event's `id` is a position; sent back as \
+                 `Last-Event-ID`, which clients do by themselves, it makes the stream go on behind it. What happened \
+                 comes without a name; `hello`, `ready`, `lagged`, `resync`, `going_away` and `close` under theirs.",
+            )
+            .answering_as(200, STREAM, "The stream. It ends when the server goes or the key is revoked.", EXAMPLE)
+            .refusing(&[Code::InvalidRequest, Code::NotFound, Code::Forbidden]),
+    ]
 }
 
 /// `GET /events`.
@@ -82,7 +115,7 @@ pub async fn stream(
     let told = subscriber.clone();
     rt::spawn(async move { told.heard(wish).await });
     let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "text/event-stream"));
+    response.insert_header((CONTENT_TYPE, STREAM));
     response.insert_header((CACHE_CONTROL, "no-store"));
     // nginx would keep events back until it has a buffer full of them.
     response.insert_header(("x-accel-buffering", "no"));

@@ -12,14 +12,16 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, rt, web};
 use actix_ws::{AggregatedMessage, CloseReason, MessageStream, Session as Socket};
 use futures_util::{Stream as _, StreamExt as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::owned;
 use crate::actors::subscriber::machine::CloseCode;
 use crate::actors::subscriber::messages::Frame;
 use crate::actors::subscriber::{Listening, Outgoing, SubscriberActor};
 use crate::domain::id::SessionId;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::tenant::KeyScope;
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created};
@@ -27,6 +29,8 @@ use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
+use crate::http::openapi::operation::{Operation, get, post};
+use crate::http::openapi::sample;
 use crate::http::presented::Presented;
 use crate::http::problem::Problem;
 use crate::http::state::FeedState;
@@ -43,19 +47,49 @@ const TICKET_SESSIONS: usize = 100;
 const FRAME: usize = 64 * 1024;
 
 /// The body of `POST /feed/tickets`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTicket {
+    /// Narrows the ticket to these; all of the tenant's if it is left out.
     #[serde(default)]
+    #[schemars(length(min = 1, max = TICKET_SESSIONS))]
     sessions: Option<Vec<SessionId>>,
 }
 
 impl Form for NewTicket {}
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ticket")]
 struct TicketRecord<'a> {
+    /// Good once.
     ticket: &'a str,
     expires_at: WallTime,
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/feed/tickets", ticket)
+            .named("createFeedTicket", "Make a ticket for the feed")
+            .about("For a browser, which cannot send the key: it opens the feed once, within 30 s.")
+            .asking(json!({"sessions": [sample::session_id()]}))
+            .answering(
+                201,
+                "The ticket.",
+                &TicketRecord { ticket: "tkt_7q0x…", expires_at: sample::NOW + TICKET_LIFE },
+            )
+            .refusing(&[Code::InvalidRequest, Code::NotFound]),
+        get("/v1/feed", socket)
+            .named("openFeed", "Open the feed")
+            .about("A websocket. `asyncapi.json` describes what is said over it.")
+            .opened_by("tenant", Some("read"))
+            .opened_by("ticket", None)
+            .answering_nothing(
+                101,
+                "The socket is open. A ticket that is no good is told so after this: 4009.",
+            )
+            .refusing(&[Code::Unauthorized, Code::Forbidden, Code::TenantSuspended]),
+    ]
 }
 
 /// `POST /feed/tickets`.

@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::refusal::{Fault, Refusal};
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
+use crate::http::openapi::operation::{Operation, get};
+use crate::http::openapi::parameter::Parameter;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Health {
+    /// `alive` or `ready`.
     status: &'static str,
+    /// With `verbose`: every check, and `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BTreeMap<String, String>")]
     checks: Option<BTreeMap<&'static str, &'static str>>,
 }
 
@@ -25,6 +31,29 @@ impl Parameters for Verbose {
     fn take(given: &mut Given) -> Self {
         Self(given.text("verbose").is_some_and(|text| text != "false"))
     }
+
+    fn described() -> Vec<Parameter> {
+        vec![Parameter::new::<String>("verbose", "Lists the checks, unless it is `false`.", "true")]
+    }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        get("/livez", livez).named("getLiveness", "Whether the process lives").answering(
+            200,
+            "It does.",
+            &Health { status: "alive", checks: None },
+        ),
+        get("/readyz", readyz)
+            .named("getReadiness", "Whether requests are accepted")
+            .about("Sessions may still be restoring.")
+            .answering(
+                200,
+                "They are.",
+                &Health { status: "ready", checks: Some(BTreeMap::from([("accepting", "ok")])) },
+            ),
+    ]
 }
 
 /// Mounts both.

@@ -3,41 +3,50 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::billing::period::month_of;
 use crate::domain::id::SessionId;
 use crate::domain::page::Page;
 use crate::domain::plan::Plan;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Code, Refusal};
 use crate::domain::scope::TenantScope;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
+use crate::http::openapi::operation::{self, Operation};
+use crate::http::openapi::sample;
 use crate::ports::store::StoreError;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Sessions shown though they sent nothing this minute; those that did are all shown.
 const IDLE: usize = 1_000;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Limits")]
 struct LimitsRecord<'a> {
     /// Caps as they bind now; month and quota as this period was given them.
     plan: &'a Plan,
     /// The sum over all sessions; null when the plan sets none.
     tenant: Option<Minute>,
+    /// Each session's minute, newest first.
     sessions: Vec<SessionMinute>,
 }
 
-#[derive(Serialize)]
+/// The last 60 s.
+#[derive(Serialize, JsonSchema)]
 struct Minute {
+    /// Send attempts allowed.
     cap: u64,
+    /// Send attempts made.
     used: u64,
+    /// What is left.
     remaining: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SessionMinute {
     session: SessionId,
     #[serde(flatten)]
@@ -49,6 +58,25 @@ impl Minute {
         let cap = u64::from(cap);
         Self { cap, used, remaining: cap.saturating_sub(used) }
     }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        operation::get("/v1/limits", self::get)
+            .named("getLimits", "What binds now")
+            .about("The plan as it binds, and this minute of each session. Exceeding a cap refuses nothing: messages wait.")
+            .answering(
+                200,
+                "The limits.",
+                &LimitsRecord {
+                    plan: &sample::plan(),
+                    tenant: None,
+                    sessions: vec![SessionMinute { session: sample::session_id(), minute: Minute::of(20, 3) }],
+                },
+            )
+            .refusing(&[Code::NotFound]),
+    ]
 }
 
 /// `GET /limits`.

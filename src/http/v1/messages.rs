@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::json;
 use strum::IntoStaticStr;
 
 use crate::domain::id::{MessageId, SessionId};
-use crate::domain::message::{Category, Content, Delivery, Draft, Text};
+use crate::domain::message::{Category, Content, Delivery, Direction, Draft, MessageStatus, Text};
 use crate::domain::page::Page;
 use crate::domain::phone::Phone;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, ok};
 use crate::http::extract::State;
@@ -23,6 +25,9 @@ use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 use crate::http::render::message::record;
 use crate::ports::messages::MessageFilter;
 
@@ -52,44 +57,67 @@ enum Kind {
 }
 
 /// The body of `POST /sessions/{id}/messages`, as it came.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewMessage")]
 pub struct OutboundDraft {
+    /// To whom.
+    #[schemars(with = "Phone")]
     to: String,
+    /// What it holds; the object of this name has it.
+    #[schemars(with = "String", extend("enum" = ["text"]))]
     r#type: Kind,
-    #[serde(default)]
+    /// Plain text.
+    #[schemars(with = "Text")]
     text: Option<Object<Text>>,
     #[serde(default)]
+    #[schemars(skip)]
     image: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     video: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     audio: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     document: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     sticker: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     location: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     contacts: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     reaction: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     poll: Option<IgnoredAny>,
     #[serde(default)]
+    #[schemars(skip)]
     template: Option<IgnoredAny>,
+    /// The message it answers.
     #[serde(default)]
     reply_to: Option<MessageId>,
+    /// What it is for; `service` if it is left out.
     #[serde(default)]
     category: Option<Category>,
+    /// Not before then; at most 30 days ahead.
     #[serde(default)]
     send_at: Option<WallTime>,
+    /// Not after then; a day after it may leave if it is left out, 30 days at most.
     #[serde(default)]
     expires_at: Option<WallTime>,
+    /// What a crash may cost; `at_least_once` if it is left out.
     #[serde(default)]
     delivery: Option<Delivery>,
+    /// Your own reference.
     #[serde(default)]
+    #[schemars(length(min = 1, max = CLIENT_REF))]
     client_ref: Option<String>,
 }
 
@@ -182,6 +210,41 @@ pub(super) fn wrong_text(text: &str, pointer: &str) -> Option<Fault> {
     text.contains('\0').then(|| Fault::new(pointer, "not_allowed", "no character of it may be NUL"))
 }
 
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/sessions/{id}/messages", send)
+            .named("sendMessage", "Send a message")
+            .about(
+                "Accepted means: on disk, with its hold on the month's quota. It waits while the session is not connected \
+                 or its cap is used up. Without credentials there is nothing to wait for: 409.",
+            )
+            .asking(json!({
+                "to": sample::phone(), "type": "text", "text": {"body": "Your table is ready."},
+                "client_ref": "order-4711",
+            }))
+            .answering(202, "The message waits.", &record(&sample::message(MessageStatus::Queued)))
+            .refusing(&[
+                Code::SessionNotReady,
+                Code::InvalidRequest,
+                Code::Unsupported,
+                Code::QuotaExceeded,
+                Code::QueueFull,
+            ]),
+        operation::get("/v1/messages", list)
+            .named("listMessages", "List messages")
+            .answering(200, "One page.", &Listing::whole(vec![record(&sample::message(MessageStatus::Read))])),
+        operation::get("/v1/messages/{id}", self::get)
+            .named("getMessage", "Get a message")
+            .answering(200, "The message.", &record(&sample::message(MessageStatus::Read))),
+        operation::delete("/v1/messages/{id}", cancel)
+            .named("cancelMessage", "Take a message back")
+            .about("While it is queued or held; after that, 409.")
+            .answering(200, "It will not be sent.", &record(&sample::message(MessageStatus::Canceled)))
+            .refusing(&[Code::Conflict]),
+    ]
+}
+
 /// `POST /sessions/{id}/messages`.
 pub async fn send(
     state: State,
@@ -237,6 +300,18 @@ impl Parameters for Wanted {
             client_ref: given.reads("client_ref", client_ref),
         };
         Self { filter, page: given.page() }
+    }
+
+    fn described() -> Vec<Parameter> {
+        vec![
+            Parameter::new::<SessionId>("session", "Of this session only.", sample::session_id().to_string()),
+            Parameter::new::<Phone>("chat", "With this correspondent only.", sample::phone().as_str()),
+            Parameter::new::<MessageStatus>("status", "Of this status only.", "sent"),
+            Parameter::new::<Direction>("direction", "Only those sent, or only those that came in.", "out"),
+            Parameter::new::<String>("client_ref", "With this reference only.", "order-4711"),
+            Parameter::limit(),
+            Parameter::cursor(),
+        ]
     }
 }
 

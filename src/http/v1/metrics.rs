@@ -12,12 +12,24 @@ use crate::http::answer::Answer;
 use crate::http::extract::State;
 use crate::http::extract::operator::Operator;
 use crate::http::extract::query::{Nothing, Query};
+use crate::http::openapi::operation::{Operation, get};
 use crate::meters;
 
 const TEXT: &str = "text/plain; version=0.0.4";
 
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    let example = "columba_sessions{status=\"connected\"} 812\n";
+    vec![
+        get("/metrics", scrape)
+            .named("getMetrics", "What this process counts")
+            .about("For Prometheus. No label names a tenant or a number.")
+            .answering_as(200, TEXT, "All metrics.", example),
+    ]
+}
+
 /// `GET /metrics`.
-pub async fn get(state: State, _: Query<Nothing>, _: Operator) -> Answer {
+pub async fn scrape(state: State, _: Query<Nothing>, _: Operator) -> Answer {
     let census = state.sessions.census(SystemScope).await?;
     // A status that nobody has is told as 0: what was not told would keep its last count.
     let all = <SessionStatus as strum::IntoEnumIterator>::iter();

@@ -4,12 +4,14 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use qrcode::QrCode;
 use qrcode::render::svg;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::owned;
 use crate::domain::id::SessionId;
 use crate::domain::phone::Phone;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::{Session, SessionStatus};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
@@ -18,6 +20,8 @@ use crate::http::extract::json::{Form, Json};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
+use crate::http::openapi::operation::{Operation, get, post};
+use crate::http::openapi::sample;
 use crate::http::problem::Problem;
 use crate::ports::supervisor::{PairingView, SupervisorError};
 
@@ -25,11 +29,33 @@ const SVG: &str = "image/svg+xml";
 /// Pixels a side at the least; every phone's camera takes it.
 const SIDE: u32 = 264;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QrCode")]
 struct QrRecord<'a> {
+    /// What the picture says.
     code: &'a str,
+    /// Then the next one is shown.
     expires_at: WallTime,
+    /// Which one of this pairing it is, from 1.
     attempt: u32,
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        get("/v1/sessions/{id}/qr", qr)
+            .named("getQrCode", "Get the code to scan")
+            .about("`Accept: image/svg+xml` gives the picture. A new code comes every half a minute or so: ask again at `expires_at`.")
+            .answering(200, "The code.", &QrRecord { code: sample::QR, expires_at: sample::NOW, attempt: 1 })
+            .answering_as(200, SVG, "The code.", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>")
+            .refusing(&[Code::NotPairing, Code::Unsupported]),
+        post("/v1/sessions/{id}/pairing-code", pairing_code)
+            .named("createPairingCode", "Get a code to type")
+            .about("For who cannot scan. It rings that phone, so it is limited to 3 an hour for each phone.")
+            .asking(json!({"phone": sample::phone()}))
+            .answering(200, "The code.", &CodeRecord { code: "ABCD-EFGH".to_owned(), expires_at: sample::NOW })
+            .refusing(&[Code::NotPairing, Code::InvalidRequest, Code::Unsupported]),
+    ]
 }
 
 /// `GET /sessions/{id}/qr`.
@@ -54,16 +80,20 @@ pub async fn qr(
 }
 
 /// The body of `POST /sessions/{id}/pairing-code`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PairByPhone {
+    /// The phone that is to be connected.
+    #[schemars(with = "Phone")]
     phone: String,
 }
 
 impl Form for PairByPhone {}
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PairingCode")]
 struct CodeRecord {
+    /// Typed into the phone: `ABCD-EFGH`.
     code: String,
     expires_at: WallTime,
 }

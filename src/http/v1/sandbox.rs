@@ -1,35 +1,81 @@
 //! What a tenant plays on the simulated network: the phone, a correspondent, trouble; and what the network received.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::messages::wrong_text;
 use super::owned;
 use crate::domain::id::SessionId;
 use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
+use crate::domain::session::Epoch;
 use crate::http::answer::{Answer, accepted, ok};
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{Operation, get, post};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 use crate::http::problem::Problem;
 use crate::ports::sandbox::{Frame, SandboxError, SandboxFault};
 use crate::ports::supervisor::{SupervisorError, Trouble};
 
 /// The body of `POST /sandbox/scan`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
+    /// The code a session shows, scanned or typed.
     code: String,
 }
 
 impl Form for Scan {}
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Played {
+    /// On which session.
     session: SessionId,
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/sandbox/scan", scan)
+            .named("scanCode", "Play the phone that scans")
+            .about("The session connects.")
+            .asking(json!({"code": sample::QR}))
+            .answering(202, "Scanned.", &Played { session: sample::session_id() })
+            .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict]),
+        post("/v1/sandbox/messages", write)
+            .named("playMessage", "Play a correspondent who writes")
+            .asking(json!({"session": sample::session_id(), "from": sample::phone(), "text": "Hello"}))
+            .answering(202, "Written; it arrives as an inbound message.", &Written { wa_id: sample::wa_id() })
+            .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict, Code::InvalidRequest]),
+        post("/v1/sandbox/faults", fault)
+            .named("playFault", "Play trouble")
+            .asking(json!({"session": sample::session_id(), "fault": SandboxFault::TransportLost}))
+            .answering(202, "Played.", &Played { session: sample::session_id() })
+            .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict, Code::Unsupported]),
+        get("/v1/sandbox/frames", frames)
+            .named("listFrames", "List what the network received")
+            .about("Oldest first.")
+            .answering(
+                200,
+                "One page.",
+                &Listing::whole(vec![Frame {
+                    seq: 17,
+                    at: sample::NOW,
+                    session: sample::session_id(),
+                    wa_id: sample::wa_id(),
+                    to: sample::phone(),
+                    epoch: Epoch(1),
+                }]),
+            )
+            .refusing(&[Code::NotFound]),
+    ]
 }
 
 /// `POST /sandbox/scan`: plays the phone. Somebody else's code is as unknown as none.
@@ -46,18 +92,24 @@ pub async fn scan(
 }
 
 /// The body of `POST /sandbox/messages`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Letter {
+    /// To whom.
     session: SessionId,
+    /// From whom.
+    #[schemars(with = "Phone")]
     from: String,
+    /// What.
+    #[schemars(length(min = 1, max = 4_096))]
     text: String,
 }
 
 impl Form for Letter {}
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Written {
+    /// The message's id on the network.
     wa_id: WaId,
 }
 
@@ -84,10 +136,12 @@ pub async fn write(
 }
 
 /// The body of `POST /sandbox/faults`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Play {
+    /// On which session.
     session: SessionId,
+    /// What happens.
     fault: SandboxFault,
 }
 
@@ -141,6 +195,16 @@ impl Parameters for Wanted {
             given.wrong("cursor", "not_allowed", "after and cursor say the same: give one of them");
         }
         Self { session, after: after.or(cursor).unwrap_or(0), limit: given.limit() }
+    }
+
+    fn described() -> Vec<Parameter> {
+        vec![
+            Parameter::new::<SessionId>("session", "Whose frames.", sample::session_id().to_string())
+                .required(),
+            Parameter::new::<u64>("after", "Only frames beyond this `seq`.", 0),
+            Parameter::new::<u64>("cursor", "The same, as `next_cursor` has it. Give one of them.", 17),
+            Parameter::limit(),
+        ]
     }
 }
 

@@ -2,13 +2,14 @@
 //! supervisor hears of it.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::owned;
 use crate::domain::id::SessionId;
 use crate::domain::page::Page;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::{
     Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
@@ -22,6 +23,8 @@ use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::sample;
 use crate::http::render::session::record;
 
 const LABEL: usize = 128;
@@ -29,7 +32,7 @@ const METADATA_KEYS: usize = 50;
 const METADATA_BYTES: usize = 4 * 1024;
 
 /// The engines of API.md. Only some are here yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum EngineName {
     #[default]
@@ -40,13 +43,18 @@ enum EngineName {
 }
 
 /// The body of `POST /sessions`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
+    /// What its people call it.
+    #[schemars(length(min = 1, max = LABEL))]
     label: String,
+    /// `sandbox` if it is left out.
     #[serde(default)]
     engine: Option<EngineName>,
+    /// Whatever you keep with it: at most 50 strings, 4 KiB in all.
     #[serde(default)]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     metadata: Option<Map<String, Value>>,
 }
 
@@ -86,6 +94,57 @@ impl NewSession {
             }
         }
     }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/v1/sessions", create)
+            .named("createSession", "Make a session")
+            .about("It is `stopped`: start it, then pair it.")
+            .asking(json!({"label": "Front desk", "metadata": {"branch": "berlin"}}))
+            .answering(201, "The session.", &record(&sample::session(SessionStatus::Stopped), sample::NOW))
+            .refusing(&[Code::InvalidRequest, Code::Unsupported, Code::Conflict, Code::NotFound]),
+        operation::get("/v1/sessions", list).named("listSessions", "List sessions").answering(
+            200,
+            "One page.",
+            &Listing::whole(vec![record(&sample::session(SessionStatus::Connected), sample::NOW)]),
+        ),
+        operation::get("/v1/sessions/{id}", self::get).named("getSession", "Get a session").answering(
+            200,
+            "The session.",
+            &record(&sample::session(SessionStatus::Connected), sample::NOW),
+        ),
+        operation::delete("/v1/sessions/{id}", self::delete)
+            .named("deleteSession", "Delete a session")
+            .about("Its credentials are destroyed, and what waits is canceled.")
+            .answering_nothing(204, "It is gone."),
+        post("/v1/sessions/{id}/start", start)
+            .named("startSession", "Start a session")
+            .about("It runs from every start of the server on, until it is stopped. Legal in every state.")
+            .answering(202, "It will run.", &record(&sample::session(SessionStatus::Starting), sample::NOW)),
+        post("/v1/sessions/{id}/stop", stop)
+            .named("stopSession", "Stop a session")
+            .about("Its credentials stay, and what waits goes on waiting. Legal in every state.")
+            .answering(202, "It will rest.", &record(&sample::session(SessionStatus::Stopped), sample::NOW)),
+        post("/v1/sessions/{id}/restart", restart)
+            .named("restartSession", "Restart a session")
+            .about("With the same credentials. Legal in every state.")
+            .answering(
+                202,
+                "It starts anew.",
+                &record(&sample::session(SessionStatus::Starting), sample::NOW),
+            ),
+        post("/v1/sessions/{id}/logout", logout)
+            .named("logOutSession", "Log a session out")
+            .about(
+                "It gives up its credentials; to use it again, start it and pair it. Legal in every state.",
+            )
+            .answering(202, "It logs out.", &record(&sample::session(SessionStatus::LoggedOut), sample::NOW)),
+        operation::delete("/v1/sessions/{id}/queue", clear_queue)
+            .named("clearQueue", "Take back all that waits")
+            .answering(200, "How many were taken back.", &Canceled { canceled: 3 }),
+    ]
 }
 
 /// `POST /sessions`.
@@ -229,8 +288,9 @@ pub async fn delete(
     .await
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Canceled {
+    /// How many messages were taken back.
     canceled: u64,
 }
 

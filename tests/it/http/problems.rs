@@ -178,7 +178,7 @@ async fn every_code_has_its_status_and_says_when_to_come_back() {
         let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!((&body["code"], &body["status"]), (&json!(word), &json!(status)));
-        assert_eq!(body["type"], format!("urn:columba:problem:{word}"));
+        assert_eq!(body["type"], format!("/docs/errors#{word}"));
         let said = headers.get("retry-after").map(|value| value.to_str().unwrap());
         assert_eq!((said, body["retryable"] == true), (retry_after, retry_after.is_some()), "{word}");
         assert_eq!(headers.contains_key("www-authenticate"), status == 401, "{word}");

@@ -52,7 +52,7 @@ pub struct Reply {
 impl Reply {
     pub async fn of(response: ServiceResponse) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&read_body(response).await).into_owned();
         Self { status, headers, text }
     }
 
@@ -70,7 +70,7 @@ impl Reply {
         let body = self.json();
         let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         assert_eq!(body["status"], self.status, "{body}");
-        assert_eq!(word("type"), format!("urn:columba:problem:{}", word("code")), "{body}");
+        assert_eq!(word("type"), format!("/docs/errors#{}", word("code")), "{body}");
         assert_eq!(word("request_id"), self.header("x-request-id"), "{body}");
         assert!(!word("request_id").is_empty() && !word("title").is_empty() && !word("detail").is_empty());
         assert!(body["retryable"].is_boolean(), "{body}");
@@ -195,6 +195,14 @@ impl World {
                 Reply::of(ServiceResponse::new(request, error.error_response())).await
             }
         }
+    }
+
+    /// What actix has registered, as it shows it to a debugger.
+    pub async fn resources(&self) -> String {
+        let app = App::new().app_data(web::Data::new(self.state.clone())).configure(routes);
+        let service = init_service(app).await;
+        let response = try_call_service(&service, TestRequest::get().uri("/livez").to_request()).await;
+        format!("{:#?}", response.unwrap().request().resource_map())
     }
 
     /// Asks with the tenant's key.

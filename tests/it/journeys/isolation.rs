@@ -1,5 +1,8 @@
 //! Two tenants who cannot see each other.
 
+use std::collections::BTreeMap;
+
+use columba::http::openapi;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -67,5 +70,87 @@ async fn what_is_somebody_elses_looks_exactly_like_what_is_not_there() {
     theirs.say(r#"{"op":"ping"}"#).await;
     assert_eq!(theirs.next().await["op"], "pong", "nothing came before it");
     assert_eq!(acme.get(&format!("/v1/sessions/{session}")).await.expect(200)["status"], "connected");
+    server.finish().await;
+}
+
+/// Where a document's part names the schema of an id, that id, if it is one of these.
+fn foreign<'a>(schema: &Value, ids: &BTreeMap<&str, &'a str>) -> Option<&'a str> {
+    let name = schema["$ref"].as_str().and_then(|place| place.rsplit('/').next())?;
+    ids.get(name).copied()
+}
+
+/// Puts foreign ids into a body that is otherwise fine; whether there was a place for one.
+fn fill(document: &Value, schema: &Value, body: &mut Value, ids: &BTreeMap<&str, &str>) -> bool {
+    let schema = match schema["$ref"].as_str() {
+        Some(place) => document.pointer(place.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    let mut filled = false;
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let one = foreign(property, ids);
+        let many = foreign(&property["items"], ids);
+        if let Some(id) = one.or(many) {
+            body[name] = if one.is_some() { json!(id) } else { json!([id]) };
+            filled = true;
+        }
+    }
+    filled
+}
+
+#[tokio::test]
+async fn no_described_call_reaches_what_is_somebody_elses() {
+    let server = Server::start().await;
+    let operator = server.operator();
+    operator.plan("basic", json!({})).await;
+    let (_, acme) = operator.tenant("Acme", "basic").await;
+    let (_, bolt) = operator.tenant("Bolt", "basic").await;
+    let session = acme.connected("sales").await;
+    let mut feed = acme.feed(json!({"op": "subscribe"})).await;
+    let message = acme.send(&session, ANNA).await;
+    feed.until(&message, "read").await;
+    // Of each kind of id that a path may name, one that is Acme's. A new kind needs its line here.
+    let ids = BTreeMap::from([("SessionId", session.as_str()), ("MessageId", message.as_str())]);
+
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let (mut by_path, mut by_body, mut by_query) = (0, 0, 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        if !path.starts_with("/v1/") || path.starts_with("/v1/admin/") {
+            continue;
+        }
+        for (method, operation) in item.as_object().unwrap() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let (mut body, mut path) = (content["example"].clone(), path.clone());
+            let mut named = None;
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let place = parameter["in"].as_str().unwrap_or_default();
+                if place == "path" {
+                    let id = foreign(&parameter["schema"], &ids);
+                    let id =
+                        id.unwrap_or_else(|| panic!("{method} {path} names an id this test has none of"));
+                    path = path.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), id);
+                    named = Some(&mut by_path);
+                } else if let (Some(id), "query") = (foreign(&parameter["schema"], &ids), place) {
+                    path = format!("{path}?{}={id}", parameter["name"].as_str().unwrap());
+                    named = Some(&mut by_query);
+                }
+            }
+            if fill(&document, &content["schema"], &mut body, &ids) && named.is_none() {
+                named = Some(&mut by_body);
+            }
+            let Some(count) = named else { continue };
+            *count += 1;
+            let text = (!body.is_null()).then(|| body.to_string());
+            let reply = bolt.call(method.clone(), &path, text.as_deref(), &[]).await;
+            // A filter of a list narrows it to nothing; everything else is absent.
+            if reply.status == 200 && path.contains('?') && reply.body["data"] == json!([]) {
+                continue;
+            }
+            reply.refused(404, "not_found");
+        }
+    }
+    assert!(by_path >= 12 && by_body >= 3 && by_query >= 2, "{by_path} {by_body} {by_query}");
+    let record = acme.get(&format!("/v1/sessions/{session}")).await.expect(200);
+    assert_eq!((&record["status"], &record["counters"]["sent"]), (&json!("connected"), &json!(1)));
     server.finish().await;
 }

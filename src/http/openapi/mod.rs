@@ -1,0 +1,203 @@
+//! The OpenAPI 3.1 document, made of the code: routes say what they take by their handlers' signatures, what they answer
+//! by examples of the very types they answer with, and what they refuse by the codes of the one enum.
+//!
+//! To describe a new route add one entry to `operations()` in its handler's file. A file that has none yet needs one, and
+//! its line in [`groups`].
+
+pub mod errors;
+pub mod operation;
+pub mod parameter;
+mod problems;
+pub mod sample;
+pub mod schemas;
+pub mod signature;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use self::operation::Operation;
+use self::schemas::Schemas;
+use super::admin::{keys, log, plans, sessions as fleet, tenants};
+use super::reference;
+use super::v1::{events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage};
+
+/// Routes that belong together: a tag of the document.
+pub struct Group {
+    /// The tag.
+    pub name: &'static str,
+    /// What belongs to it.
+    pub about: &'static str,
+    /// Its routes.
+    pub operations: Vec<Operation>,
+}
+
+/// Every described route.
+pub fn groups() -> Vec<Group> {
+    let group = |name, about, operations| Group { name, about, operations };
+    vec![
+        group(
+            "Sessions",
+            "One connected number each: made, started, stopped, watched.",
+            sessions::operations(),
+        ),
+        group(
+            "Pairing",
+            "A person scans a code or types one: that connects a session.",
+            pairing::operations(),
+        ),
+        group(
+            "Messages",
+            "Sent, read, taken back. A `202` means: on disk, and never lost.",
+            messages::operations(),
+        ),
+        group(
+            "Usage",
+            "What of the plan is used.",
+            usage::operations().into_iter().chain(limits::operations()).collect(),
+        ),
+        group(
+            "Feed",
+            "What happens, live. `asyncapi.json` describes its frames.",
+            feed::operations().into_iter().chain(events::operations()).collect(),
+        ),
+        group(
+            "Sandbox",
+            "Plays the phone, a correspondent and trouble on the simulated network.",
+            sandbox::operations(),
+        ),
+        group("Tenants", "For the operator: customers.", tenants::operations()),
+        group("Keys", "For the operator: the keys of a tenant's programs.", keys::operations()),
+        group("Plans", "For the operator: what tenants have bought.", plans::operations()),
+        group("Fleet", "For the operator: sessions of all tenants.", fleet::operations()),
+        group("Health", "For whoever runs the server; open to anybody.", health::operations()),
+        group(
+            "Running",
+            "For the operator: what the process counts and logs.",
+            metrics::operations().into_iter().chain(log::operations()).collect(),
+        ),
+        group("Reference", "These documents.", reference::operations()),
+    ]
+}
+
+/// The document, its parts in the order in which a person reads them.
+#[derive(Serialize)]
+struct Document {
+    openapi: &'static str,
+    info: Value,
+    servers: Value,
+    tags: Vec<Value>,
+    paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+    components: Value,
+}
+
+const ABOUT: &str = "\
+Columba supervises many tenants' WhatsApp sessions. Tenants call `/v1` with a key, the operator calls `/v1/admin` with \
+the operator's token.
+
+- Times are RFC 3339 in UTC with milliseconds. Ids are prefixed and sort by creation.
+- Lists answer `{data, next_cursor, has_more}`, newest first; `next_cursor` is null at the end.
+- Every error is an `application/problem+json`; programs switch on its `code`, and its `type` leads to what to do.
+- `Idempotency-Key` on a POST that creates makes the same request twice one effect, for 24 hours.
+- Unknown fields and parameters are refused by name. Answers may gain fields.";
+
+/// The document as JSON text.
+pub fn document() -> String {
+    let mut schemas = Schemas::default();
+    let mut parameters: Map<String, Value> = Map::new();
+    let mut responses: Map<String, Value> = Map::new();
+    let mut refusals = BTreeSet::new();
+    let (mut tags, mut paths) = (Vec::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+    for group in groups() {
+        tags.push(json!({"name": group.name, "description": group.about}));
+        for operation in group.operations {
+            for parameter in operation.shared() {
+                let name = parameter.shared.unwrap_or_default();
+                parameters.insert(name.to_owned(), parameter.say(&mut schemas));
+            }
+            for (status, codes) in operation.refusals() {
+                refusals.extend(codes.iter().map(|&code| (status, code)));
+                let response = problems::response(status, &codes, &mut schemas);
+                responses.insert(problems::name(status, &codes), response);
+            }
+            let said = operation.say(group.name, &mut schemas);
+            paths.entry(operation.path).or_default().insert(operation.method, said);
+        }
+    }
+    parameters.insert("IdempotencyKey".to_owned(), idempotency_key());
+    let document = Document {
+        openapi: "3.1.0",
+        info: json!({
+            "title": "Columba",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Supervisor of many tenants' WhatsApp sessions",
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        }),
+        servers: json!([{"url": "/", "description": "The server this document came from"}]),
+        tags,
+        paths,
+        components: json!({
+            "securitySchemes": security_schemes(),
+            "headers": headers(),
+            "parameters": parameters,
+            "responses": responses,
+            "examples": problems::examples(&refusals),
+            "schemas": schemas.into_components(),
+        }),
+    };
+    pretty(&document)
+}
+
+/// JSON as it is committed: indented, with a line break at its end.
+pub(super) fn pretty(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("a document of words and numbers");
+    text.push('\n');
+    text
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "tenant": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "col_live_… or col_test_…",
+            "description": "A tenant's key. It is good for the scopes it was made with.",
+        },
+        "operator": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "col_op_…",
+            "description": "The operator's token, which the server wrote into `operator.token` in its data directory.",
+        },
+        "ticket": {
+            "type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol",
+            "description": "For browsers: offer the subprotocols `columba.v1, ticket.<ticket>` with a ticket of \
+                            `POST /v1/feed/tickets`. Good once, for 30 s.",
+        },
+    })
+}
+
+fn headers() -> Value {
+    let header = |about: &str, schema: Value, example: Value| json!({"description": about, "schema": schema, "example": example});
+    let text = || json!({"type": "string"});
+    json!({
+        "X-Request-Id": header(
+            "Names the request in the server's log. The caller's, if it sent one of 1 to 64 of `A-Z a-z 0-9 . _ -`.",
+            text(), json!("req_8a1f")),
+        "RateLimit": header("What is left for this key: `r` requests at once, all of them back in `t` seconds.",
+            text(), json!("\"default\";r=1999;t=1")),
+        "RateLimit-Policy": header("The edge limit: `q` requests in `w` seconds.", text(), json!("\"default\";q=2000;w=2")),
+        "Retry-After": header("Ask again after so many seconds.", json!({"type": "integer", "minimum": 1}), json!(12)),
+        "Idempotency-Replayed": header("`true` when this is the stored answer to an earlier request.",
+            json!({"type": "string", "enum": ["true"]}), json!("true")),
+        "WWW-Authenticate": header("The scheme.", text(), json!("Bearer realm=\"columba\"")),
+    })
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "required": false,
+        "description": "1 to 255 visible ASCII characters of the caller's choice. The same request with the same key \
+                        within 24 hours is one effect, and gets the first answer again.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "example": "order-4711",
+    })
+}
