@@ -67,7 +67,7 @@ async fn whatever_fails_at_any_step_nothing_accepted_is_lost_doubled_or_beyond_t
     let queue = Arc::new(Mutex::new(cases));
     let mut slots = JoinSet::new();
     // Nearly all of a run is waiting for timers of the server, so that even two cores bear many at once.
-    for slot in 0..count.min(number("COLUMBA_FAILPOINT_SLOTS", 24) as usize) {
+    for slot in 0..count.min(number("COLUMBA_FAILPOINT_SLOTS", 32) as usize) {
         let queue = Arc::clone(&queue);
         slots.spawn(async move {
             // The first of each would all start at once.

@@ -30,6 +30,8 @@ const REPLACED_PAUSE: Duration = Duration::from_secs(67);
 const REPLACED_MEMORY: Duration = Duration::from_secs(600);
 const THROTTLE_STEPS: u32 = 5;
 const LONGEST_SECS: u64 = 900;
+/// A store that is away is asked again after so long at the latest.
+const STORE_LONGEST: Duration = Duration::from_secs(15);
 /// By so much of itself a delay moves either way.
 const SPREAD: f64 = 0.1;
 
@@ -113,10 +115,11 @@ impl Reconnect {
         }
     }
 
-    /// The store did not answer: how long to wait before it is asked again.
+    /// The store did not answer: how long to wait before it is asked again. Never long: unlike a network it takes no
+    /// offence, and once it is back nothing else is waited for.
     pub fn store_away(&mut self) -> Duration {
         self.unanswered = self.unanswered.saturating_add(1);
-        back_off(self.unanswered, self.jitter)
+        back_off(self.unanswered, self.jitter).min(STORE_LONGEST)
     }
 
     /// The store answered.

@@ -165,6 +165,10 @@ impl MessageBody for EventsBody {
 
 impl Drop for EventsBody {
     fn drop(&mut self) {
-        self.subscriber.leave();
+        let subscriber = self.subscriber.clone();
+        // The thread that lets go of its connections at its own end has nobody left to tell.
+        if let Ok(thread) = tokio::runtime::Handle::try_current() {
+            thread.spawn(async move { subscriber.gone().await });
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::domain::id::{MessageId, SessionId};
 use crate::domain::idempotency::REMEMBERED;
 use crate::domain::message::{MessageReason, MessageStatus};
 use crate::domain::scope::SystemScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Reading, WallTime};
+use crate::domain::window::SPAN;
 use crate::ports::store::StoreError;
 use crate::ports::sweep::Sweep;
 
@@ -72,6 +73,9 @@ impl Sweep for MemoryStore {
     }
 
     async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        let now = self.clock.read();
+        // What this boot's clock still sees in the window stays, whatever the wall clock says.
+        let is_seen = move |row: &Reading| row.boot == now.boot && now.now.since(row.now) <= SPAN;
         Ok(self.write(|state| {
             let mut left = limit;
             // One budget for the three kinds of rows.
@@ -83,7 +87,9 @@ impl Sweep for MemoryStore {
             let size = |state: &State| state.remembered.len() + state.attempts.len() + state.events.len();
             let before = size(state);
             state.remembered.retain(|_, row| !drop_one(at.since(row.at) >= REMEMBERED));
-            state.attempts.retain(|row| !drop_one(at.since(row.at.wall) > ATTEMPTS_KEPT));
+            state
+                .attempts
+                .retain(|row| !drop_one(at.since(row.at.wall) > ATTEMPTS_KEPT && !is_seen(&row.at)));
             state.events.retain(|row| !drop_one(at.since(row.at) > EVENTS_KEPT));
             (before - size(state)) as u64
         }))

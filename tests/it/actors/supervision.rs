@@ -176,7 +176,7 @@ async fn a_store_that_is_away_at_the_start_is_asked_again_without_an_exit() {
     let born = fleet.birth().await;
     fleet.pass(Duration::from_secs(300)).await;
     let asked = fleet.outbox.count(Call::Recall);
-    assert!((5..=15).contains(&asked), "{asked} questions in 300 s: more than once, and ever more rarely");
+    assert!((20..=30).contains(&asked), "{asked} questions in 300 s: at first often, then every 15 s");
     let described = born.handle.describe().await.unwrap();
     assert_eq!(
         (described.status, described.reason),
@@ -184,6 +184,7 @@ async fn a_store_that_is_away_at_the_start_is_asked_again_without_an_exit() {
     );
 
     fleet.outbox.come_back(Call::Recall);
+    fleet.pass(Duration::from_secs(15)).await;
     fleet.until(session.id, SessionStatus::Connected).await;
     assert_eq!(fleet.standing(session.id).await, (SessionStatus::Connected, None));
     assert_eq!(fleet.find(session.id).await, Some((Generation(1), Phase::Running)));

@@ -136,6 +136,11 @@ async fn old_rows_are_forgotten_in_batches_and_positions_go_on(fixture: Fixture)
         let heads = stage.feed_log.heads(SystemScope).await.unwrap();
         heads.into_iter().find(|(tenant, _)| *tenant == stage.tenant).unwrap().1
     };
+    // The wall clock was set forward, and the window still needs it.
+    assert_eq!(stage.sweep.forget(SystemScope, stage.in_secs(7_200), 100).await, Ok(0));
+    let memory = stage.outbox.recall(stage.session, stage.fixture.clock.read()).await.unwrap();
+    assert_eq!(memory.attempts, Some(vec![first.now]));
+
     stage.wait_secs(3599);
     assert_eq!(stage.sweep.forget(SystemScope, stage.now(), 100).await, Ok(0));
     assert_eq!(count().await, 1);
