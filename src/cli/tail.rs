@@ -287,7 +287,7 @@ mod tests {
         tail.on(&ready(1, false)).expect("known");
         tail.on(r#"{"op":"going_away","retry_ms":2000}"#).expect("known");
         assert_eq!(tail.lost(Some(1001)), After::Retry(Duration::from_secs(2)), "as the server asks");
-        assert_eq!(tail.lost(None), After::Retry(Duration::from_millis(500)));
+        assert_eq!(tail.lost(None), After::Retry(Duration::from_secs(1)), "that was in vain");
         for (close, exit) in [(4001, Exit::Forbidden), (4003, Exit::Forbidden), (4010, Exit::Software)] {
             let After::Stop(failure) = tail.lost(Some(close)) else { panic!("{close} is final") };
             assert_eq!(failure.exit, exit);
@@ -302,7 +302,7 @@ mod tests {
         let frame = json!({"op": "event", "q": 1, "s": "ses_1", "e": "msg", "id": "msg_1", "c": "re\u{1b}ad", "t": 0});
         let Ok(Note::Event(event)) = Tail::new(None).on(&frame.to_string()) else { panic!("an event") };
         let line = event.line(str::to_owned);
-        assert_eq!(line, "00:00:00.000  msg      msg_1  re\u{fffd}ad        ses_1");
+        assert_eq!(line, "00:00:00.000  msg      msg_1  re\u{fffd}ad         ses_1");
     }
 
     #[test]
