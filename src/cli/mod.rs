@@ -1,6 +1,6 @@
 //! The command line. One file a group of commands; those that work on a server call its HTTP API as anybody would.
 //!
-//! A new group is a file with a `Subcommand` enum and its `run`, and one line here in [`Command`] and in `dispatch`.
+//! A new group is a file with a `Subcommand` enum and its `run`, and one line here in `Command` and in `dispatch`.
 
 mod api;
 mod check_config;

@@ -1,7 +1,7 @@
 //! The AsyncAPI 3.0 document: what is said without being asked for. Frames are described by the very types that write and
 //! read them.
 //!
-//! To describe another channel (a stream, a webhook) add a function beside [`feed`] and its line in [`document`].
+//! To describe another channel (a stream, a webhook) add a function beside `feed` and its line in [`document`].
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

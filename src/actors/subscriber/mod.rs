@@ -58,11 +58,6 @@ impl SubscriberHandle {
         self.0.send(Heard(frame)).await.is_ok()
     }
 
-    /// The socket is gone; said where nobody can wait.
-    pub fn leave(&self) {
-        self.0.do_send(Gone);
-    }
-
     /// The socket is gone.
     pub async fn gone(&self) {
         // One that has ended already needs no news.
