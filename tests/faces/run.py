@@ -138,6 +138,8 @@ def schemathesis(server):
             "--seed", str(seed), "--checks", "all", "--exclude-checks", ",".join(EXCLUDED), "--workers", "1",
             "--max-examples", str(EXAMPLES), "--suppress-health-check", "all", "--warnings", "off",
             "--request-timeout", "30", "--no-color", "--phases", "examples,coverage,fuzzing,stateful",
+            # A stream has no end to be judged at; tests/it/journeys/events.rs has what it says and refuses.
+            "--exclude-path", "/v1/events",
         ]
         count.unlink(missing_ok=True)
         failed = run(
