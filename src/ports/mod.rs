@@ -3,12 +3,14 @@
 
 pub mod clock;
 pub mod directory;
+pub mod egress;
 pub mod feed;
 pub mod limits;
 pub mod messages;
 pub mod outbox;
 pub mod readiness;
 pub mod sandbox;
+pub mod sealer;
 pub mod sessions;
 pub mod signals;
 pub mod store;
@@ -17,6 +19,7 @@ pub mod sweep;
 pub mod tickets;
 pub mod transport;
 pub mod vault;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -30,4 +33,5 @@ pub struct Stores {
     pub messages: Arc<dyn messages::Messages>,
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
+    pub webhooks: Arc<dyn webhooks::Webhooks>,
 }
