@@ -14,10 +14,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("billing", &["domain", "ports"]),
     ("tenancy", &["domain", "ports"]),
     ("outbound", &["domain", "failpoint", "ports", "billing"]),
-    ("actors", &["domain", "failpoint", "ports", "outbound", "config"]),
+    ("webhooks", &["domain", "ports"]),
+    ("egress", &["domain", "ports", "config"]),
+    ("actors", &["domain", "failpoint", "ports", "outbound", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
-    ("http", &["domain", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
+    ("http", &["domain", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"]),
     ("cli", &["app", "config", "domain", "failpoint"]),
 ];
 
