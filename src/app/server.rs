@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use super::backends::Backends;
 use super::clock::SystemClock;
@@ -14,6 +15,8 @@ use super::data_dir::DataDir;
 use super::exit::Failure;
 use super::{quick_start, seed};
 use crate::actors::arbiters::{Arbiters, Placement};
+use crate::actors::couriers::bell::{Bell, Rung};
+use crate::actors::couriers::{self, CouriersHandle};
 use crate::actors::death::{EXIT_SOFTWARE, RootGuard};
 use crate::actors::housekeeper::{self, Housekeeper};
 use crate::actors::hub::{HubActor, HubHandle, inbox::Inbox};
@@ -25,10 +28,13 @@ use crate::config::Config;
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::Jitter;
+use crate::egress;
 use crate::http::gate::Gate;
+use crate::http::render::RECORDS;
 use crate::http::state::FeedState;
 use crate::http::{HttpPorts, HttpState};
 use crate::ports::clock::Clock;
+use crate::ports::egress::Egress;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
@@ -38,6 +44,8 @@ use crate::transport::sandbox::SandboxTransport;
 const DRAIN: Duration = Duration::from_secs(12);
 /// Feeds have this long to hear that we go.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// Requests of webhooks that are under way have this long to be answered; the others go out after the next start.
+const LAST_POST: Duration = Duration::from_millis(1_500);
 
 /// A server that runs.
 pub struct Running {
@@ -47,10 +55,11 @@ pub struct Running {
     pub registry: RegistryHandle,
     gate: Arc<Gate>,
     hub: HubHandle,
+    couriers: CouriersHandle,
     http: ServerHandle,
     backends: Backends,
     armed: Arc<AtomicBool>,
-    arbiters: [Arbiters; 2],
+    arbiters: [Arbiters; 3],
     data: DataDir,
 }
 
@@ -63,7 +72,9 @@ fn draw() -> Jitter {
 pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let inbox = Inbox::default();
-    let backends = Backends::open(config, &data, Arc::clone(&clock), Arc::new(inbox.clone())).await?;
+    let bell = Bell::default();
+    let sink = Rung { feed: inbox.clone(), bell: bell.clone() };
+    let backends = Backends::open(config, &data, Arc::clone(&clock), Arc::new(sink)).await?;
     let stores = backends.stores.clone();
     let operator = OperatorToken::load_or_create(&data.path().join("operator.token"))
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
@@ -115,6 +126,24 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         &roots.placement(),
     );
 
+    let egress = egress::Client::new(egress::Guard::new(&config.webhooks), Arc::new(egress::SystemNames))
+        .map_err(|error| Failure::Unavailable(format!("cannot set up TLS: {error}")))?;
+    let egress: Arc<dyn Egress> = Arc::new(egress);
+    let mail = Arbiters::start(1);
+    let couriers = couriers::launch(
+        couriers::Ports {
+            clock: Arc::clone(&clock),
+            webhooks: Arc::clone(&stores.webhooks),
+            egress: Arc::clone(&egress),
+            sealer: Arc::clone(&backends.sealer),
+            records: RECORDS,
+            in_flight: Semaphore::new(config.webhooks.in_flight.get()),
+            draw,
+        },
+        bell,
+        &mail.placement(),
+    );
+
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
         sessions: Arc::clone(&stores.sessions),
@@ -123,6 +152,9 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         sandbox: Arc::clone(&backends.sandbox) as _,
         supervisor: Arc::new(registry.clone()),
         signals: Arc::new(routes),
+        webhooks: Arc::clone(&stores.webhooks),
+        egress,
+        sealer: Arc::clone(&backends.sealer),
         clock: Arc::clone(&clock),
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
@@ -155,7 +187,8 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     }
     armed.store(true, Ordering::SeqCst);
     gate.open();
-    Ok(Running { address, registry, gate, hub, http, backends, armed, arbiters: [roots, sessions], data })
+    let arbiters = [roots, sessions, mail];
+    Ok(Running { address, registry, gate, hub, couriers, http, backends, armed, arbiters, data })
 }
 
 /// What the registry shares with the rest.
@@ -206,6 +239,9 @@ impl Running {
         self.hub.go_away().await;
         tokio::time::sleep(FAREWELL).await;
         self.http.stop(true).await;
+        if tokio::time::timeout(LAST_POST, self.couriers.drain()).await.is_err() {
+            tracing::info!("some webhooks did not answer in time; the next start delivers them again");
+        }
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

@@ -35,12 +35,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that reaches what `guard` permits. Fails when the system's certificates cannot be read.
-    pub fn new(guard: Guard, names: Arc<dyn Names>) -> std::io::Result<Self> {
+    /// A client that reaches what `guard` permits, and trusts the system's certificates (or those in the file that
+    /// `SSL_CERT_FILE` names). Fails only when the TLS library cannot be set up at all.
+    pub fn new(guard: Guard, names: Arc<dyn Names>) -> Result<Self, rustls::Error> {
         let guard = Arc::new(guard);
         let road = Road { guard: Arc::clone(&guard), names };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots())
+            .with_no_client_auth();
         let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(road);
@@ -52,6 +58,20 @@ impl Client {
             .build(tls);
         Ok(Self { guard, http })
     }
+}
+
+/// Without any, nothing by https is delivered, which is no reason not to serve.
+fn roots() -> rustls::RootCertStore {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (trusted, _) = roots.add_parsable_certificates(found.certs);
+    if trusted == 0 {
+        tracing::warn!(
+            "this system has no certificates of authorities: webhooks by https will fail; install ca-certificates, \
+             or name a file with SSL_CERT_FILE"
+        );
+    }
+    roots
 }
 
 #[async_trait]

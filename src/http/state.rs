@@ -12,13 +12,16 @@ use crate::config::http::HttpOptions;
 use crate::outbound::accept::Accept;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::egress::Egress;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::sandbox::Sandbox;
+use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
 use crate::ports::signals::Signals;
 use crate::ports::supervisor::Supervisor;
 use crate::ports::tickets::Tickets;
+use crate::ports::webhooks::Webhooks;
 use crate::tenancy::operator::OperatorToken;
 
 /// Every port the HTTP face needs.
@@ -32,6 +35,9 @@ pub struct HttpPorts {
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
+    pub webhooks: Arc<dyn Webhooks>,
+    pub egress: Arc<dyn Egress>,
+    pub sealer: Arc<dyn Sealer>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -45,6 +51,9 @@ pub struct HttpState {
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
+    pub webhooks: Arc<dyn Webhooks>,
+    pub egress: Arc<dyn Egress>,
+    pub sealer: Arc<dyn Sealer>,
     pub clock: Arc<dyn Clock>,
     pub accept: Accept,
     pub operator: OperatorToken,
@@ -75,6 +84,9 @@ impl HttpState {
             sandbox: ports.sandbox,
             supervisor: ports.supervisor,
             signals: ports.signals,
+            webhooks: ports.webhooks,
+            egress: ports.egress,
+            sealer: ports.sealer,
             clock: ports.clock,
             operator,
             gate,

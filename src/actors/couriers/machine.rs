@@ -1,7 +1,7 @@
 //! What one endpoint's courier does next: reads what is due, sends as much at once as it may, waits. Pure; every fact
 //! comes in, every deed goes out, and what it knows beyond that is in rows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::domain::id::{DeliveryId, WebhookId};
@@ -78,6 +78,8 @@ pub struct Machine {
     queue: VecDeque<Parcel>,
     under_way: BTreeMap<DeliveryId, UnderWay>,
     loading: bool,
+    /// Begun or ended since the read under way was asked for: what it answers about them is old.
+    touched: BTreeSet<DeliveryId>,
     burying: bool,
     /// There is, or may be, more than what was read.
     more: bool,
@@ -98,6 +100,7 @@ impl Machine {
             queue: VecDeque::new(),
             under_way: BTreeMap::new(),
             loading: false,
+            touched: BTreeSet::new(),
             burying: false,
             more: false,
             rests_until: WallTime(i64::MIN),
@@ -124,6 +127,7 @@ impl Machine {
             }
             Input::Settled(delivery) => {
                 self.under_way.remove(&delivery);
+                self.touched.insert(delivery);
                 // When it is due again is in its row.
                 self.more |= self.queue.is_empty();
             }
@@ -167,14 +171,16 @@ impl Machine {
             return;
         }
         self.rests_until = now + PAUSE;
-        if self.under_way.is_empty() {
+        // The newest word on its health is in memory as long as requests go on.
+        if self.under_way.is_empty() && self.touched.is_empty() {
             self.health = work.webhook.health;
         }
         self.share = IN_FLIGHT / work.siblings.clamp(1, IN_FLIGHT);
-        // What was begun since it was asked for is not in the queue twice.
-        let begun = |parcel: &Parcel| self.under_way.contains_key(&parcel.delivery);
-        self.queue = work.parcels.into_iter().filter(|parcel| !begun(parcel)).collect();
-        self.more |= work.more;
+        let known = |parcel: &Parcel| {
+            self.under_way.contains_key(&parcel.delivery) || self.touched.contains(&parcel.delivery)
+        };
+        self.queue = work.parcels.into_iter().filter(|parcel| !known(parcel)).collect();
+        self.more |= work.more || !self.touched.is_empty();
         self.next_due = work.next_due;
     }
 
@@ -216,6 +222,7 @@ impl Machine {
             }
             let under_way = UnderWay { attempts: parcel.attempts, since: parcel.since };
             self.under_way.insert(parcel.delivery, under_way);
+            self.touched.insert(parcel.delivery);
             effects.push(Effect::Attempt(Box::new(parcel)));
         }
         if self.closed {
@@ -233,6 +240,7 @@ impl Machine {
         if !self.loading && !self.burying && (wanted || idle) {
             self.loading = true;
             self.more = false;
+            self.touched.clear();
             effects.push(Effect::Load(self.under_way.keys().copied().collect()));
         }
         let waits = self.loading

@@ -14,6 +14,7 @@ use columba::actors::hub::HubActor;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::subscriber::Setup;
 use columba::billing::plan::Proposal;
+use columba::billing::quota;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
 use columba::domain::session::{
@@ -24,11 +25,14 @@ use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
 use columba::storage::embedded::tickets::MemoryTickets;
+use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
 
 use super::fakes::{Fakes, NOW};
+use crate::support::events::EventLog;
+use crate::support::webhooks::{Endpoints, OpenSealer};
 
 pub struct World {
     pub fakes: Arc<Fakes>,
@@ -85,6 +89,8 @@ impl World {
 
     pub fn with(options: &HttpOptions) -> Self {
         let fakes = Fakes::new();
+        // What is asked about webhooks; its tenants are added as they are elsewhere.
+        let stores = memory::open(fakes.clone(), quota::decide, Arc::new(EventLog::default()));
         let ports = HttpPorts {
             directory: fakes.clone(),
             sessions: fakes.clone(),
@@ -93,6 +99,9 @@ impl World {
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),
             signals: fakes.clone(),
+            webhooks: stores.webhooks.clone(),
+            egress: Arc::new(Endpoints::default()),
+            sealer: Arc::new(OpenSealer),
             clock: fakes.clone(),
         };
         let gate = Arc::new(Gate::default());

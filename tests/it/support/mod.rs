@@ -11,3 +11,4 @@ pub mod server;
 pub mod siege;
 pub mod tokio_clock;
 pub mod vault;
+pub mod webhooks;
