@@ -6,6 +6,7 @@
 mod actors;
 mod config;
 mod domain;
+mod egress;
 mod history;
 mod http;
 mod journeys;

@@ -15,3 +15,4 @@ mod resume;
 mod rubbish;
 mod sending;
 mod verbs;
+mod webhooks;
