@@ -11,4 +11,5 @@ mod requests;
 mod sandbox;
 mod server;
 mod sessions;
+mod webhooks;
 mod world;

@@ -24,6 +24,7 @@ use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
+use columba::ports::Stores;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
@@ -42,6 +43,8 @@ pub struct World {
     pub key: String,
     /// A paired session.
     pub session: SessionId,
+    /// Where webhooks are kept.
+    stores: Stores,
 }
 
 /// What came back.
@@ -116,6 +119,7 @@ impl World {
             tenant: TenantId::mint(NOW),
             key: String::new(),
             session: SessionId::mint(NOW),
+            stores,
         };
         world.tenant = world.add_tenant("Acme");
         world.key = world.add_key(world.tenant, |_| ());
@@ -131,6 +135,17 @@ impl World {
         let (clock, directory) = (self.fakes.clone(), self.fakes.clone());
         let tickets: Arc<MemoryTickets> = Arc::default();
         FeedState { tickets, subscribers: Setup { hub, clock, directory }, allowed_origins: vec![] }
+    }
+
+    /// Lets the tenant have webhooks.
+    pub async fn in_store(&self) {
+        let (plan, tenant) = {
+            let inner = self.fakes.inner();
+            let tenant = inner.snapshot.tenants[&self.tenant].clone();
+            (inner.snapshot.plans[&tenant.plan].clone(), tenant)
+        };
+        self.stores.directory.create_plan(plan, None, NOW).await.unwrap();
+        self.stores.directory.create_tenant(tenant, None).await.unwrap();
     }
 
     pub fn add_tenant(&self, name: &str) -> TenantId {

@@ -1,7 +1,7 @@
 //! What webhooks need of the world, for tests: an open sealer, and endpoints that answer as they are told.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -53,15 +53,20 @@ pub type Manner = Box<dyn FnMut(usize) -> (Duration, Result<u16, EgressError>) +
 pub struct Endpoints(Mutex<BTreeMap<String, (Manner, Vec<Got>)>>);
 
 impl Endpoints {
+    /// A manner may panic, because a test asked for it.
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, (Manner, Vec<Got>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn behave(&self, url: &str, manner: Manner) {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.all();
         let got = all.remove(url).map(|(_, got)| got).unwrap_or_default();
         all.insert(url.to_owned(), (manner, got));
     }
 
     /// What an endpoint got so far.
     pub fn got(&self, url: &str) -> Vec<Got> {
-        self.0.lock().unwrap().get(url).map(|(_, got)| got.clone()).unwrap_or_default()
+        self.all().get(url).map(|(_, got)| got.clone()).unwrap_or_default()
     }
 }
 
@@ -73,7 +78,7 @@ impl Egress for Endpoints {
 
     async fn post(&self, post: Post) -> Result<Reply, EgressError> {
         let (wait, answer) = {
-            let mut all = self.0.lock().unwrap();
+            let mut all = self.all();
             let (manner, got) = all.get_mut(&post.url).ok_or(EgressError::NameNotResolved)?;
             let (wait, answer) = manner(got.len());
             got.push(Got {
