@@ -152,7 +152,8 @@ impl Machine {
             // Nothing can be sent before; what is due meanwhile is due then.
             Some(until) if !self.queue.is_empty() => Some(until),
             Some(until) => self.next_due.map(|due| due.max(until)),
-            None => self.next_due,
+            // What is due already waits for a read, not for a moment.
+            None => self.next_due.filter(|&due| due > now),
         };
         [may_read, waits].into_iter().flatten().min()
     }

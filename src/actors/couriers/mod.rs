@@ -1,8 +1,8 @@
 //! Delivers webhooks: a courier an endpoint that has something to deliver, and one keeper above them.
 //!
 //! All work is in rows. A courier begins when its endpoint is rung, reads, sends, writes what became of it, and ends
-//! when nothing is left to wait for; one that dies of a panic is begun anew, after a pause that grows. Each endpoint has
-//! its own, and a tenant's endpoints share eight requests under way, so whoever answers slowly delays nobody else.
+//! when nothing is left to wait for; one that dies of a panic is begun anew, after a pause that grows, and so is the
+//! keeper. Each endpoint has its own, and a tenant's endpoints share eight requests under way, so whoever answers slowly delays nobody else.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -74,7 +74,16 @@ pub fn launch(ports: Ports, bell: Bell, placement: &Placement) -> CouriersHandle
     let (stop, ended) = (Arc::clone(&handle.stop), Arc::clone(&handle.ended));
     let ports = Arc::new(ports);
     placement.of("couriers").spawn(async move {
-        Keeper { ports, bell, couriers: HashMap::new(), tasks: JoinSet::new() }.run(&stop).await;
+        loop {
+            let (ports, bell) = (Arc::clone(&ports), bell.clone());
+            let keeper = Keeper { ports, bell, couriers: HashMap::new(), tasks: JoinSet::new() };
+            if AssertUnwindSafe(keeper.run(&stop)).catch_unwind().await.is_ok() {
+                break;
+            }
+            // Its couriers went with it; the first round of the next one finds their work in the rows.
+            tracing::error!("the keeper of couriers died; it begins anew");
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
         ended.close();
     });
     handle

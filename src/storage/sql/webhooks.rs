@@ -27,7 +27,7 @@ use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::session::Session;
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
-    Attempt, Delivery, DeliveryStatus, Subject, Webhook, WebhookEvent, WebhookReason, WebhookStatus,
+    Attempt, Delivery, DeliveryStatus, KEPT, Subject, Webhook, WebhookEvent, WebhookReason, WebhookStatus,
 };
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::ports::webhooks::{Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work};
@@ -47,6 +47,8 @@ const WAITING: &str = "
     SELECT h.id FROM webhook AS h
     WHERE h.status = 'active' AND h.deleted_at IS NULL AND EXISTS (
         SELECT 1 FROM webhook_delivery AS d WHERE d.webhook_id = h.id AND d.status = 'pending')";
+
+const OLDEST: &str = "SELECT at FROM webhook_event ORDER BY ord LIMIT 1";
 
 const EVENT: &str = "
     SELECT id AS event_id, tenant_id, seq, at, kind, session_id, message_id, webhook_id, snapshot
@@ -396,6 +398,13 @@ impl Webhooks for SqlWebhooks {
     }
 
     async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        // The oldest event is the first. Most stores have none, and should not pay for a write.
+        let oldest = dialect::query(&self.readers, OLDEST, []).await?;
+        let oldest =
+            oldest.first().map(|row| row.try_get_by_index::<i64>(0)).transpose().map_err(Fault::from)?;
+        if oldest.is_none_or(|oldest| WallTime(oldest) >= at - KEPT) {
+            return Ok(0);
+        }
         self.writer.errand(ForgetWebhooks { at, limit }).await
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use columba::actors::couriers::machine::{Effect, Input, Machine};
+use columba::actors::couriers::machine::{Effect, Input, Machine, STORE_PAUSE};
 use columba::domain::id::{DeliveryId, EventId, TenantId};
 use columba::domain::time::{Jitter, WallTime};
 use columba::domain::webhook::{Attempt, DeliveryStatus, Subject, TEST, Webhook, WebhookEvent};
@@ -312,4 +312,20 @@ proptest! {
         }
         prop_assert!(world.machine.is_none());
     }
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again_after_a_pause_and_not_in_a_loop() {
+    let mut world = World::new(1);
+    world.event();
+    world.finish_load();
+    world.finish_attempt(0, Answer::Failed { retry_after: None });
+    world.finish_settle(0);
+    world.finish_load();
+    world.wait(Duration::from_secs(5));
+    assert!(world.loads.pop().is_some(), "it is due again");
+    world.tell(Input::NotLoaded);
+    let wake = world.machine.as_ref().unwrap().wake_at(world.now).unwrap();
+    assert_eq!(wake.since(world.now), STORE_PAUSE);
+    world.ends_well();
 }

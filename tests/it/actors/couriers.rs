@@ -58,7 +58,6 @@ struct Resident {
 
 impl Town {
     fn new(places: usize) -> Self {
-        tokio::time::pause();
         let clock = Arc::new(TokioClock::default());
         let bell = Bell::default();
         let sink = Arc::new(Rung { feed: EventLog::default(), bell: bell.clone() });
@@ -160,6 +159,7 @@ async fn six_days(town: &Town, residents: &[&Resident]) {
 
 #[actix::test]
 async fn six_days_of_trouble_leave_nothing_undelivered_but_what_is_dead_and_nobody_else_slower() {
+    tokio::time::pause();
     let quick = Duration::from_millis(40);
     let alone = Town::new(64);
     let calm = alone.resident("calm", always(quick, Ok(200))).await;
@@ -225,6 +225,7 @@ async fn six_days_of_trouble_leave_nothing_undelivered_but_what_is_dead_and_nobo
 
 #[actix::test]
 async fn a_slow_endpoint_has_eight_requests_under_way_and_its_neighbour_is_not_kept_waiting() {
+    tokio::time::pause();
     let town = Town::new(64);
     let slow = town.resident("slow", always(Duration::from_secs(10), Ok(200))).await;
     let quick = town.resident("quick", always(Duration::from_millis(20), Ok(200))).await;
@@ -242,6 +243,7 @@ async fn a_slow_endpoint_has_eight_requests_under_way_and_its_neighbour_is_not_k
 
 #[actix::test]
 async fn a_courier_that_dies_begins_anew_and_loses_nothing() {
+    tokio::time::pause();
     let town = Town::new(64);
     let died = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&died);
@@ -260,6 +262,7 @@ async fn a_courier_that_dies_begins_anew_and_loses_nothing() {
 
 #[actix::test]
 async fn what_waits_at_a_start_is_found_without_a_ring_and_a_drain_waits_for_what_is_under_way() {
+    tokio::time::pause();
     let town = Town::new(64);
     let slow = town.resident("slow", always(Duration::from_secs(3), Ok(200))).await;
     town.happens(&slow).await;

@@ -12,6 +12,9 @@ use columba::config::webhooks::WebhooksOptions;
 use columba::egress::{Client, Guard, Names};
 use columba::ports::egress::{BODY_MAX, Egress as _, EgressError, Post};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
 use crate::support::receiver::{Receiver, status};
 
 /// Names that lead where a test wants; the nth question may be answered otherwise than the first.
@@ -308,6 +311,14 @@ async fn what_does_not_answer_is_named_by_what_went_wrong() {
         let gone = Receiver::start().await;
         gone.address.port()
     };
+    // It speaks first, and no TLS.
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let spoken = plain.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut vec![]).await.unwrap_or_default();
+    });
     let options = WebhooksOptions { ports: vec![port, nobody], ..options(port, &["127.0.0.1"]) };
     let client = Client::new(Guard::new(&options), Leads::to(&[&[]])).unwrap();
     receiver.next("this is no HTTP\r\n\r\n");
@@ -315,7 +326,7 @@ async fn what_does_not_answer_is_named_by_what_went_wrong() {
         (receiver.url(), EgressError::ConnectionBroken),
         (format!("http://127.0.0.1:{nobody}/"), EgressError::ConnectionRefused),
         (format!("http://nowhere.example.com:{port}/"), EgressError::NameNotResolved),
-        (format!("https://127.0.0.1:{port}/"), EgressError::TlsFailed),
+        (format!("https://127.0.0.1:{spoken}/"), EgressError::TlsFailed),
     ] {
         assert_eq!(client.post(post(&url)).await.err(), Some(error), "{url}");
     }
