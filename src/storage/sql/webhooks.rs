@@ -32,7 +32,7 @@ use crate::domain::webhook::{
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::ports::webhooks::{Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work};
 
-const DUE: &str = "
+pub(super) const DUE: &str = "
     SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
         d.id, d.attempts, d.created_at
     FROM webhook_delivery AS d CROSS JOIN webhook_event AS e ON e.id = d.event_id
@@ -40,7 +40,7 @@ const DUE: &str = "
         AND d.id NOT IN (SELECT unhex(value) FROM json_each($3))
     ORDER BY d.due_at, d.ord LIMIT $4";
 
-const NEXT_DUE: &str = "
+pub(super) const NEXT_DUE: &str = "
     SELECT min(due_at) FROM webhook_delivery WHERE webhook_id = $1 AND status = 'pending' AND due_at > $2";
 
 const WAITING: &str = "
@@ -50,16 +50,16 @@ const WAITING: &str = "
 
 const OLDEST: &str = "SELECT at FROM webhook_event ORDER BY ord LIMIT 1";
 
-const EVENT: &str = "
+pub(super) const EVENT: &str = "
     SELECT id AS event_id, tenant_id, seq, at, kind, session_id, message_id, webhook_id, snapshot
     FROM webhook_event WHERE id = $1";
 
-const LOG: &str = "
+pub(super) const LOG: &str = "
     SELECT number, at, duration_ms, url, status, error, body FROM webhook_attempt
     WHERE delivery_id = $1 ORDER BY number, ord";
 
 /// The newest delivery of each event in a range, oldest event first. No delivery is older than its event, nor its id.
-const RANGE: &str = "
+pub(super) const RANGE: &str = "
     SELECT d.* FROM webhook_delivery AS d
     WHERE d.webhook_id = $1 AND d.id >= $2 AND d.event_at >= $3 AND d.event_at < $4 AND d.kind <> 'webhook.test'
         AND d.status IN (SELECT value FROM json_each($5))
