@@ -81,8 +81,10 @@ pub struct Machine {
     /// Begun or ended since the read under way was asked for: what it answers about them is old.
     touched: BTreeSet<DeliveryId>,
     burying: bool,
-    /// There is, or may be, more than what was read.
+    /// Something may have changed since it was read.
     more: bool,
+    /// More was due than fits the queue; it is read when that is empty.
+    backlog: bool,
     /// Not to be read again before then.
     rests_until: WallTime,
     next_due: Option<WallTime>,
@@ -103,6 +105,7 @@ impl Machine {
             touched: BTreeSet::new(),
             burying: false,
             more: false,
+            backlog: false,
             rests_until: WallTime(i64::MIN),
             next_due: None,
             closed: false,
@@ -146,11 +149,11 @@ impl Machine {
         if self.closed {
             return None;
         }
-        let may_read = (self.more && !self.loading).then(|| self.rests_until.max(now));
+        let may_read = (self.more && !self.loading && !self.burying).then(|| self.rests_until.max(now));
         let opens = self.health.open_until.filter(|&until| until > now);
         let waits = match opens {
             // Nothing can be sent before; what is due meanwhile is due then.
-            Some(until) if !self.queue.is_empty() => Some(until),
+            Some(until) if !self.queue.is_empty() || self.backlog => Some(until),
             Some(until) => self.next_due.map(|due| due.max(until)),
             // What is due already waits for a read, not for a moment.
             None => self.next_due.filter(|&due| due > now),
@@ -162,6 +165,7 @@ impl Machine {
         self.closed = true;
         self.loading = false;
         self.more = false;
+        self.backlog = false;
         self.queue.clear();
         self.next_due = None;
     }
@@ -181,7 +185,8 @@ impl Machine {
             self.under_way.contains_key(&parcel.delivery) || self.touched.contains(&parcel.delivery)
         };
         self.queue = work.parcels.into_iter().filter(|parcel| !known(parcel)).collect();
-        self.more |= work.more || !self.touched.is_empty();
+        self.backlog = work.more;
+        self.more |= !self.touched.is_empty();
         self.next_due = work.next_due;
     }
 
@@ -232,7 +237,7 @@ impl Machine {
             }
             return;
         }
-        let due = self.queue.is_empty() && self.next_due.is_some_and(|due| due <= now);
+        let due = self.queue.is_empty() && (self.backlog || self.next_due.is_some_and(|due| due <= now));
         let rests = self.health.open_until.is_some_and(|until| until > now);
         self.more |= due && !rests;
         let wanted = self.more && now >= self.rests_until;
@@ -247,6 +252,7 @@ impl Machine {
         let waits = self.loading
             || self.burying
             || self.more
+            || self.backlog
             || !self.queue.is_empty()
             || !self.under_way.is_empty()
             || self.next_due.is_some();
