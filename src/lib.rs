@@ -5,8 +5,8 @@
 //! ```text
 //! main, cli → app                  the only wiring; sees everything
 //! http      actors                 the faces, and the shells around machines
-//!   ↓         ↓        storage  transport      adapters, blind to each other
-//! outbound  tenancy  billing       rules: accept, claim, attempt, settle; keys; quota
+//!   ↓         ↓        storage  transport  egress     adapters, blind to each other
+//! outbound  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; signatures; keys; quota
 //!   ↓
 //! ports                            the traits the inside needs
 //!   ↓
@@ -21,6 +21,7 @@ pub mod billing;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod egress;
 pub mod failpoint;
 pub mod history;
 pub mod http;
@@ -30,3 +31,4 @@ pub mod ports;
 pub mod storage;
 pub mod tenancy;
 pub mod transport;
+pub mod webhooks;

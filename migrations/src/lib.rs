@@ -1,14 +1,24 @@
 //! Columba's schema, one reviewed step a file. A step that was released is never edited: a later one corrects it.
 
+use sea_orm_migration::prelude::{DbErr, SchemaManager};
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 mod m20261122_000001_start;
+mod m20261125_000002_webhooks;
 
 /// Every step, oldest first.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_start::Start)]
+        vec![Box::new(m20261122_000001_start::Start), Box::new(m20261125_000002_webhooks::Webhooks)]
+    }
+}
+
+async fn run(manager: &SchemaManager<'_>, sqlite: &str) -> Result<(), DbErr> {
+    match manager.get_database_backend() {
+        DbBackend::Sqlite => manager.get_connection().execute_unprepared(sqlite).await.map(drop),
+        other => Err(DbErr::Migration(format!("this schema is not written for {other:?}"))),
     }
 }

@@ -4,7 +4,8 @@
 //! Ids are the 16 bytes of a uuid, times are milliseconds since 1970, numbers of people are E.164 text.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::run;
 
 /// The first schema.
 #[derive(DeriveMigrationName)]
@@ -22,13 +23,6 @@ impl MigrationTrait for Start {
 
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
-    }
-}
-
-async fn run(manager: &SchemaManager<'_>, sqlite: &str) -> Result<(), DbErr> {
-    match manager.get_database_backend() {
-        DbBackend::Sqlite => manager.get_connection().execute_unprepared(sqlite).await.map(drop),
-        other => Err(DbErr::Migration(format!("this schema is not written for {other:?}"))),
     }
 }
 

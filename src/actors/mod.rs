@@ -12,6 +12,7 @@
 //! ├── hub                      one; rings of recent events
 //! │   └── lane                 one a thread of HTTP with listeners; hands out there what the hub handed it
 //! │       └── subscriber       one a websocket; never restarted, the client reconnects and resumes
+//! ├── couriers                 one keeper; a courier an endpoint that has something to deliver, begun anew after a panic
 //! ├── housekeeper              one; restarted by its own next tick: all its work is in rows
 //! └── watchdog                 one; names the session that stalls a thread, and ends a process that is stalled for good
 //! ```
@@ -23,6 +24,7 @@ use actix::{Message, Recipient};
 
 pub mod admission;
 pub mod arbiters;
+pub mod couriers;
 pub mod death;
 pub mod housekeeper;
 pub mod hub;

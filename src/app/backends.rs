@@ -12,6 +12,7 @@ use crate::config::sandbox::SandboxOptions;
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
+use crate::ports::sealer::Sealer;
 use crate::ports::vault::Vaults;
 use crate::storage::sql::{Sql, SqlOptions};
 use crate::storage::vault::VaultOptions;
@@ -23,6 +24,8 @@ pub struct Backends {
     pub stores: Stores,
     /// Auth state.
     pub vaults: Arc<dyn Vaults>,
+    /// Secrets of tenants in rows.
+    pub sealer: Arc<dyn Sealer>,
     /// The sandbox engine, and its players' side.
     pub sandbox: Arc<SandboxTransport>,
     sql: Sql,
@@ -58,7 +61,7 @@ impl Backends {
             .await
             .map_err(|error| Failure::Unavailable(format!("cannot open the vault: {error}")))?;
         let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
-        Ok(Self { stores: sql.stores.clone(), vaults, sandbox, sql })
+        Ok(Self { stores: sql.stores.clone(), sealer: vaults.clone(), vaults, sandbox, sql })
     }
 
     /// Resolves when nothing can be written any more.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use super::backends::Backends;
 use super::clock::SystemClock;
@@ -14,6 +15,8 @@ use super::data_dir::DataDir;
 use super::exit::Failure;
 use super::{quick_start, seed};
 use crate::actors::arbiters::{Arbiters, Placement};
+use crate::actors::couriers::bell::{Bell, Rung};
+use crate::actors::couriers::{self, CouriersHandle};
 use crate::actors::death::{EXIT_SOFTWARE, RootGuard};
 use crate::actors::housekeeper::{self, Housekeeper};
 use crate::actors::hub::{HubActor, HubHandle, inbox::Inbox};
@@ -23,15 +26,19 @@ use crate::actors::subscriber;
 use crate::actors::watchdog::Watchdog;
 use crate::config::Config;
 use crate::domain::event::StatusEvent;
+use crate::domain::id::WebhookId;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::Jitter;
+use crate::egress;
 use crate::http::gate::Gate;
+use crate::http::render::RECORDS;
 use crate::http::state::FeedState;
 use crate::http::{HttpPorts, HttpState};
 use crate::meters::{self, Exposition};
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
 use crate::ports::log_level::LogLevel;
+use crate::ports::egress::Egress;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
@@ -41,6 +48,8 @@ use crate::transport::sandbox::SandboxTransport;
 const DRAIN: Duration = Duration::from_secs(12);
 /// Feeds have this long to hear that we go.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// Requests of webhooks that are under way have this long to be answered; the others go out after the next start.
+const LAST_POST: Duration = Duration::from_millis(1_500);
 
 /// A server that runs.
 pub struct Running {
@@ -50,10 +59,11 @@ pub struct Running {
     pub registry: RegistryHandle,
     gate: Arc<Gate>,
     hub: HubHandle,
+    couriers: CouriersHandle,
     http: ServerHandle,
     backends: Backends,
     armed: Arc<AtomicBool>,
-    arbiters: [Arbiters; 2],
+    arbiters: [Arbiters; 3],
     data: DataDir,
 }
 
@@ -68,7 +78,8 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     let inbox = Inbox::default();
     let exposition = Exposition::install()
         .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
-    let sink = Arc::new(Counted(inbox.clone()));
+    let bell = Bell::default();
+    let sink = Arc::new(Counted(Rung { feed: inbox.clone(), bell: bell.clone() }));
     let backends = Backends::open(config, &data, Arc::clone(&clock), sink).await?;
     let stores = backends.stores.clone();
     let operator = OperatorToken::load_or_create(&data.path().join("operator.token"))
@@ -119,6 +130,24 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         &roots.placement(),
     );
 
+    let egress = egress::Client::new(egress::Guard::new(&config.webhooks), Arc::new(egress::SystemNames))
+        .map_err(|error| Failure::Unavailable(format!("cannot set up TLS: {error}")))?;
+    let egress: Arc<dyn Egress> = Arc::new(egress);
+    let mail = Arbiters::start(1);
+    let couriers = couriers::launch(
+        couriers::Ports {
+            clock: Arc::clone(&clock),
+            webhooks: Arc::clone(&stores.webhooks),
+            egress: Arc::clone(&egress),
+            sealer: Arc::clone(&backends.sealer),
+            records: RECORDS,
+            in_flight: Semaphore::new(config.webhooks.in_flight.get()),
+            draw,
+        },
+        bell,
+        &mail.placement(),
+    );
+
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
         sessions: Arc::clone(&stores.sessions),
@@ -127,6 +156,9 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         sandbox: Arc::clone(&backends.sandbox) as _,
         supervisor: Arc::new(registry.clone()),
         signals: Arc::new(routes),
+        webhooks: Arc::clone(&stores.webhooks),
+        egress,
+        sealer: Arc::clone(&backends.sealer),
         clock: Arc::clone(&clock),
         exposition,
         log_level,
@@ -161,16 +193,21 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     }
     armed.store(true, Ordering::SeqCst);
     gate.open();
-    Ok(Running { address, registry, gate, hub, http, backends, armed, arbiters: [roots, sessions], data })
+    let arbiters = [roots, sessions, mail];
+    Ok(Running { address, registry, gate, hub, couriers, http, backends, armed, arbiters, data })
 }
 
 /// Counts what was committed on its way to the hub.
-struct Counted(Inbox);
+struct Counted<S>(S);
 
-impl FeedSink for Counted {
+impl<S: FeedSink> FeedSink for Counted<S> {
     fn publish(&self, events: Vec<StatusEvent>) {
         meters::events(&events);
         self.0.publish(events);
+    }
+
+    fn posted(&self, endpoints: &[WebhookId]) {
+        self.0.posted(endpoints);
     }
 }
 
@@ -222,6 +259,9 @@ impl Running {
         self.hub.go_away().await;
         tokio::time::sleep(FAREWELL).await;
         self.http.stop(true).await;
+        if tokio::time::timeout(LAST_POST, self.couriers.drain()).await.is_err() {
+            tracing::info!("some webhooks did not answer in time; the next start delivers them again");
+        }
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

@@ -21,6 +21,7 @@ pub mod sandbox;
 pub mod sessions;
 mod source;
 pub mod vault;
+pub mod webhooks;
 
 /// Every key with its default and what it means; what `default-config` prints.
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -35,6 +36,7 @@ pub struct Config {
     pub vault: vault::VaultOptions,
     pub sandbox: sandbox::SandboxOptions,
     pub sessions: sessions::SessionsOptions,
+    pub webhooks: webhooks::WebhooksOptions,
     pub log: log::LogOptions,
 }
 
@@ -111,6 +113,8 @@ pub fn load(
             .separator("__")
             .list_separator(",")
             .with_list_parse_key("http.allowed_origins")
+            .with_list_parse_key("webhooks.allow_private")
+            .with_list_parse_key("webhooks.ports")
             .try_parsing(true)
             .source(Some(ours.into_iter().collect())),
     );

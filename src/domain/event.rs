@@ -6,10 +6,11 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::id::{MessageId, SessionId, TenantId};
+use super::id::{MessageId, SessionId, TenantId, WebhookId};
 use super::message::MessageStatus;
 use super::session::SessionStatus;
 use super::time::WallTime;
+use super::webhook::WebhookStatus;
 use super::word::words;
 
 /// No event is longer than this once encoded.
@@ -26,6 +27,8 @@ words! {
         Session,
         /// A usage threshold was passed.
         Usage,
+        /// A webhook endpoint was disabled, because it answered 410 or nothing good for five days.
+        Webhook,
     }
 }
 
@@ -40,6 +43,8 @@ pub enum Change {
     Session(SessionStatus),
     /// So many percent of the month's messages are used.
     Usage(u8),
+    /// The endpoint was disabled.
+    Webhook(WebhookId),
 }
 
 impl Change {
@@ -50,6 +55,7 @@ impl Change {
             Self::Received(_) => EventKind::In,
             Self::Session(_) => EventKind::Session,
             Self::Usage(_) => EventKind::Usage,
+            Self::Webhook(_) => EventKind::Webhook,
         }
     }
 
@@ -57,7 +63,15 @@ impl Change {
     pub fn message(&self) -> Option<MessageId> {
         match *self {
             Self::Message(id, _) | Self::Received(id) => Some(id),
-            Self::Session(_) | Self::Usage(_) => None,
+            Self::Session(_) | Self::Usage(_) | Self::Webhook(_) => None,
+        }
+    }
+
+    /// The endpoint it concerns, if it concerns one.
+    pub fn webhook(&self) -> Option<WebhookId> {
+        match *self {
+            Self::Webhook(id) => Some(id),
+            Self::Message(..) | Self::Received(_) | Self::Session(_) | Self::Usage(_) => None,
         }
     }
 
@@ -68,16 +82,23 @@ impl Change {
             Self::Received(_) => Cow::Borrowed(MessageStatus::Received.into()),
             Self::Session(status) => Cow::Borrowed(status.into()),
             Self::Usage(percent) => Cow::Owned(percent.to_string()),
+            Self::Webhook(_) => Cow::Borrowed(WebhookStatus::Disabled.into()),
         }
     }
 
     /// Puts together what a store keeps apart; `None` when the parts do not fit.
-    pub fn from_parts(kind: EventKind, message: Option<MessageId>, code: &str) -> Option<Self> {
+    pub fn from_parts(
+        kind: EventKind,
+        message: Option<MessageId>,
+        webhook: Option<WebhookId>,
+        code: &str,
+    ) -> Option<Self> {
         Some(match kind {
             EventKind::Msg => Self::Message(message?, code.parse().ok()?),
             EventKind::In => Self::Received(message?),
             EventKind::Session => Self::Session(code.parse().ok()?),
             EventKind::Usage => Self::Usage(code.parse().ok()?),
+            EventKind::Webhook => Self::Webhook(webhook?),
         })
     }
 }
@@ -127,6 +148,7 @@ enum Subject {
     Message(MessageId),
     Session(SessionId),
     Tenant(TenantId),
+    Webhook(WebhookId),
 }
 
 impl StatusEvent {
@@ -139,10 +161,11 @@ impl StatusEvent {
 
     /// Appends the frame's JSON text.
     pub fn write(&self, text: &mut Vec<u8>) {
-        let subject = match (self.change.message(), self.session) {
-            (Some(message), _) => Subject::Message(message),
-            (None, Some(session)) => Subject::Session(session),
-            (None, None) => Subject::Tenant(self.tenant),
+        let subject = match (self.change, self.session) {
+            (Change::Message(message, _) | Change::Received(message), _) => Subject::Message(message),
+            (Change::Webhook(webhook), _) => Subject::Webhook(webhook),
+            (Change::Session(_) | Change::Usage(_), Some(session)) => Subject::Session(session),
+            (Change::Session(_) | Change::Usage(_), None) => Subject::Tenant(self.tenant),
         };
         let code = self.change.code();
         let kind = self.change.kind();

@@ -130,3 +130,15 @@ id!(
     /// One API key; not the key itself.
     KeyId, "key_"
 );
+id!(
+    /// One webhook endpoint of one tenant.
+    WebhookId, "whk_"
+);
+id!(
+    /// One event as webhooks tell it; the `webhook-id` of every attempt to tell it.
+    EventId, "evt_"
+);
+id!(
+    /// One event on its way to one endpoint.
+    DeliveryId, "dlv_"
+);

@@ -13,5 +13,6 @@ pub mod scope;
 pub mod session;
 pub mod tenant;
 pub mod time;
+pub mod webhook;
 pub mod window;
 pub(crate) mod word;

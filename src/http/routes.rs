@@ -13,7 +13,9 @@ use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
 use super::reference;
-use super::v1::{events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage};
+use super::v1::{
+    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage, webhooks,
+};
 use crate::domain::refusal::Refusal;
 
 /// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
@@ -55,6 +57,20 @@ fn v1(v1: &mut ServiceConfig) {
         )
         .service(resource("/usage").route(get().to(usage::get)))
         .service(resource("/limits").route(get().to(limits::get)))
+        .service(resource("/webhooks").route(get().to(webhooks::list)).route(post().to(webhooks::create)))
+        .service(
+            resource("/webhooks/{id}")
+                .route(get().to(webhooks::get))
+                .route(patch().to(webhooks::patch))
+                .route(delete().to(webhooks::delete)),
+        )
+        .service(resource("/webhooks/{id}/test").route(post().to(webhooks::test)))
+        .service(resource("/webhooks/{id}/rotate").route(post().to(webhooks::rotate)))
+        .service(resource("/webhooks/{id}/enable").route(post().to(webhooks::enable)))
+        .service(resource("/webhooks/{id}/deliveries").route(get().to(deliveries::list)))
+        .service(resource("/webhooks/{id}/redeliver").route(post().to(deliveries::redeliver_range)))
+        .service(resource("/deliveries/{id}").route(get().to(deliveries::get)))
+        .service(resource("/deliveries/{id}/redeliver").route(post().to(deliveries::redeliver)))
         .service(resource("/sandbox/scan").route(post().to(sandbox::scan)))
         .service(resource("/sandbox/messages").route(post().to(sandbox::write)))
         .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))

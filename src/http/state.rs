@@ -13,14 +13,17 @@ use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::egress::Egress;
 use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::sandbox::Sandbox;
+use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
 use crate::ports::signals::Signals;
 use crate::ports::supervisor::Supervisor;
 use crate::ports::tickets::Tickets;
+use crate::ports::webhooks::Webhooks;
 use crate::tenancy::operator::OperatorToken;
 
 /// Every port the HTTP face needs.
@@ -34,6 +37,9 @@ pub struct HttpPorts {
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
+    pub webhooks: Arc<dyn Webhooks>,
+    pub egress: Arc<dyn Egress>,
+    pub sealer: Arc<dyn Sealer>,
     pub clock: Arc<dyn Clock>,
     pub exposition: Exposition,
     pub log_level: Arc<dyn LogLevel>,
@@ -49,6 +55,9 @@ pub struct HttpState {
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
+    pub webhooks: Arc<dyn Webhooks>,
+    pub egress: Arc<dyn Egress>,
+    pub sealer: Arc<dyn Sealer>,
     pub clock: Arc<dyn Clock>,
     pub exposition: Exposition,
     pub log_level: Arc<dyn LogLevel>,
@@ -81,6 +90,9 @@ impl HttpState {
             sandbox: ports.sandbox,
             supervisor: ports.supervisor,
             signals: ports.signals,
+            webhooks: ports.webhooks,
+            egress: ports.egress,
+            sealer: ports.sealer,
             clock: ports.clock,
             exposition: ports.exposition,
             log_level: ports.log_level,

@@ -4,13 +4,17 @@ use async_trait::async_trait;
 
 use super::store::StoreError;
 use crate::domain::event::StatusEvent;
-use crate::domain::id::TenantId;
+use crate::domain::id::{TenantId, WebhookId};
 use crate::domain::scope::{SystemScope, TenantScope};
 
 /// Where stores hand over what they have committed.
 pub trait FeedSink: Send + Sync {
     /// Called after each commit, in commit order, with the events it wrote. Never blocks.
     fn publish(&self, events: Vec<StatusEvent>);
+
+    /// Called after each commit that gave endpoints something to deliver, or changed them. Never blocks. A call that is
+    /// lost costs a delay: what waits is in rows.
+    fn posted(&self, _: &[WebhookId]) {}
 }
 
 /// The committed events.

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod directory;
+pub mod egress;
 pub mod feed;
 pub mod limits;
 pub mod log_level;
@@ -10,6 +11,7 @@ pub mod messages;
 pub mod outbox;
 pub mod readiness;
 pub mod sandbox;
+pub mod sealer;
 pub mod sessions;
 pub mod signals;
 pub mod store;
@@ -18,6 +20,7 @@ pub mod sweep;
 pub mod tickets;
 pub mod transport;
 pub mod vault;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -31,4 +34,5 @@ pub struct Stores {
     pub messages: Arc<dyn messages::Messages>,
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
+    pub webhooks: Arc<dyn webhooks::Webhooks>,
 }

@@ -15,10 +15,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("billing", &["domain", "ports"]),
     ("tenancy", &["domain", "ports"]),
     ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
-    ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "config"]),
+    ("webhooks", &["domain", "ports"]),
+    ("egress", &["domain", "ports", "config"]),
+    ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
-    ("http", &["domain", "meters", "ports", "outbound", "tenancy", "billing", "actors", "config"]),
+    ("http", &["domain", "meters", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"]),
     ("cli", &["app", "config", "domain", "failpoint", "ports"]),
 ];
 

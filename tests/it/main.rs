@@ -7,6 +7,7 @@ mod actors;
 mod cli;
 mod config;
 mod domain;
+mod egress;
 mod history;
 mod http;
 mod journeys;

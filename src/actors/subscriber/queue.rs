@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::framed::Framed;
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{MessageId, SessionId};
+use crate::domain::id::{MessageId, SessionId, WebhookId};
 
 /// Events that may wait for one client.
 pub const ROOM: usize = 1_024;
@@ -18,6 +18,7 @@ enum Subject {
     Message(MessageId),
     Session(Option<SessionId>),
     Usage,
+    Webhook(WebhookId),
 }
 
 impl From<&StatusEvent> for Subject {
@@ -26,6 +27,7 @@ impl From<&StatusEvent> for Subject {
             Change::Message(id, _) | Change::Received(id) => Self::Message(id),
             Change::Session(_) => Self::Session(event.session),
             Change::Usage(_) => Self::Usage,
+            Change::Webhook(id) => Self::Webhook(id),
         }
     }
 }

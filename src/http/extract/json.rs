@@ -43,6 +43,22 @@ impl<F: Form> FromRequest for Json<F> {
     }
 }
 
+/// A body, read, or the default when there is none.
+#[derive(Debug)]
+pub struct JsonOrNothing<F>(pub F);
+
+/// As [`Json`], unless the body is empty.
+impl<F: Form + Default> FromRequest for JsonOrNothing<F> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let is_empty = request.extensions().get::<RawBody>().is_none_or(|body| body.0.is_empty());
+        let form = if is_empty { Ok(F::default()) } else { read(request) };
+        ready(form.map(Self).map_err(Problem::from))
+    }
+}
+
 fn read<F: Form>(request: &HttpRequest) -> Result<F, Refusal> {
     let plain = request.headers().get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
     if !plain || !request.content_type().eq_ignore_ascii_case("application/json") {

@@ -1,5 +1,6 @@
 //! What tenants ask. One file per resource; `routes` holds the table.
 
+pub mod deliveries;
 pub mod events;
 pub mod feed;
 pub mod health;
@@ -10,6 +11,7 @@ pub mod pairing;
 pub mod sandbox;
 pub mod sessions;
 pub mod usage;
+pub mod webhooks;
 
 use super::state::HttpState;
 use crate::domain::id::SessionId;

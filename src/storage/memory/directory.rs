@@ -97,6 +97,9 @@ impl Directory for MemoryStore {
             for key in state.keys.values_mut().filter(|key| key.tenant == id) {
                 key.revoked_at.get_or_insert(at);
             }
+            for row in state.webhooks.endpoints.values_mut().filter(|row| row.webhook.tenant == id) {
+                row.deleted = true;
+            }
             let own = state.sessions.values().filter(|row| row.session.tenant == id && !row.deleted);
             let own: Vec<_> = own.map(|row| row.session.id).collect();
             own.into_iter().for_each(|session| state.delete_session(session, at));

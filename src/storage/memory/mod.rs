@@ -8,6 +8,7 @@ mod outbox;
 mod sessions;
 mod state;
 mod sweep;
+mod webhooks;
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,8 @@ pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Sto
         outbox: store.clone(),
         messages: store.clone(),
         sweep: store.clone(),
-        feed_log: store,
+        feed_log: store.clone(),
+        webhooks: store,
     }
 }
 
@@ -56,6 +58,10 @@ impl MemoryStore {
         let events = mem::take(&mut state.told);
         if !events.is_empty() {
             self.sink.publish(events);
+        }
+        let posted = mem::take(&mut state.webhooks.posted);
+        if !posted.is_empty() {
+            self.sink.posted(&posted.into_iter().collect::<Vec<_>>());
         }
         done
     }

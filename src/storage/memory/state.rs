@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{KeyId, MessageId, SessionId, TenantId};
+use crate::domain::id::{DeliveryId, KeyId, MessageId, SessionId, TenantId, WebhookId};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::phone::Phone;
@@ -14,6 +14,7 @@ use crate::domain::tenant::{ApiKey, Tenant};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::{Period, Position, Usage};
 use crate::ports::store::StoreError;
+use crate::ports::webhooks::Repeated;
 
 /// Percentages of the month's messages that are told when they are passed.
 const THRESHOLDS: [u8; 2] = [80, 100];
@@ -36,6 +37,8 @@ pub struct State {
     pub events: Vec<StatusEvent>,
     /// Events of the transaction under way.
     pub told: Vec<StatusEvent>,
+    /// Endpoints, and what they are told.
+    pub webhooks: super::webhooks::Outbox,
     /// When the transaction under way commits.
     pub committing_at: WallTime,
 }
@@ -120,6 +123,9 @@ pub enum Made {
     Tenant(TenantId),
     Plan(String),
     Key(KeyId),
+    Webhook(WebhookId),
+    Delivery(DeliveryId),
+    Range(Repeated),
 }
 
 impl State {
@@ -319,6 +325,7 @@ impl State {
         let head = self.heads.entry(tenant).or_default();
         *head += 1;
         let event = StatusEvent { tenant, seq: *head, session, change, at: self.committing_at };
+        self.post(event);
         self.events.push(event);
         self.told.push(event);
     }

@@ -10,8 +10,9 @@ use strum::{Display, EnumString};
 use uuid::Uuid;
 
 use super::idempotency::Remembered;
+use super::posting::{Posting, Snapshot, Subscribers};
 use crate::domain::event::Change;
-use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::id::{MessageId, SessionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
@@ -19,8 +20,10 @@ use crate::domain::session::{
     Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing, Supervision,
 };
 use crate::domain::time::{Reading, WallTime};
+use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
+use crate::ports::webhooks::Settled;
 
 /// Percentages of the month's messages that are told when they are passed.
 pub(super) const THRESHOLDS: [u8; 2] = [80, 100];
@@ -116,6 +119,8 @@ pub(super) struct Book {
     remembered: HashMap<(Uuid, String), Remembered>,
     met: HashSet<(SessionId, Phone)>,
     heard: HashSet<Heard>,
+    /// Tenants that have endpoints, and those.
+    subscribers: HashMap<TenantId, Subscribers>,
 
     pub(super) changes: Changes,
 }
@@ -133,12 +138,27 @@ pub(super) struct Changes {
     pub(super) met: Vec<(TenantId, SessionId, Phone, WallTime)>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) told: Vec<Told>,
+    /// Of what is told, what endpoints want.
+    pub(super) postings: Vec<Posting>,
+    pub(super) settled: Vec<Settled>,
 }
 
 impl Changes {
     /// Whether there is anything to write.
     pub(super) fn is_any(&self) -> bool {
-        let Self { new_messages, messages, sessions, tallies, usage, remembered, met, attempts, told } = self;
+        let Self {
+            new_messages,
+            messages,
+            sessions,
+            tallies,
+            usage,
+            remembered,
+            met,
+            attempts,
+            told,
+            postings: _, // each stands beside something told
+            settled,
+        } = self;
         !(new_messages.is_empty()
             && messages.is_empty()
             && sessions.is_empty()
@@ -147,7 +167,8 @@ impl Changes {
             && remembered.is_empty()
             && met.is_empty()
             && attempts.is_empty()
-            && told.is_empty())
+            && told.is_empty()
+            && settled.is_empty())
     }
 }
 
@@ -193,6 +214,10 @@ impl Book {
 
     pub(super) fn put_heard(&mut self, heard: Heard) {
         self.heard.insert(heard);
+    }
+
+    pub(super) fn put_subscribers(&mut self, tenant: TenantId, subscribers: Subscribers) {
+        self.subscribers.insert(tenant, subscribers);
     }
 }
 
@@ -425,8 +450,51 @@ impl Book {
         Rows { sessions: self.sessions, messages: self.messages, months: self.usage }
     }
 
+    /// Tells a change that is made in the book already.
     pub(super) fn tell(&mut self, tenant: TenantId, session: Option<SessionId>, change: Change) {
+        self.post(tenant, session, change, None);
         self.changes.told.push(Told { tenant, session, change });
+    }
+
+    /// Tells that an endpoint was disabled.
+    pub(super) fn tell_disabled(&mut self, tenant: TenantId, webhook: WebhookId, reason: WebhookReason) {
+        let change = Change::Webhook(webhook);
+        self.post(tenant, None, change, Some(Snapshot::Webhook(reason)));
+        self.changes.told.push(Told { tenant, session: None, change });
+    }
+
+    /// Keeps what is told next for the endpoints that want it, with the record as it stands.
+    fn post(
+        &mut self,
+        tenant: TenantId,
+        session: Option<SessionId>,
+        change: Change,
+        snapshot: Option<Snapshot>,
+    ) {
+        let Some(subscribers) = self.subscribers.get(&tenant) else { return };
+        let kind = event_type(change);
+        let wanting = subscribers.iter().filter(|one| one.wants(&kind, session));
+        let to: Vec<_> = wanting.map(|one| (one.webhook, one.active)).collect();
+        if !to.is_empty() {
+            let snapshot = snapshot.unwrap_or_else(|| self.snapshot(session, change));
+            self.changes.postings.push(Posting { told: self.changes.told.len(), kind, snapshot, to });
+        }
+    }
+
+    fn snapshot(&self, session: Option<SessionId>, change: Change) -> Snapshot {
+        let found = match change {
+            Change::Message(id, _) | Change::Received(id) => {
+                self.messages.get(&id).map(|row| Snapshot::Message(MessageState::of(&row.message)))
+            }
+            Change::Session(_) => session.and_then(|id| self.sessions.get(&id)).map(|row| {
+                let status = (row.status, row.reason, row.code);
+                let state = SessionState::of(status, row.since, row.paired, &row.standing, &row.tally);
+                Snapshot::Session(state)
+            }),
+            Change::Usage(percent) => Some(Snapshot::Usage(percent)),
+            Change::Webhook(_) => None,
+        };
+        found.unwrap_or(Snapshot::Gone)
     }
 }
 

@@ -4,10 +4,10 @@ use sea_orm::DatabaseTransaction;
 
 use super::book::Book;
 use super::dialect::Fault;
-use super::flush::{self, flush};
+use super::flush::{self, News, flush};
 use super::kept::Kept;
 use super::load::{Needs, load};
-use crate::domain::event::StatusEvent;
+use crate::domain::id::WebhookId;
 use crate::domain::time::WallTime;
 
 /// One transaction.
@@ -15,12 +15,12 @@ pub(super) struct Desk<'a> {
     pub(super) txn: &'a DatabaseTransaction,
     /// Dates its events.
     at: WallTime,
-    events: Vec<StatusEvent>,
+    news: News,
 }
 
 impl<'a> Desk<'a> {
     pub(super) fn new(txn: &'a DatabaseTransaction, at: WallTime) -> Self {
-        Self { txn, at, events: vec![] }
+        Self { txn, at, news: News::default() }
     }
 
     /// Reads rows to work on. What was written before is in them; two books must not be open at once.
@@ -31,12 +31,17 @@ impl<'a> Desk<'a> {
     /// Writes what was changed in a book, and its events.
     pub(super) async fn close(&mut self, book: Book) -> Result<(), Fault> {
         let nothing = &mut Kept::default();
-        self.events.extend(flush(self.txn, book, nothing, self.at, flush::WITHIN).await?);
+        self.news.extend(flush(self.txn, book, nothing, self.at, flush::WITHIN).await?);
         Ok(())
     }
 
-    /// What is to be told once it is committed, in order.
-    pub(super) fn events(self) -> Vec<StatusEvent> {
-        self.events
+    /// Lets an endpoint look at its rows once it is committed.
+    pub(super) fn posted(&mut self, webhook: WebhookId) {
+        self.news.posted.insert(webhook);
+    }
+
+    /// What is to be told once it is committed.
+    pub(super) fn news(self) -> News {
+        self.news
     }
 }

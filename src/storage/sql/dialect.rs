@@ -315,10 +315,56 @@ pub(super) const PUT_HEADS: &str = "
     ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq";
 
 pub(super) const INSERT_EVENTS: &str = "
-    INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, code)
+    INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, webhook_id, code)
     SELECT unhex(value->>'tenant'), value->>'seq', value->>'at', unhex(value->>'session'), value->>'kind',
-        unhex(value->>'message'), value->>'code'
+        unhex(value->>'message'), unhex(value->>'webhook'), value->>'code'
     FROM jsonb_each($1)";
+
+// Webhooks. These stand behind the others in batches that have something for them.
+
+/// `[tenant]`
+pub(super) const SUBSCRIPTIONS: &str = "
+    SELECT h.tenant_id, h.id, h.status, h.events, h.sessions FROM jsonb_each($1) AS w
+    CROSS JOIN webhook AS h ON h.tenant_id = unhex(w.value) AND h.deleted_at IS NULL";
+
+pub(super) const INSERT_WEBHOOK_EVENTS: &str = "
+    INSERT INTO webhook_event (id, tenant_id, seq, at, kind, session_id, message_id, webhook_id, snapshot)
+    SELECT unhex(value->>'id'), unhex(value->>'tenant'), value->>'seq', value->>'at', value->>'kind',
+        unhex(value->>'session'), unhex(value->>'message'), unhex(value->>'webhook'), value->>'snapshot'
+    FROM jsonb_each($1)";
+
+pub(super) const INSERT_DELIVERIES: &str = "
+    INSERT INTO webhook_delivery (id, tenant_id, webhook_id, event_id, kind, event_at, status, attempts, due_at,
+        created_at, settled_at, repeats)
+    SELECT unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'webhook'), unhex(value->>'event'),
+        value->>'kind', value->>'event_at', value->>'status', 0, value->>'due_at', value->>'created_at',
+        value->>'settled_at', unhex(value->>'repeats')
+    FROM jsonb_each($1)";
+
+const INSERT_ATTEMPTS_AT_WEBHOOKS: &str = "
+    INSERT INTO webhook_attempt (delivery_id, tenant_id, number, at, duration_ms, url, status, error, body)
+    SELECT d.id, d.tenant_id, w.value->>'attempts', w.value->>'at', w.value->>'duration_ms', w.value->>'url',
+        w.value->>'answer', w.value->>'error', w.value->>'body'
+    FROM jsonb_each($1) AS w CROSS JOIN webhook_delivery AS d ON d.id = unhex(w.value->>'delivery')";
+
+const UPDATE_HEALTH: &str = "
+    UPDATE webhook SET
+        failures = w.value->>'failures', failing_since = w.value->>'failing_since',
+        open_until = w.value->>'open_until', trips = w.value->>'trips'
+    FROM jsonb_each($1) AS w
+    WHERE webhook.id = unhex(w.value->>'webhook')";
+
+/// What has come to rest meanwhile stays as it is.
+const UPDATE_DELIVERIES: &str = "
+    UPDATE webhook_delivery SET
+        status = w.value->>'status', reason = w.value->>'reason', attempts = w.value->>'attempts',
+        due_at = w.value->>'due_at', settled_at = w.value->>'settled_at'
+    FROM jsonb_each($1) AS w
+    WHERE webhook_delivery.id = unhex(w.value->>'delivery') AND webhook_delivery.status = 'pending'";
+
+/// Behind the statements of a batch; the rows that `posting` makes for them.
+pub(super) const WEBHOOK_STATEMENTS: [&str; 5] =
+    [INSERT_WEBHOOK_EVENTS, INSERT_DELIVERIES, INSERT_ATTEMPTS_AT_WEBHOOKS, UPDATE_HEALTH, UPDATE_DELIVERIES];
 
 // Reads outside of batches that need a list or a shape of their own.
 

@@ -15,8 +15,9 @@ use super::entities::count;
 use super::idempotency::{Row, json};
 use super::kept::Kept;
 use super::load::ids;
+use super::posting::Outgoing;
 use crate::domain::event::StatusEvent;
-use crate::domain::id::TenantId;
+use crate::domain::id::{TenantId, WebhookId};
 use crate::domain::message::{Direction, MessageStatus, Times};
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
@@ -36,22 +37,44 @@ const STATEMENTS: [&str; 11] = [
     dialect::INSERT_EVENTS,
 ];
 
-static STATEMENTS_TEXT: LazyLock<String> = LazyLock::new(|| {
-    let numbered = STATEMENTS.iter().zip(1..).map(|(text, number)| text.replace("$1", &format!("${number}")));
-    numbered.collect::<Vec<_>>().join(";")
+/// The statements of a batch without webhooks, and those of one with.
+static STATEMENTS_TEXT: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let numbered = |statements: &[&str]| {
+        let numbered = statements.iter().zip(1..);
+        numbered.map(|(text, number)| text.replace("$1", &format!("${number}"))).collect::<Vec<_>>().join(";")
+    };
+    let all = [&STATEMENTS[..], &dialect::WEBHOOK_STATEMENTS[..]].concat();
+    [numbered(&STATEMENTS), numbered(&all)]
 });
 
-static TRANSACTION_TEXT: LazyLock<String> =
-    LazyLock::new(|| format!("BEGIN IMMEDIATE;{};COMMIT", *STATEMENTS_TEXT));
+static TRANSACTION_TEXT: LazyLock<[String; 2]> = LazyLock::new(|| {
+    STATEMENTS_TEXT.each_ref().map(|statements| format!("BEGIN IMMEDIATE;{statements};COMMIT"))
+});
 
 /// How the statements of a batch are run.
-pub(super) type Text = &'static LazyLock<String>;
+pub(super) type Text = &'static LazyLock<[String; 2]>;
 
 /// Within a transaction that is open.
 pub(super) const WITHIN: Text = &STATEMENTS_TEXT;
 
 /// As a transaction of their own. An error may leave it open.
 pub(super) const ALONE: Text = &TRANSACTION_TEXT;
+
+/// What is to be told of once it is committed.
+#[derive(Default)]
+pub(super) struct News {
+    /// To subscribers of the feed, in order.
+    pub(super) events: Vec<StatusEvent>,
+    /// Endpoints that have something to deliver, or were changed.
+    pub(super) posted: BTreeSet<WebhookId>,
+}
+
+impl News {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.events.extend(more.events);
+        self.posted.extend(more.posted);
+    }
+}
 
 /// A message as both message statements take it; each uses its part.
 #[derive(Serialize)]
@@ -229,6 +252,8 @@ struct EventOut {
     session: Option<Simple>,
     kind: &'static str,
     message: Option<Simple>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<Simple>,
     code: std::borrow::Cow<'static, str>,
 }
 
@@ -241,22 +266,23 @@ impl EventOut {
             session: event.session.map(|id| id.uuid().simple()),
             kind: event.change.kind().into(),
             message: event.change.message().map(|id| id.uuid().simple()),
+            webhook: event.change.webhook().map(|id| id.uuid().simple()),
             code: event.change.code(),
         }
     }
 }
 
-/// Writes it, its events with it, and answers those in order. What was written is `kept`.
+/// Writes it, its events with it, and answers what is to be told. What was written is `kept`.
 pub(super) async fn flush(
     db: &DatabaseTransaction,
     mut book: Book,
     kept: &mut Kept,
     at: WallTime,
     text: Text,
-) -> Result<Vec<StatusEvent>, Fault> {
+) -> Result<News, Fault> {
     if !book.changes.is_any() {
         kept.keep(book, HashMap::new(), None);
-        return Ok(vec![]);
+        return Ok(News::default());
     }
     let told = std::mem::take(&mut book.changes.told);
     let mut heads = heads(db, &told, kept).await?;
@@ -280,9 +306,18 @@ pub(super) async fn flush(
         )?,
         json(&events.iter().map(EventOut::of).collect::<Vec<_>>())?,
     ];
-    dialect::execute(db, text.as_str(), rows.map(Into::into)).await?;
+    let [plain, with_webhooks] = &**text;
+    let settled = std::mem::take(&mut book.changes.settled);
+    let out = Outgoing::of(std::mem::take(&mut book.changes.postings), &events, at)?;
+    if out.is_any() || !settled.is_empty() {
+        let rows: Vec<_> = rows.into_iter().chain(out.rows(&settled)?).map(Into::into).collect();
+        let rows: [sea_orm::Value; 16] = rows.try_into().expect("eleven statements and five");
+        dialect::execute(db, with_webhooks.as_str(), rows).await?;
+    } else {
+        dialect::execute(db, plain.as_str(), rows.map(Into::into)).await?;
+    }
     kept.keep(book, heads, last_ord);
-    Ok(events)
+    Ok(News { events, posted: out.posted })
 }
 
 /// The last position of every feed that is told something.

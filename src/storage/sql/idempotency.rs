@@ -40,6 +40,9 @@ pub(super) enum Kind {
     Tenant,
     Plan,
     Key,
+    Webhook,
+    Delivery,
+    Range,
 }
 
 /// The first request with a key.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::book::{Book, MessageRow, SessionRow, UsageRow};
+use super::posting::Subscribers;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Content, Direction, WaId};
 use crate::domain::time::WallTime;
@@ -28,6 +29,8 @@ pub(super) struct Kept {
     messages: Generations<MessageId, MessageRow, MESSAGES>,
     by_wa: Generations<(SessionId, WaId), MessageId, MESSAGES>,
     last_ord: Option<i64>,
+    /// Most have none; that is remembered too.
+    subscribers: Generations<TenantId, Subscribers, ROWS>,
 }
 
 impl Kept {
@@ -56,6 +59,16 @@ impl Kept {
     /// The place of the message accepted last.
     pub(super) fn last_ord(&self) -> Option<i64> {
         self.last_ord
+    }
+
+    /// A tenant's endpoints.
+    pub(super) fn subscribers(&self, tenant: TenantId) -> Option<&Subscribers> {
+        self.subscribers.get(&tenant)
+    }
+
+    /// Remembers a tenant's endpoints. Whatever changes them is no batch, and lets everything be forgotten.
+    pub(super) fn put_subscribers(&mut self, tenant: TenantId, subscribers: Subscribers) {
+        self.subscribers.put(tenant, subscribers);
     }
 
     /// Remembers what was just committed.

@@ -12,6 +12,7 @@ use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, maybe_word, message, session::retry, word};
 use super::idempotency::{self, Kind, Owner, json};
 use super::kept::Kept;
+use super::posting::read_subscribers;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
@@ -39,11 +40,17 @@ pub(super) struct Needs {
     heard: BTreeSet<Heard>,
     usage: BTreeSet<(TenantId, WallTime)>,
     remembered: BTreeSet<(Uuid, String)>,
+    /// Tenants that will be told something without a session of theirs.
+    tenants: BTreeSet<TenantId>,
 }
 
 impl Needs {
     pub(super) fn session(&mut self, id: SessionId) {
         self.sessions.insert(id);
+    }
+
+    pub(super) fn tenant(&mut self, id: TenantId) {
+        self.tenants.insert(id);
     }
 
     pub(super) fn message(&mut self, id: MessageId) {
@@ -147,6 +154,7 @@ pub(super) async fn load(
             book.put_usage(tenant, usage);
         }
     }
+    read_subscribers(txn, needs.tenants, &mut book, kept).await?;
     Ok(book)
 }
 

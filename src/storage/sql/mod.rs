@@ -27,9 +27,11 @@ mod outage;
 mod outbox;
 #[cfg(test)]
 mod plans;
+mod posting;
 mod sessions;
 pub mod steps;
 mod sweep;
+mod webhooks;
 mod writer;
 
 use std::path::PathBuf;
@@ -113,6 +115,7 @@ pub async fn open(
         messages: Arc::new(messages::SqlMessages { writer: writer.clone(), readers: readers.clone() }),
         sweep: Arc::new(sweep::SqlSweep { writer: writer.clone(), readers: readers.clone(), clock }),
         feed_log: Arc::new(feed_log),
+        webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer.clone(), readers: readers.clone() }),
     };
     Ok(Sql { stores, writer, readers, task })
 }

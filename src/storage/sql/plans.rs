@@ -4,7 +4,7 @@ use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use super::errands::{forget, waiting};
-use super::{attempts, dialect, messages, outbox, sweep};
+use super::{attempts, dialect, messages, outbox, sweep, webhooks};
 
 async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
@@ -48,7 +48,16 @@ async fn no_hot_statement_walks_through_a_table() {
         sweep::EXPIRED,
         sweep::DOUBTFUL,
         waiting::WAITING,
-    ] {
+        dialect::SUBSCRIPTIONS,
+        webhooks::DUE,
+        webhooks::NEXT_DUE,
+        webhooks::EVENT,
+        webhooks::LOG,
+        webhooks::RANGE,
+    ]
+    .into_iter()
+    .chain(dialect::WEBHOOK_STATEMENTS)
+    {
         let plan = plan_of(&db, text).await;
         assert_eq!(walks(&plan), Vec::<&String>::new(), "{text}\n{plan:#?}");
     }
@@ -86,6 +95,10 @@ async fn what_waits_is_found_by_the_index_of_what_waits() {
         (dialect::HEARD, "message_heard"),
         (dialect::LIST_MESSAGES, "message_session"),
         (messages::ATTEMPTS_SINCE, "send_attempt_session"),
+        (dialect::SUBSCRIPTIONS, "webhook_tenant"),
+        (webhooks::DUE, "webhook_delivery_due"),
+        (webhooks::NEXT_DUE, "webhook_delivery_due"),
+        (webhooks::RANGE, "webhook_delivery_list"),
     ] {
         let plan = plan_of(&db, text).await;
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");

@@ -15,11 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::book::Book;
 use super::desk::Desk;
 use super::dialect::{self, Fault};
-use super::flush::{self, flush};
+use super::flush::{self, News, flush};
 use super::kept::Kept;
 use super::line::Line;
 use super::load::{Needs, load};
-use crate::domain::event::StatusEvent;
 use crate::failpoint::{self, Point};
 use crate::meters;
 use crate::ports::clock::Clock;
@@ -236,10 +235,13 @@ impl Writer {
         while let Some(mut jobs) = piles.pop() {
             let begun = self.clock.now();
             match self.attempt(&mut jobs).await {
-                Ok(events) => {
+                Ok(News { events, posted }) => {
                     meters::committed(jobs.len(), self.clock.now().since(begun));
                     if !events.is_empty() {
                         self.sink.publish(events);
+                    }
+                    if !posted.is_empty() {
+                        self.sink.posted(&posted.into_iter().collect::<Vec<_>>());
                     }
                     answer(jobs, None);
                 }
@@ -275,7 +277,7 @@ impl Writer {
     }
 
     /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
-    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<Vec<StatusEvent>, Fault> {
+    async fn attempt(&mut self, jobs: &mut [Job]) -> Result<News, Fault> {
         let line = self.line().await?;
         let is_hot = jobs.iter().all(Job::is_hot);
         let (result, usable) =
@@ -292,7 +294,7 @@ impl Writer {
     }
 
     /// Commands share one book. What became of it, and whether the connection may be used again.
-    async fn batch(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+    async fn batch(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<News, Fault>, bool) {
         let mut needs = Needs::default();
         for job in jobs.iter() {
             if let Job::Hot(job) = job {
@@ -317,13 +319,13 @@ impl Writer {
         }
         let at = self.clock.wall();
         match flush(&line.conn, book, &mut self.kept, at, flush::ALONE).await {
-            Ok(events) => committed(events).await,
+            Ok(news) => committed(news).await,
             Err(fault) => undone(line, fault).await,
         }
     }
 
     /// Errands write by statements of their own, one after the other.
-    async fn errands(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<Vec<StatusEvent>, Fault>, bool) {
+    async fn errands(&mut self, line: &Line, jobs: &mut [Job]) -> (Result<News, Fault>, bool) {
         if let Err(fault) = line.begin().await {
             return (Err(fault), false);
         }
@@ -335,21 +337,21 @@ impl Writer {
                 return undone(line, fault).await;
             }
         }
-        let events = desk.events();
+        let news = desk.news();
         if let Err(tripped) = failpoint::hit(Point::CommitBefore).await {
             return undone(line, tripped.into()).await;
         }
         match line.commit().await {
-            Ok(()) => committed(events).await,
+            Ok(()) => committed(news).await,
             Err(fault) => (Err(fault), false),
         }
     }
 }
 
 /// It is on disk; its callers hear of it next.
-async fn committed<T>(events: T) -> (Result<T, Fault>, bool) {
+async fn committed<T>(news: T) -> (Result<T, Fault>, bool) {
     match failpoint::hit(Point::CommitAfter).await {
-        Ok(()) => (Ok(events), true),
+        Ok(()) => (Ok(news), true),
         Err(tripped) => (Err(tripped.into()), false),
     }
 }

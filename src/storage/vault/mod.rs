@@ -31,7 +31,8 @@ use crate::domain::scope::SystemScope;
 use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
 use crate::ports::clock::Clock;
-use crate::ports::vault::{Vault, VaultError, Vaults, Writer};
+use crate::ports::sealer::Sealer;
+use crate::ports::vault::{Secret, Vault, VaultError, Vaults, Writer};
 
 /// How long an archive is kept.
 const ARCHIVED: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -141,6 +142,18 @@ impl Vaults for SqliteVaults {
                 return Ok(total);
             }
         }
+    }
+}
+
+#[async_trait]
+impl Sealer for SqliteVaults {
+    async fn seal(&self, tenant: TenantId, place: &str, secret: &[u8]) -> Result<Vec<u8>, VaultError> {
+        Ok(self.key_of(tenant).await?.seal(&Addresses::beside(tenant, place), secret))
+    }
+
+    async fn open(&self, tenant: TenantId, place: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
+        let key = self.key_of(tenant).await?;
+        key.open(&Addresses::beside(tenant, place), sealed).ok_or(VaultError::Sealed)
     }
 }
 

@@ -85,6 +85,11 @@ impl Addresses {
         Self(format!("tenants/{tenant}/sessions/{session}"))
     }
 
+    /// `tenants/<tenant id>/rows/<place>`: what is kept in another store's rows. No record of a session lies there.
+    pub fn beside(tenant: TenantId, place: &str) -> String {
+        format!("tenants/{tenant}/rows/{place}")
+    }
+
     /// `tenants/<tenant id>/sessions/<session id>/<kind>/<hex key>`.
     pub fn record(&self, kind: &str, key: &[u8]) -> String {
         let mut address = String::with_capacity(self.0.len() + kind.len() + 2 * key.len() + 2);

@@ -2,6 +2,8 @@
 
 mod agenda;
 mod at_once;
+mod courier;
+mod couriers;
 mod flaky;
 mod fleet;
 mod hub;

@@ -12,4 +12,5 @@ mod requests;
 mod sandbox;
 mod server;
 mod sessions;
+mod webhooks;
 mod world;

@@ -14,6 +14,7 @@ use columba::actors::hub::HubActor;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::subscriber::Setup;
 use columba::billing::plan::Proposal;
+use columba::billing::quota;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
 use columba::domain::session::{
@@ -24,12 +25,16 @@ use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
 use columba::meters::Exposition;
+use columba::ports::Stores;
 use columba::storage::embedded::tickets::MemoryTickets;
+use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
 
 use super::fakes::{Fakes, NOW};
+use crate::support::events::EventLog;
+use crate::support::webhooks::{Endpoints, OpenSealer};
 
 pub struct World {
     pub fakes: Arc<Fakes>,
@@ -39,6 +44,8 @@ pub struct World {
     pub key: String,
     /// A paired session.
     pub session: SessionId,
+    /// Where webhooks are kept.
+    stores: Stores,
 }
 
 /// What came back.
@@ -86,6 +93,8 @@ impl World {
 
     pub fn with(options: &HttpOptions) -> Self {
         let fakes = Fakes::new();
+        // What is asked about webhooks; its tenants are added as they are elsewhere.
+        let stores = memory::open(fakes.clone(), quota::decide, Arc::new(EventLog::default()));
         let ports = HttpPorts {
             exposition: Exposition::install().unwrap(),
             log_level: fakes.clone(),
@@ -96,6 +105,9 @@ impl World {
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),
             signals: fakes.clone(),
+            webhooks: stores.webhooks.clone(),
+            egress: Arc::new(Endpoints::default()),
+            sealer: Arc::new(OpenSealer),
             clock: fakes.clone(),
         };
         let gate = Arc::new(Gate::default());
@@ -110,6 +122,7 @@ impl World {
             tenant: TenantId::mint(NOW),
             key: String::new(),
             session: SessionId::mint(NOW),
+            stores,
         };
         world.tenant = world.add_tenant("Acme");
         world.key = world.add_key(world.tenant, |_| ());
@@ -125,6 +138,17 @@ impl World {
         let (clock, directory) = (self.fakes.clone(), self.fakes.clone());
         let tickets: Arc<MemoryTickets> = Arc::default();
         FeedState { tickets, subscribers: Setup { hub, clock, directory }, allowed_origins: vec![] }
+    }
+
+    /// Lets the tenant have webhooks.
+    pub async fn in_store(&self) {
+        let (plan, tenant) = {
+            let inner = self.fakes.inner();
+            let tenant = inner.snapshot.tenants[&self.tenant].clone();
+            (inner.snapshot.plans[&tenant.plan].clone(), tenant)
+        };
+        self.stores.directory.create_plan(plan, None, NOW).await.unwrap();
+        self.stores.directory.create_tenant(tenant, None).await.unwrap();
     }
 
     pub fn add_tenant(&self, name: &str) -> TenantId {

@@ -17,3 +17,4 @@ mod resume;
 mod rubbish;
 mod sending;
 mod verbs;
+mod webhooks;

@@ -1,7 +1,7 @@
 //! Adapters that keep things.
 
 #[macro_use]
-mod contract;
+pub mod contract;
 mod embedded;
 mod sql;
 mod vault;

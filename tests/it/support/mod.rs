@@ -6,8 +6,10 @@ pub mod events;
 #[allow(dead_code, reason = "each test binary writes in its own way")]
 pub mod load;
 pub mod network;
+pub mod receiver;
 pub mod rig;
 pub mod server;
 pub mod siege;
 pub mod tokio_clock;
 pub mod vault;
+pub mod webhooks;

@@ -9,6 +9,7 @@ mod receipt;
 mod session;
 mod settle;
 mod sweep;
+mod webhooks;
 
 pub(super) use accept::{Accept, as_accepted, standing_refusal};
 pub(super) use cancel::Cancel;
@@ -19,3 +20,4 @@ pub(super) use receipt::Apply;
 pub(super) use session::{Announce, CountReconnect, Pronounce, Remember, Want, change_status};
 pub(super) use settle::Settle;
 pub(super) use sweep::{ABANDONED_AFTER, Abandon, DOUBT_ENDS_AFTER, Due, Expire, Release};
+pub(super) use webhooks::SettleDelivery;

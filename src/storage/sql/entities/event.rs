@@ -19,6 +19,7 @@ pub struct Model {
     pub kind: String,
     pub message_id: Option<Uuid>,
     pub code: String,
+    pub webhook_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -29,7 +30,12 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     pub fn into_domain(self) -> Result<StatusEvent, Fault> {
         let kind = word(&self.kind, "event kind")?;
-        let change = Change::from_parts(kind, self.message_id.map(Into::into), &self.code);
+        let change = Change::from_parts(
+            kind,
+            self.message_id.map(Into::into),
+            self.webhook_id.map(Into::into),
+            &self.code,
+        );
         Ok(StatusEvent {
             tenant: self.tenant_id.into(),
             seq: count(self.seq),

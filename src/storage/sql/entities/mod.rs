@@ -8,6 +8,8 @@ pub mod session;
 pub mod session_tally;
 pub mod store_meta;
 pub mod tenant;
+pub mod webhook;
+pub mod webhook_delivery;
 
 use std::str::FromStr;
 

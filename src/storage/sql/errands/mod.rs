@@ -7,6 +7,7 @@ mod restore;
 mod sessions;
 mod tenants;
 pub(super) mod waiting;
+mod webhooks;
 
 pub(super) use forget::Forget;
 pub(super) use keys::{CreateKey, RevokeKey};
@@ -15,6 +16,10 @@ pub(super) use restore::Restore;
 pub(super) use sessions::{CreateSession, DeleteSession, SetPaired};
 pub(super) use tenants::{CreateTenant, DeleteTenant, PatchTenant};
 pub(super) use waiting::CancelAll;
+pub(super) use webhooks::{
+    Bury, CreateWebhook, DeleteWebhook, DisableWebhook, ForgetWebhooks, PutWebhook, Redeliver,
+    RedeliverRange, TestWebhook,
+};
 
 use super::desk::Desk;
 use super::dialect::{self, Fault};

@@ -163,6 +163,10 @@ impl Errand for DeleteTenant {
             .filter(api_key::Column::RevokedAt.is_null())
             .exec(desk.txn)
             .await?;
+        // Nobody is there to be told any more.
+        const WEBHOOKS: &str =
+            "UPDATE webhook SET deleted_at = $1, sealed = x'' WHERE tenant_id = $2 AND deleted_at IS NULL";
+        dialect::execute(desk.txn, WEBHOOKS, [self.at.0.into(), self.id.uuid().into()]).await?;
         for session in self.delete_sessions(desk).await? {
             cancel_waiting(desk, session, MessageReason::SessionGone, self.at).await?;
         }

@@ -1,7 +1,9 @@
 //! Two stores that are told the same end up the same, whatever it is they are told.
 
+use std::time::Duration;
+
 use columba::billing::period::month_of;
-use columba::domain::id::MessageId;
+use columba::domain::id::{MessageId, WebhookId};
 use columba::domain::message::{
     Delivery, Direction, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
 };
@@ -9,14 +11,19 @@ use columba::domain::page::Page;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Lease, SessionCounters};
 use columba::domain::time::WallTime;
+use columba::domain::webhook::{
+    Attempt, Delivery as Posted, DeliveryStatus, Health, Subject, WebhookReason, WebhookStatus,
+};
 use columba::domain::window::SPAN;
 use columba::ports::clock::Clock as _;
 use columba::ports::messages::MessageFilter;
 use columba::ports::outbox::{Acceptance, Claim, Claimed, Inbound, Outcome, Receipt, Settlement};
+use columba::ports::webhooks::{Parcel, Range, Settled};
 use proptest::prelude::*;
 
 use super::stage::{Stage, idempotency, phone, text};
 use super::{BACKENDS, Backend, Fixture};
+use crate::support::webhooks::webhook;
 
 /// Correspondents. Few, so that their messages get in each other's way.
 const CHATS: [&str; 2] = ["+15551230001", "+15551230002"];
@@ -24,19 +31,62 @@ const CHATS: [&str; 2] = ["+15551230001", "+15551230002"];
 /// What may happen. A message is named by the order of its acceptance, a session by 0 or 1.
 #[derive(Debug, Clone)]
 enum Deed {
-    Accept { session: usize, chat: usize, once: bool, delay: Option<u64>, lives: u64, key: Option<u8> },
-    Claim { message: usize, locked: Option<u64> },
-    Settle { message: usize, outcome: usize, number: Option<u32> },
-    Receipt { message: usize, kind: ReceiptKind },
-    GiveBack { message: usize, number: u32 },
-    Inbound { session: usize, chat: usize, wa_id: u8 },
-    TakeOver { session: usize, recovers: bool },
-    Cancel { message: usize },
-    CancelAll { session: usize },
-    Unpair { session: usize },
-    Pair { session: usize },
-    Wait { secs: u64 },
-    Sweep { limit: u32 },
+    Accept {
+        session: usize,
+        chat: usize,
+        once: bool,
+        delay: Option<u64>,
+        lives: u64,
+        key: Option<u8>,
+    },
+    Claim {
+        message: usize,
+        locked: Option<u64>,
+    },
+    Settle {
+        message: usize,
+        outcome: usize,
+        number: Option<u32>,
+    },
+    Receipt {
+        message: usize,
+        kind: ReceiptKind,
+    },
+    GiveBack {
+        message: usize,
+        number: u32,
+    },
+    Inbound {
+        session: usize,
+        chat: usize,
+        wa_id: u8,
+    },
+    TakeOver {
+        session: usize,
+        recovers: bool,
+    },
+    Cancel {
+        message: usize,
+    },
+    CancelAll {
+        session: usize,
+    },
+    Unpair {
+        session: usize,
+    },
+    Pair {
+        session: usize,
+    },
+    Wait {
+        secs: u64,
+    },
+    Sweep {
+        limit: u32,
+    },
+    /// What an endpoint's courier or its tenant does.
+    Webhook {
+        what: usize,
+    },
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -77,6 +127,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         5 => prop_oneof![6 => 1..120u64, 1 => 900..1_000u64, 1 => Just(86_401)]
             .prop_map(|secs| Deed::Wait { secs }),
         2 => (1..4u32).prop_map(|limit| Deed::Sweep { limit }),
+        6 => (0..9usize).prop_map(|what| Deed::Webhook { what }),
     ]
 }
 
@@ -86,16 +137,25 @@ struct World {
     leases: [Lease; 2],
     /// In order of acceptance.
     messages: Vec<Message>,
+    /// One that hears of everything, and one of the second session only.
+    webhooks: [WebhookId; 2],
 }
 
 /// How a store stands: what a tenant can see of it.
-type View = (Vec<Message>, Option<(u64, u64, u64)>, Vec<SessionCounters>);
+type View = (Vec<Message>, Option<(u64, u64, u64)>, Vec<SessionCounters>, Vec<String>);
 
 impl World {
     async fn new(backend: Backend) -> Self {
         let stage = Stage::on(Fixture::of(backend).await).await;
         let leases = [stage.lease, stage.sibling().await];
-        Self { stage, leases, messages: vec![] }
+        let all = webhook(stage.tenant, "https://all.example.com/", stage.now());
+        let mut some = webhook(stage.tenant, "https://some.example.com/", stage.now());
+        some.sessions = vec![leases[1].session];
+        let webhooks = [all.id, some.id];
+        for one in [all, some] {
+            stage.webhooks.create(stage.scope(), one, 8, None).await.unwrap();
+        }
+        Self { stage, leases, messages: vec![], webhooks }
     }
 
     fn message(&self, at: usize) -> Option<&Message> {
@@ -214,10 +274,65 @@ impl World {
                     drain(limit, async || sweep.forget(SystemScope, now, limit).await.unwrap()).await;
                 let due = sweep.due(SystemScope, now).await.unwrap();
                 let due: Vec<_> = self.leases.iter().map(|lease| due.contains(&lease.session)).collect();
-                format!("{expired} {abandoned} {released} {forgotten} {due:?}")
+                let webhooks = &self.stage.webhooks;
+                let old =
+                    drain(limit, async || webhooks.forget(SystemScope, now, limit).await.unwrap()).await;
+                format!("{expired} {abandoned} {released} {forgotten} {due:?} {old}")
             }
+            Deed::Webhook { what } => self.tend(what).await,
         };
         (answer, None)
+    }
+
+    /// Delivers, fails, disables, enables, repeats: told as far as two stores must agree.
+    async fn tend(&self, what: usize) -> String {
+        let (store, scope, now) = (&self.stage.webhooks, self.stage.scope(), self.stage.now());
+        let id = self.webhooks[what % 2];
+        let work = store.work(SystemScope, id, now, &[], 3).await.unwrap();
+        let Some(work) = work else {
+            let mut one = store.get(scope, id).await.unwrap().unwrap();
+            one.status = WebhookStatus::Active;
+            let one = store.put(scope, one, now).await.unwrap();
+            return format!("enabled {} {:?}", one.revision, one.health);
+        };
+        match what / 2 {
+            0 | 1 => {
+                let taken = what < 2;
+                let mut told = format!("{} {:?} {}", work.more, work.next_due, work.siblings);
+                for parcel in work.parcels {
+                    told += &tale(&parcel);
+                    let attempt = Attempt {
+                        number: parcel.attempts + 1,
+                        at: now,
+                        duration_ms: 5,
+                        url: work.webhook.url.clone(),
+                        status: Some(if taken { 200 } else { 500 }),
+                        error: None,
+                        body: "said \"so\"\n".into(),
+                    };
+                    let settled = Settled {
+                        webhook: id,
+                        health: Health { failures: u32::from(!taken), ..Health::default() },
+                        delivery: parcel.delivery,
+                        status: if taken { DeliveryStatus::Delivered } else { DeliveryStatus::Pending },
+                        reason: None,
+                        due_at: (!taken).then(|| self.stage.in_secs(20)),
+                        attempt,
+                    };
+                    store.settle(SystemScope, settled).await.unwrap();
+                }
+                told
+            }
+            2 => format!("{:?}", store.disable(SystemScope, id, WebhookReason::Failing, now).await),
+            3 => {
+                let statuses = vec![DeliveryStatus::Dead, DeliveryStatus::Skipped, DeliveryStatus::Delivered];
+                let range =
+                    Range { from: now - Duration::from_secs(300), to: self.stage.in_secs(1), statuses };
+                let made = store.redeliver_range(scope, id, range, now, None).await;
+                format!("{:?}", made.map(|made| made.into_inner().count))
+            }
+            _ => format!("{:?}", store.bury(SystemScope, id, now - Duration::from_secs(60), now).await),
+        }
     }
 
     fn lease_of(&self, message: &Message) -> Lease {
@@ -262,8 +377,43 @@ impl World {
             let session = stage.sessions.get(stage.scope(), lease.session).await.unwrap().unwrap();
             counters.push(session.counters);
         }
-        (list.rows, usage.map(|usage| (usage.used, usage.held, usage.queued)), counters)
+        let mut told = vec![];
+        for id in self.webhooks {
+            let one = stage.webhooks.get(stage.scope(), id).await.unwrap().unwrap();
+            told.push(format!("{} {:?} {:?} {}", one.status, one.reason, one.health, one.revision));
+            let rows = stage.webhooks.deliveries(stage.scope(), id, None, page).await.unwrap().unwrap().rows;
+            told.extend(rows.into_iter().map(|one| {
+                let Posted {
+                    kind, status, reason, attempts, due_at, settled_at, created_at, repeats, ..
+                } = one;
+                format!(
+                    "{kind} {status} {reason:?} {attempts} {due_at:?} {settled_at:?} {created_at:?} {}",
+                    repeats.is_some()
+                )
+            }));
+        }
+        (list.rows, usage.map(|usage| (usage.used, usage.held, usage.queued)), counters, told)
     }
+}
+
+/// A parcel, without ids that each store mints on its own.
+fn tale(parcel: &Parcel) -> String {
+    let subject = match &parcel.event.subject {
+        Subject::Message(one) => format!(
+            "{} {} {:?} {} {:?} {}",
+            one.chat.as_str(),
+            one.status,
+            one.reason,
+            one.attempts,
+            one.times,
+            one.wa_id.0
+        ),
+        Subject::Session(one) => {
+            format!("{} {:?} {:?} {:?}", one.status, one.reason, one.since, one.counters)
+        }
+        other => format!("{other:?}").split('(').next().unwrap().to_owned(),
+    };
+    format!("\n{} {:?} {} {:?} {subject}", parcel.event.kind, parcel.event.seq, parcel.attempts, parcel.since)
 }
 
 /// Sweeps while batches are full; how many in all. How a store cuts them is its own business.
@@ -279,7 +429,7 @@ async fn drain(limit: u32, sweep: impl AsyncFn() -> u64) -> u64 {
 }
 
 /// What may differ between two stores: ids of tenants, sessions and inbound messages, minted apart.
-fn leveled((messages, usage, counters): View) -> impl PartialEq + std::fmt::Debug {
+fn leveled((messages, usage, counters, told): View) -> impl PartialEq + std::fmt::Debug {
     let (mut outbound, mut inbound) = (vec![], vec![]);
     for message in messages {
         let line = format!(
@@ -296,7 +446,7 @@ fn leveled((messages, usage, counters): View) -> impl PartialEq + std::fmt::Debu
         }
     }
     inbound.sort();
-    (outbound, inbound, usage, counters)
+    (outbound, inbound, usage, counters, told)
 }
 
 async fn compare(one: Backend, other: Backend, deeds: Vec<Deed>) {
@@ -314,7 +464,7 @@ async fn compare(one: Backend, other: Backend, deeds: Vec<Deed>) {
 }
 
 /// What holds in every store at every moment.
-fn invariants((messages, usage, counters): &View) {
+fn invariants((messages, usage, counters, _): &View) {
     let live = messages.iter().filter(|message| message.status.is_live()).count() as u64;
     assert_eq!(live, counters.iter().map(|counters| counters.queued).sum::<u64>(), "counters follow states");
     if let Some((used, held, queued)) = usage {

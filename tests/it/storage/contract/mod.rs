@@ -76,3 +76,4 @@ mod sessions;
 mod settle;
 pub mod stage;
 mod sweep;
+mod webhooks;
