@@ -11,7 +11,7 @@ use super::middleware::edge_limit::edge_limit;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::request_id::request_id;
-use super::v1::{feed, health, limits, messages, pairing, sandbox, sessions, usage};
+use super::v1::{events, feed, health, limits, messages, pairing, sandbox, sessions, usage};
 use crate::domain::refusal::Refusal;
 
 /// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
@@ -55,7 +55,8 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))
         .service(resource("/sandbox/frames").route(get().to(sandbox::frames)))
         .service(resource("/feed/tickets").route(post().to(feed::ticket)))
-        .service(resource("/feed").route(get().to(feed::socket)));
+        .service(resource("/feed").route(get().to(feed::socket)))
+        .service(resource("/events").route(get().to(events::stream)));
 }
 
 fn admin(admin: &mut ServiceConfig) {

@@ -17,7 +17,9 @@ use futures_util::Stream;
 
 use super::framed::{self, Framed};
 use super::machine::{CloseCode, Input, Machine, Output};
+use super::messages::Frame;
 use super::outlet::Outlet;
+use super::wire::{Listening, Wire};
 use crate::actors::hub::messages::{Filter, Resume};
 use crate::domain::id::SessionId;
 use crate::ports::clock::Clock;
@@ -30,6 +32,7 @@ pub(super) type Wish = (Filter, Option<Resume>);
 
 struct Ends {
     machine: Machine,
+    wire: Wire,
     clock: Arc<dyn Clock>,
     /// What the hub leaves for this client, once it has said what it wants.
     outlet: Option<Outlet>,
@@ -50,10 +53,11 @@ pub(super) struct Line(Rc<RefCell<Ends>>);
 
 impl Line {
     /// A socket on which nothing has been said; the greeting waits to be taken.
-    pub(super) fn new(granted: Option<Vec<SessionId>>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(granted: Option<Vec<SessionId>>, listening: Listening, clock: Arc<dyn Clock>) -> Self {
         let (machine, greeting) = Machine::new(granted, clock.now());
         let mut ends = Ends {
             machine,
+            wire: listening.into(),
             clock,
             outlet: None,
             handed: VecDeque::new(),
@@ -109,7 +113,7 @@ impl Ends {
                 Output::Subscribe(filter, resume) => wish = Some((filter, resume)),
                 Output::Ping => {
                     self.writing = true;
-                    self.handed.push_back(framed::ASK);
+                    self.handed.push_back(self.wire.ping());
                 }
                 Output::Pong(payload) => {
                     self.writing = true;
@@ -117,7 +121,7 @@ impl Ends {
                 }
                 Output::Close(last, code) => {
                     self.hand(last);
-                    self.handed.push_back(framed::close(code as u16));
+                    self.handed.push_back(self.wire.close(code));
                     self.closed = true;
                     self.outlet = None;
                 }
@@ -128,7 +132,7 @@ impl Ends {
 
     fn hand(&mut self, frames: Vec<Framed>) {
         self.writing = true;
-        self.handed.extend(frames.into_iter().map(Framed::into_bytes));
+        self.handed.extend(frames.into_iter().map(|frame| self.wire.text(frame)));
     }
 
     fn wake(&self) {
@@ -140,6 +144,9 @@ impl Ends {
     /// The socket is free and everything has been taken: whether there is more now.
     fn refill(&mut self, context: &mut Context<'_>) -> bool {
         if std::mem::take(&mut self.writing) {
+            if self.wire.is_one_way() {
+                self.tell(Input::Heard(Frame::Alive));
+            }
             self.tell(Input::Written);
         } else if self.machine.wants_more()
             && let Some(outlet) = &self.outlet

@@ -25,7 +25,7 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Frames that may wait for a socket, whatever a client asks for meanwhile.
 const WAITING: usize = 4_096;
 /// What a client is asked to wait before it comes back.
-const RETRY_MS: u64 = 2_000;
+pub(super) const RETRY_MS: u64 = 2_000;
 
 /// Why the server closes a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,11 +196,15 @@ impl Machine {
                 return vec![Output::Pong(payload)];
             }
             Frame::Other => return self.refuse("malformed_frame", CloseCode::Protocol),
+            Frame::Wish(Filter { sessions, kinds }, resume) => {
+                return self.subscribe(sessions, kinds, resume);
+            }
             Frame::Text(text) => text,
         };
         match serde_json::from_str(&text) {
             Ok(ClientFrame::Ping {}) => self.write(now, vec![ServerFrame::Pong.text()]),
             Ok(ClientFrame::Subscribe { sessions, events, resume }) => {
+                let resume = resume.map(|Position { epoch, seq }| Resume { epoch, seq });
                 self.subscribe(sessions, events, resume)
             }
             Err(_) => self.refuse("malformed_frame", CloseCode::Protocol),
@@ -212,7 +216,7 @@ impl Machine {
         &mut self,
         sessions: Option<Vec<SessionId>>,
         kinds: Option<Vec<EventKind>>,
-        resume: Option<Position>,
+        resume: Option<Resume>,
     ) -> Vec<Output> {
         if self.state == State::Asking {
             return self.refuse("subscribe_in_flight", CloseCode::Protocol);
@@ -225,7 +229,6 @@ impl Machine {
             (_, wanted) => wanted,
         };
         self.state = State::Asking;
-        let resume = resume.map(|Position { epoch, seq }| Resume { epoch, seq });
         vec![Output::Subscribe(Filter { sessions, kinds }, resume)]
     }
 

@@ -3,6 +3,8 @@
 use actix::Message;
 use bytes::Bytes;
 
+use crate::actors::hub::messages::{Filter, Resume};
+
 /// A frame from the client. The reader waits for the answer before it reads the next one.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -13,6 +15,8 @@ pub struct Heard(pub Frame);
 pub enum Frame {
     /// Text: a message of the protocol.
     Text(String),
+    /// What it wants to hear, and from where, of a client that says so by its request.
+    Wish(Filter, Option<Resume>),
     /// A ping that carried this.
     Ping(Bytes),
     /// Anything that only shows that the client is there.

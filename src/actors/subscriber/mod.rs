@@ -1,4 +1,4 @@
-//! One websocket of the feed. It writes to its socket itself, and ends with it: the client reconnects and resumes.
+//! One listener of the feed, by websocket or as server-sent events. It writes to its socket itself, and ends with it: the client reconnects and resumes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,17 @@ use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::tickets::Grant;
 
+mod event_stream;
 pub mod framed;
 pub mod line;
 pub mod machine;
 pub mod messages;
 pub mod outlet;
 pub mod queue;
+mod wire;
 
 pub use self::line::Outgoing;
+pub use self::wire::Listening;
 
 const TICK: Duration = Duration::from_secs(5);
 
@@ -35,7 +38,7 @@ pub struct Setup {
     pub directory: Arc<dyn Directory>,
 }
 
-/// One websocket of the feed.
+/// One listener of the feed.
 pub struct SubscriberActor {
     line: Line,
     id: SubscriberId,
@@ -53,6 +56,11 @@ impl SubscriberHandle {
         self.0.send(Heard(frame)).await.is_ok()
     }
 
+    /// The socket is gone; said where nobody can wait.
+    pub fn leave(&self) {
+        self.0.do_send(Gone);
+    }
+
     /// The socket is gone.
     pub async fn gone(&self) {
         // One that has ended already needs no news.
@@ -62,8 +70,8 @@ impl SubscriberHandle {
 
 impl SubscriberActor {
     /// Starts on the current thread, which is its connection's. The stream is what the socket is to be sent.
-    pub fn launch(grant: Grant, setup: Setup) -> (SubscriberHandle, Outgoing) {
-        let line = Line::new(grant.sessions.clone(), Arc::clone(&setup.clock));
+    pub fn launch(grant: Grant, listening: Listening, setup: Setup) -> (SubscriberHandle, Outgoing) {
+        let line = Line::new(grant.sessions.clone(), listening, Arc::clone(&setup.clock));
         let outgoing = Outgoing(line.clone());
         let subscriber = Self { line, id: setup.hub.name(), grant, setup };
         (SubscriberHandle(subscriber.start()), outgoing)

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::owned;
 use crate::actors::subscriber::machine::CloseCode;
 use crate::actors::subscriber::messages::Frame;
-use crate::actors::subscriber::{Outgoing, SubscriberActor};
+use crate::actors::subscriber::{Listening, Outgoing, SubscriberActor};
 use crate::domain::id::SessionId;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::tenant::KeyScope;
@@ -111,7 +111,7 @@ pub async fn socket(
 }
 
 /// A page may open the feed only if it is ours or the operator named its origin. Programs send no origin.
-fn admit_origin(feed: &FeedState, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn admit_origin(feed: &FeedState, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -181,7 +181,8 @@ impl MessageBody for FeedBody {
 /// The subscriber lives on this thread and writes; this task reads, a frame at a time, and waits for each to be looked
 /// at.
 fn serve(feed: &FeedState, grant: Grant, response: HttpResponse, stream: MessageStream) -> HttpResponse {
-    let (subscriber, outgoing) = SubscriberActor::launch(grant, feed.subscribers.clone());
+    let (subscriber, outgoing) =
+        SubscriberActor::launch(grant, Listening::Websocket, feed.subscribers.clone());
     let mut stream = stream.max_frame_size(FRAME).aggregate_continuations().max_continuation_size(FRAME);
     rt::spawn(async move {
         while let Some(message) = stream.next().await {

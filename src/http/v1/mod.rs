@@ -1,5 +1,6 @@
 //! What tenants ask. One file per resource; `routes` holds the table.
 
+pub mod events;
 pub mod feed;
 pub mod health;
 pub mod limits;

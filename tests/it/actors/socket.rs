@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use columba::actors::subscriber::messages::Frame;
-use columba::actors::subscriber::{Outgoing, Setup, SubscriberActor, SubscriberHandle};
+use columba::actors::subscriber::{Listening, Outgoing, Setup, SubscriberActor, SubscriberHandle};
 use columba::domain::id::KeyId;
 use columba::domain::tenant::{ApiKey, KeyHash};
 use columba::domain::time::WallTime;
@@ -45,7 +45,7 @@ impl Socket {
             directory: Arc::clone(&feed.stores.directory),
         };
         let grant = Grant { tenant: key.tenant, key: key.id, sessions: None };
-        let (reader, outgoing) = SubscriberActor::launch(grant, setup);
+        let (reader, outgoing) = SubscriberActor::launch(grant, Listening::Websocket, setup);
         let mut socket = Self { reader, outgoing };
         assert_eq!(socket.next().await["op"], "hello");
         socket

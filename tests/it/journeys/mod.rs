@@ -3,6 +3,7 @@
 mod a_minute;
 mod caps;
 mod credentials;
+mod events;
 mod faults;
 mod first_message;
 mod isolation;
