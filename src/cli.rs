@@ -1,5 +1,7 @@
 //! The command line.
 
+mod audit;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +29,9 @@ enum Command {
     Serve(Serve),
     /// Run the sandbox network as a process of its own, so that it outlives a server that is killed.
     SandboxNet(SandboxNet),
+    /// The log of what operators did.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print every setting with its default and what it means.
     DefaultConfig,
     /// Read the settings as `serve` would, and say what is wrong with them.
@@ -66,7 +71,7 @@ struct SandboxNet {
     listen: SocketAddr,
 }
 
-/// Runs what the command line asks for. Exit codes: 0 done, 64 bad usage or setting, 69 something does not answer,
+/// Runs what the command line asks for. Exit codes: 0 done, 1 the answer is no, 64 bad usage or setting, 69 something does not answer,
 /// 75 the data directory is in use.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -81,6 +86,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(serve) => run_server(&serve),
         Command::SandboxNet(network) => run_network(&network),
+        Command::Audit(audit) => audit.run(),
         Command::DefaultConfig => {
             print!("{}", config::DEFAULT);
             Ok(())

@@ -1,6 +1,6 @@
 //! What the configuration chose: where the truth is kept, and which network is spoken to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Backends {
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
     ) -> Result<Self, Failure> {
-        let path = database_path(config, data);
+        let path = database_path(config, data.path());
         let sql = crate::storage::sql::open(
             SqlOptions { path: path.clone() },
             Arc::clone(&clock),
@@ -76,10 +76,11 @@ impl Backends {
     }
 }
 
-fn database_path(config: &Config, data: &DataDir) -> PathBuf {
+/// Where the rows lie: in the data directory `data`, unless the settings say otherwise.
+pub fn database_path(config: &Config, data: &Path) -> PathBuf {
     match config.database.url.strip_prefix("sqlite://") {
         Some(path) => PathBuf::from(path),
-        None => data.path().join("columba.db"),
+        None => data.join("columba.db"),
     }
 }
 

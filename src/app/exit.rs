@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Why the process could not do its work. Every text says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
+    /// 1: it was asked, and the answer is no.
+    #[error("{0}")]
+    No(String),
     /// 64: the command line or a setting is wrong.
     #[error("{0}")]
     Usage(String),
@@ -25,6 +28,7 @@ impl Failure {
     /// The exit code.
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
+            Self::No(_) => 1,
             Self::Usage(_) => 64,
             Self::Unavailable(_) => 69,
             Self::Software(_) => 70,

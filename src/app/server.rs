@@ -29,6 +29,8 @@ use crate::http::gate::Gate;
 use crate::http::state::FeedState;
 use crate::http::{HttpPorts, HttpState};
 use crate::ports::clock::Clock;
+use crate::ports::key_use::KeyUse;
+use crate::storage::embedded::key_use::MemoryKeyUse;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
@@ -48,6 +50,7 @@ pub struct Running {
     gate: Arc<Gate>,
     hub: HubHandle,
     http: ServerHandle,
+    key_use: Arc<dyn KeyUse>,
     backends: Backends,
     armed: Arc<AtomicBool>,
     arbiters: [Arbiters; 2],
@@ -104,11 +107,13 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
         Supervision { routes: routes.clone(), gate: Arc::clone(&gate), armed: Arc::clone(&armed) };
     let registry = launch_registry(config, ports, supervision, &roots, sessions.placement());
     Watchdog::launch(sessions.pulses(), &roots.placement(), || std::process::exit(EXIT_SOFTWARE));
+    let key_use: Arc<dyn KeyUse> = Arc::new(MemoryKeyUse::default());
     Housekeeper::launch(
         housekeeper::Ports {
             clock: Arc::clone(&clock),
             sweep: Arc::clone(&stores.sweep),
             directory: Arc::clone(&stores.directory),
+            key_use: Arc::clone(&key_use),
             signals: Arc::new(routes.clone()),
             vaults: Arc::clone(&backends.vaults),
         },
@@ -117,6 +122,8 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
 
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
+        audit: Arc::clone(&stores.audit),
+        key_use: Arc::clone(&key_use),
         sessions: Arc::clone(&stores.sessions),
         outbox: Arc::clone(&stores.outbox),
         messages: Arc::clone(&stores.messages),
@@ -155,7 +162,7 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     }
     armed.store(true, Ordering::SeqCst);
     gate.open();
-    Ok(Running { address, registry, gate, hub, http, backends, armed, arbiters: [roots, sessions], data })
+    Ok(Running { address, registry, gate, hub, http, key_use, backends, armed, arbiters: [roots, sessions], data })
 }
 
 /// What the registry shares with the rest.
@@ -206,6 +213,7 @@ impl Running {
         self.hub.go_away().await;
         tokio::time::sleep(FAREWELL).await;
         self.http.stop(true).await;
+        housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

@@ -109,3 +109,12 @@ id!(
     /// One API key; not the key itself.
     KeyId, "key_"
 );
+id!(
+    /// One operator of this server.
+    OperatorId, "opr_"
+);
+
+impl OperatorId {
+    /// The operator whose token lies in the data directory. No uuidv7 is all zeros.
+    pub const ROOT: Self = Self(Uuid::nil());
+}

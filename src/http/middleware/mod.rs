@@ -8,6 +8,7 @@ pub mod body;
 pub mod edge_limit;
 pub mod problems;
 pub mod query_keys;
+pub mod refused_operators;
 pub mod request_id;
 
 use std::time::Duration;

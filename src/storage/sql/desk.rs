@@ -35,6 +35,11 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// Dates what is written.
+    pub(super) fn at(&self) -> WallTime {
+        self.at
+    }
+
     /// What is to be told once it is committed, in order.
     pub(super) fn events(self) -> Vec<StatusEvent> {
         self.events

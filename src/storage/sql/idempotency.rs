@@ -40,6 +40,7 @@ pub(super) enum Kind {
     Tenant,
     Plan,
     Key,
+    Operator,
 }
 
 /// The first request with a key.

@@ -13,6 +13,7 @@ use columba::actors::death::RootGuard;
 use columba::actors::hub::HubActor;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::subscriber::Setup;
+use columba::billing::quota;
 use columba::billing::plan::Proposal;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
@@ -23,12 +24,15 @@ use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
+use columba::storage::embedded::key_use::MemoryKeyUse;
 use columba::storage::embedded::tickets::MemoryTickets;
+use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
 
 use super::fakes::{Fakes, NOW};
+use crate::support::events::EventLog;
 
 pub struct World {
     pub fakes: Arc<Fakes>,
@@ -85,8 +89,11 @@ impl World {
 
     pub fn with(options: &HttpOptions) -> Self {
         let fakes = Fakes::new();
+        let stores = memory::open(fakes.clone(), quota::decide, Arc::new(EventLog::default()));
         let ports = HttpPorts {
             directory: fakes.clone(),
+            audit: stores.audit,
+            key_use: Arc::new(MemoryKeyUse::default()),
             sessions: fakes.clone(),
             outbox: fakes.clone(),
             messages: fakes.clone(),
@@ -151,6 +158,9 @@ impl World {
             created_at: NOW,
             expires_at: None,
             revoked_at: None,
+            allowed_addresses: vec![],
+            replaced_by: None,
+            last_used_at: None,
         };
         change(&mut key);
         self.fakes.inner().snapshot.keys.insert(key.hash, key);
