@@ -27,7 +27,8 @@ pub async fn in_data(config: &Config, data: &Path, known: Vec<Head>) -> Result<F
         return Err(Failure::Usage(format!("there is no database {}; {advice}", path.display())));
     }
     audit::verify(&path, known).await.map_err(|error| {
-        let advice = "a database of an older version has no audit log until the server has been started on it";
+        let advice =
+            "a database of an older version has no audit log until the server has been started on it";
         Failure::Unavailable(format!("cannot read {}: {error}; {advice}", path.display()))
     })
 }
@@ -80,7 +81,8 @@ impl Server<'_> {
 
     async fn get<T: DeserializeOwned>(&self, what: &str) -> Result<T, Failure> {
         let slash = if what.starts_with('?') { "" } else { "/" };
-        let asked = self.client.get(format!("{}/v1/admin/audit{slash}{what}", self.url)).bearer_auth(self.token);
+        let asked =
+            self.client.get(format!("{}/v1/admin/audit{slash}{what}", self.url)).bearer_auth(self.token);
         let away = |error: reqwest::Error| {
             let error = error.without_url();
             Failure::Unavailable(format!("{} does not answer: {error}; is the server running?", self.url))

@@ -162,7 +162,18 @@ pub async fn start(config: &Config, data: DataDir) -> Result<Running, Failure> {
     }
     armed.store(true, Ordering::SeqCst);
     gate.open();
-    Ok(Running { address, registry, gate, hub, http, key_use, backends, armed, arbiters: [roots, sessions], data })
+    Ok(Running {
+        address,
+        registry,
+        gate,
+        hub,
+        http,
+        key_use,
+        backends,
+        armed,
+        arbiters: [roots, sessions],
+        data,
+    })
 }
 
 /// What the registry shares with the rest.

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused_with_what_to_write() {
-        for text in ["", "here", "192.0.2", "192.0.2.0/33", "192.0.2.0/-1", "2001:db8::/129", "192.0.2.0/24 "] {
+        for text in ["", "here", "192.0.2", "192.0.2.0/33", "192.0.2.0/-1", "2001:db8::/129", "192.0.2.0/24 "]
+        {
             assert_eq!(text.parse::<AddressRange>(), Err(NotARange::Unreadable), "{text}");
         }
         let said = "192.0.2.7/24".parse::<AddressRange>().expect_err("unclear").to_string();

@@ -144,7 +144,9 @@ impl fmt::Debug for ChainHash {
 
 /// Text that is no hash or head of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected the head of an audit log as `columba audit verify` prints it: NUMBER:HASH, the hash of 64 hex digits")]
+#[error(
+    "expected the head of an audit log as `columba audit verify` prints it: NUMBER:HASH, the hash of 64 hex digits"
+)]
 pub struct NotAHead;
 
 impl FromStr for ChainHash {
@@ -345,7 +347,10 @@ impl Walk {
         self.head = entry.head();
         let elsewhere = |known: &&Head| known.seq == due && known.hash != entry.hash;
         if self.known.iter().any(|known| elsewhere(&known)) {
-            return misfit(due, "it is not the entry whose hash was kept: the list was written anew up to here or beyond");
+            return misfit(
+                due,
+                "it is not the entry whose hash was kept: the list was written anew up to here or beyond",
+            );
         }
         Ok(())
     }
@@ -354,10 +359,16 @@ impl Walk {
     pub fn end(self, last: Head) -> Result<Head, Misfit> {
         let furthest = self.known.iter().chain([&last]).map(|head| head.seq).max().unwrap_or_default();
         if furthest > self.head.seq {
-            return Err(Misfit { seq: self.head.seq + 1, why: "it is missing, and so is all that came after" });
+            return Err(Misfit {
+                seq: self.head.seq + 1,
+                why: "it is missing, and so is all that came after",
+            });
         }
         if self.head.seq > last.seq {
-            return Err(Misfit { seq: last.seq + 1, why: "no server wrote it: the store's last entry is the one before" });
+            return Err(Misfit {
+                seq: last.seq + 1,
+                why: "no server wrote it: the store's last entry is the one before",
+            });
         }
         if self.head != last {
             return Err(Misfit { seq: last.seq, why: "its hash is not the one that the store ended with" });

@@ -120,10 +120,15 @@ impl ApiKey {
             return Err(Refusal::conflict(detail));
         }
         if let Some(next) = self.replaced_by {
-            return Err(Refusal::conflict(format!("{next} takes the place of this key already; rotate that one")));
+            return Err(Refusal::conflict(format!(
+                "{next} takes the place of this key already; rotate that one"
+            )));
         }
         if let Some(before) = before.filter(|before| before.is_live(now)) {
-            let detail = format!("{} lives still, whose place this key takes; revoke it, or wait until it ends", before.id);
+            let detail = format!(
+                "{} lives still, whose place this key takes; revoke it, or wait until it ends",
+                before.id
+            );
             return Err(Refusal::conflict(detail));
         }
         let end = now + overlap;

@@ -74,9 +74,7 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/tenants/{id}/keys").route(get().to(keys::list)).route(post().to(keys::create)))
         .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
         .service(resource("/keys/{id}/rotate").route(post().to(keys::rotate)))
-        .service(
-            resource("/operators").route(get().to(operators::list)).route(post().to(operators::create)),
-        )
+        .service(resource("/operators").route(get().to(operators::list)).route(post().to(operators::create)))
         .service(resource("/operators/{id}").route(delete().to(operators::delete)))
         .service(resource("/audit").route(get().to(audit::list)))
         .service(resource("/audit/head").route(get().to(audit::head)))

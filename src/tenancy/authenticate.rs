@@ -140,7 +140,8 @@ pub fn identify(snapshot: &Snapshot, root: &OperatorToken, presented: &str, now:
         return Identified::Former(identity, Refusal::unauthorized("this operator's token has been revoked"));
     }
     if known.expires_at.is_some_and(|end| end <= now) {
-        let refusal = Refusal::unauthorized("this operator's token has expired; ask another operator for a new one");
+        let refusal =
+            Refusal::unauthorized("this operator's token has expired; ask another operator for a new one");
         return Identified::Former(identity, refusal);
     }
     Identified::Operator(identity)
@@ -249,12 +250,9 @@ mod tests {
         let root = OperatorToken::mint(&mut StdRng::seed_from_u64(5));
         let token = OperatorToken::mint(&mut StdRng::seed_from_u64(6));
         let millis = |n| Some(WallTime(NOW.0 + n));
-        for (expires_at, revoked_at, opens) in [
-            (None, None, true),
-            (millis(1), None, true),
-            (millis(0), None, false),
-            (None, millis(0), false),
-        ] {
+        for (expires_at, revoked_at, opens) in
+            [(None, None, true), (millis(1), None, true), (millis(0), None, false), (None, millis(0), false)]
+        {
             let account = OperatorAccount {
                 id: OperatorId::mint(NOW),
                 name: "eve".into(),
@@ -283,7 +281,9 @@ mod tests {
             }
         }
         assert_eq!(
-            OperatorIdentity { id: OperatorId::ROOT, name: "v".into(), role: Role::Viewer }.require_owner().map_err(|no| no.code),
+            OperatorIdentity { id: OperatorId::ROOT, name: "v".into(), role: Role::Viewer }
+                .require_owner()
+                .map_err(|no| no.code),
             Err(Code::Forbidden)
         );
     }

@@ -207,7 +207,8 @@ pub async fn rotate(
     // One that is not here is absent or revoked: the store knows which.
     let test = state.directory.snapshot().keys.values().find(|key| key.id == id).map(|key| key.test);
     if overlap > OVERLAP_MAX && test.is_some() {
-        let detail = format!("0 to {} seconds, which are 30 days; a day, if it is left out", OVERLAP_MAX.as_secs());
+        let detail =
+            format!("0 to {} seconds, which are 30 days; a day, if it is left out", OVERLAP_MAX.as_secs());
         return Err(Refusal::invalid(vec![Fault::new("/overlap_s", "out_of_range", detail)]).into());
     }
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;

@@ -131,12 +131,7 @@ pub async fn list(state: State, Query(page): Query<Page>, _: Operator) -> Answer
 }
 
 /// `DELETE /operators/{id}`: the token is refused at once and for good.
-pub async fn delete(
-    state: State,
-    _: Query<Nothing>,
-    operator: Operator,
-    Id(id): Id<OperatorId>,
-) -> Answer {
+pub async fn delete(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<OperatorId>) -> Answer {
     if id == OperatorId::ROOT {
         let detail = "root is whoever can read the data directory, and cannot be deleted over HTTP; to replace the \
                       token, delete the file operator.token and start the server again";

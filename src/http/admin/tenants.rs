@@ -105,22 +105,12 @@ pub async fn patch(
 }
 
 /// `POST /tenants/{id}/suspend`: every call of theirs answers 403, and their sessions stop.
-pub async fn suspend(
-    state: State,
-    _: Query<Nothing>,
-    operator: Operator,
-    Id(id): Id<TenantId>,
-) -> Answer {
+pub async fn suspend(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
     put_status(state, operator, id, TenantStatus::Suspended).await
 }
 
 /// `POST /tenants/{id}/resume`: what is wanted of their sessions has stayed, and is done again.
-pub async fn resume(
-    state: State,
-    _: Query<Nothing>,
-    operator: Operator,
-    Id(id): Id<TenantId>,
-) -> Answer {
+pub async fn resume(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
     put_status(state, operator, id, TenantStatus::Active).await
 }
 
@@ -141,12 +131,7 @@ async fn put_status(state: State, operator: Operator, id: TenantId, status: Tena
 
 /// `DELETE /tenants/{id}`. Suspended first, so that nothing starts meanwhile; the row goes last, so that the call can
 /// be repeated.
-pub async fn delete(
-    state: State,
-    _: Query<Nothing>,
-    operator: Operator,
-    Id(id): Id<TenantId>,
-) -> Answer {
+pub async fn delete(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
     to_the_end(async move {
         let directory = operator.signs(&state.directory);
         let now = state.clock.wall();

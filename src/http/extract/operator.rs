@@ -54,7 +54,9 @@ impl FromRequest for Operator {
                 may.map(|()| identity.clone())
             }
             Some(Presented::Former(_, refusal)) => Err(refusal.clone()),
-            _ => Err(Refusal::unauthorized("this takes an operator's token as Authorization: Bearer <token>")),
+            _ => {
+                Err(Refusal::unauthorized("this takes an operator's token as Authorization: Bearer <token>"))
+            }
         };
         ready(judged.map(|identity| Self(actor(request, &identity))).map_err(Problem::from))
     }

@@ -296,9 +296,7 @@ impl Directory for MemoryDirectory {
 /// The key that an earlier request with this key made.
 fn made_before(state: &State, asked: Option<&Idempotency>, at: WallTime) -> Result<Option<ApiKey>, Refusal> {
     match state.replay(Owner::Operators, asked, at)? {
-        Some(Made::Key(first)) => {
-            state.keys.get(first).cloned().map(Some).ok_or_else(Refusal::not_found)
-        }
+        Some(Made::Key(first)) => state.keys.get(first).cloned().map(Some).ok_or_else(Refusal::not_found),
         Some(_) => Err(Refusal::idempotency_mismatch()),
         None => Ok(None),
     }

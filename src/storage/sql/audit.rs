@@ -28,13 +28,13 @@ const APPEND: &str = "
         address, request_id, hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
-pub const NEWEST: &str = "
+pub(super) const NEWEST: &str = "
     SELECT * FROM audit
     WHERE seq < $1 AND ($2 IS NULL OR actor_id = $2 OR actor_name = $2) AND ($3 IS NULL OR action = $3)
         AND ($4 IS NULL OR subject_id = $4) AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6)
     ORDER BY seq DESC LIMIT $7";
 
-pub const OLDEST: &str = "
+pub(super) const OLDEST: &str = "
     SELECT * FROM audit
     WHERE seq > $1 AND ($2 IS NULL OR actor_id = $2 OR actor_name = $2) AND ($3 IS NULL OR action = $3)
         AND ($4 IS NULL OR subject_id = $4) AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6)

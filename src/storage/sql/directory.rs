@@ -12,8 +12,8 @@ use super::dialect::Fault;
 use super::entities::store_meta::DIRECTORY_VERSION;
 use super::entities::{api_key, operator, plan, store_meta, tenant};
 use super::errands::{
-    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, NoteUse, PatchTenant, PutPlan, RevokeKey,
-    RevokeOperator, RotateKey,
+    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, NoteUse, PatchTenant, PutPlan,
+    RevokeKey, RevokeOperator, RotateKey,
 };
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::Actor;

@@ -182,7 +182,17 @@ fn the_hash_is_the_one_that_the_documents_describe() {
     let mut bytes = vec![0; 32];
     bytes.extend(b"columba.audit.1");
     bytes.extend([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 2]);
-    for text in [Some("opr_00000000000000000000000000000000"), Some("root"), Some("tenant.suspend"), Some("tenant"), Some("ten_1"), None, Some("{\"a\":1}"), None, None] {
+    for text in [
+        Some("opr_00000000000000000000000000000000"),
+        Some("root"),
+        Some("tenant.suspend"),
+        Some("tenant"),
+        Some("ten_1"),
+        None,
+        Some("{\"a\":1}"),
+        None,
+        None,
+    ] {
         match text {
             Some(text) => {
                 bytes.extend([1, 0, 0, 0, 0, 0, 0, 0, text.len() as u8]);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use columba::domain::event::StatusEvent;
 use columba::domain::audit::Actor;
+use columba::domain::event::StatusEvent;
 use columba::domain::id::{KeyId, MessageId, OperatorId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::message::{Message, WaId};

@@ -48,14 +48,19 @@ async fn ask(world: &World, token: &str, method: Method, path: &str, body: Optio
 
 /// Every entry, oldest first, once they are known to fit.
 async fn entries(world: &World) -> Vec<Value> {
-    let body = world.rule(Method::GET, "/v1/admin/audit?order=asc&limit=200", None).await.json();
-    assert_eq!(body["has_more"], false);
-    let rows = body["data"].as_array().unwrap().clone();
-    let mut walk = Walk::default();
-    for row in &rows {
-        let entry: Entry = serde_json::from_str(&row.to_string()).unwrap();
-        walk.step(&entry).unwrap_or_else(|misfit| panic!("{misfit}: {row}"));
+    #[derive(serde::Deserialize)]
+    struct Page {
+        data: Vec<Entry>,
     }
+    let reply = world.rule(Method::GET, "/v1/admin/audit?order=asc&limit=200", None).await;
+    assert_eq!(reply.json()["has_more"], false);
+    // From the text: what is hashed are the bytes of the answer.
+    let page: Page = serde_json::from_str(&reply.text).unwrap();
+    let mut walk = Walk::default();
+    page.data
+        .iter()
+        .for_each(|entry| walk.step(entry).unwrap_or_else(|misfit| panic!("{misfit}: {entry:?}")));
+    let rows = reply.json()["data"].as_array().unwrap().clone();
     let head = world.rule(Method::GET, "/v1/admin/audit/head", None).await.json();
     assert_eq!(head, json!(walk.head()));
     rows
@@ -67,7 +72,8 @@ async fn a_token_is_shown_once_opens_at_once_and_is_refused_once_it_is_deleted()
     let path = "/v1/admin/operators";
     let post = || {
         let body = json!({"name": "eve", "role": "owner"});
-        request(Method::POST, path, world.state.operator.expose(), Some(body)).insert_header(("idempotency-key", "k"))
+        request(Method::POST, path, world.state.operator.expose(), Some(body))
+            .insert_header(("idempotency-key", "k"))
     };
     let first = made(world.send(post()).await);
     let token = text(&first, "token");
@@ -76,10 +82,13 @@ async fn a_token_is_shown_once_opens_at_once_and_is_refused_once_it_is_deleted()
     assert_eq!((again.header("idempotency-replayed"), &again.json()["token"]), ("true", &Value::Null));
     assert_eq!(again.json()["id"], first["id"]);
 
-    let made_by_eve = ask(&world, &token, Method::POST, "/v1/admin/tenants", Some(json!({"name": "x", "plan": "starter"}))).await;
+    let made_by_eve =
+        ask(&world, &token, Method::POST, "/v1/admin/tenants", Some(json!({"name": "x", "plan": "starter"})))
+            .await;
     assert_eq!(made_by_eve.status, 201);
     let listed = ask(&world, &token, Method::GET, path, None).await;
-    let names: Vec<_> = listed.json()["data"].as_array().unwrap().iter().map(|row| text(row, "name")).collect();
+    let names: Vec<_> =
+        listed.json()["data"].as_array().unwrap().iter().map(|row| text(row, "name")).collect();
     assert_eq!(names, ["eve", "root"]);
     assert!(!listed.text.contains(&token) && !listed.text.contains("token") && !listed.text.contains("hash"));
 
@@ -94,7 +103,8 @@ async fn a_token_is_shown_once_opens_at_once_and_is_refused_once_it_is_deleted()
     assert_eq!(kept.problem().1, "conflict");
     assert!(kept.text.contains("operator.token"), "{}", kept.text);
     assert_eq!(world.rule(Method::GET, "/v1/admin/tenants", None).await.status, 200);
-    let told: Vec<_> = entries(&world).await.iter().map(|e| (text(&e["actor"], "name"), text(e, "action"))).collect();
+    let told: Vec<_> =
+        entries(&world).await.iter().map(|e| (text(&e["actor"], "name"), text(e, "action"))).collect();
     let told: Vec<_> = told.iter().map(|(name, action)| (&**name, &**action)).collect();
     assert_eq!(
         told,
@@ -138,7 +148,8 @@ async fn an_operator_s_body_is_judged_and_an_expired_token_is_refused_and_writte
 
 /// Every admin route that writes, and every one that reads.
 fn routes(tenant: &str, key: &str, operator: &str) -> Vec<(Method, String, Option<Value>)> {
-    let (post, put, patch, delete, get) = (Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::GET);
+    let (post, put, patch, delete, get) =
+        (Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::GET);
     let admin = |path: &str| format!("/v1/admin{path}");
     let of = |rest: &str| format!("/v1/admin/tenants/{tenant}{rest}");
     vec![
@@ -201,8 +212,18 @@ async fn a_viewer_reads_all_and_changes_nothing_and_what_an_owner_does_is_his_at
     assert_eq!(
         told,
         [
-            "tenant.create", "tenant.update", "tenant.suspend", "tenant.resume", "key.create", "key.rotate",
-            "key.revoke", "plan.create", "plan.replace", "operator.create", "operator.delete", "tenant.suspend",
+            "tenant.create",
+            "tenant.update",
+            "tenant.suspend",
+            "tenant.resume",
+            "key.create",
+            "key.rotate",
+            "key.revoke",
+            "plan.create",
+            "plan.replace",
+            "operator.create",
+            "operator.delete",
+            "tenant.suspend",
             "tenant.delete",
         ]
     );
@@ -221,11 +242,13 @@ async fn refusals_of_one_operator_are_bounded_so_that_nobody_fills_the_log() {
     let mut heard = vec![];
     for _ in 0..40 {
         heard.push(ask(&world, &look, Method::DELETE, "/v1/admin/plans/starter", None).await.status);
-        heard.push(ask(&world, &look, Method::POST, "/v1/admin/operators", Some(json!({"name": "x"}))).await.status);
+        heard.push(
+            ask(&world, &look, Method::POST, "/v1/admin/operators", Some(json!({"name": "x"}))).await.status,
+        );
     }
     let forbidden = heard.iter().filter(|&&status| status == 403).count();
     let limited = heard.iter().filter(|&&status| status == 429).count();
-    assert_eq!((forbidden, limited), (30, 10), "{heard:?}");
+    assert_eq!((forbidden, limited), (30, 50), "{heard:?}");
     assert_eq!(entries(&world).await.len(), before + forbidden);
     assert_eq!(ask(&world, &look, Method::GET, "/v1/admin/plans", None).await.status, 200, "reading goes on");
 }
@@ -253,8 +276,8 @@ async fn no_entry_holds_a_secret() {
     let next = made(world.rule(Method::POST, &rotate, Some(json!({}))).await);
     let (_, token) = operator(&world, json!({"name": "eve", "role": "owner"})).await;
     let all = world.rule(Method::GET, "/v1/admin/audit", None).await.text;
-    for secret in [&text(&key, "key"), &text(&next, "key"), &token, world.state.operator.expose()] {
-        assert!(!all.contains(secret.as_str()));
+    for secret in [&*text(&key, "key"), &*text(&next, "key"), &*token, world.state.operator.expose()] {
+        assert!(!all.contains(secret));
         use sha2::Digest as _;
         assert!(!all.contains(&hex::encode(sha2::Sha256::digest(secret.as_bytes()))));
     }
@@ -295,7 +318,8 @@ async fn a_key_is_rotated_shown_once_and_the_old_one_opens_until_the_overlap_end
     let world = world().await;
     let tenant = tenant(&world).await;
     let keys = format!("/v1/admin/tenants/{tenant}/keys");
-    let body = json!({"name": "bot", "test": true, "scopes": ["read"], "allowed_addresses": ["192.0.2.0/24"]});
+    let body =
+        json!({"name": "bot", "test": true, "scopes": ["read"], "allowed_addresses": ["192.0.2.0/24"]});
     let old = made(world.rule(Method::POST, &keys, Some(body)).await);
     let path = format!("/v1/admin/keys/{}/rotate", text(&old, "id"));
     for (body, status, pointer) in [
@@ -310,7 +334,8 @@ async fn a_key_is_rotated_shown_once_and_the_old_one_opens_until_the_overlap_end
     assert_eq!(world.rule(Method::POST, absent, Some(json!({}))).await.problem().0, 404);
 
     let rotate = || {
-        let post = request(Method::POST, &path, world.state.operator.expose(), Some(json!({"overlap_s": 60})));
+        let post =
+            request(Method::POST, &path, world.state.operator.expose(), Some(json!({"overlap_s": 60})));
         world.send(post.insert_header(("idempotency-key", "k")))
     };
     let new = made(rotate().await);
@@ -324,7 +349,9 @@ async fn a_key_is_rotated_shown_once_and_the_old_one_opens_until_the_overlap_end
     let listed = world.rule(Method::GET, &keys, None).await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 2);
     assert_eq!(listed["data"][1]["replaced_by"], new["id"]);
-    let get = async |record: &Value| ask(&world, &text(record, "key"), Method::GET, "/v1/sessions", None).await.status;
+    let get = async |record: &Value| {
+        ask(&world, &text(record, "key"), Method::GET, "/v1/sessions", None).await.status
+    };
     assert_eq!((get(&old).await, get(&new).await), (200, 200), "two at once");
     world.fakes.advance(60_000);
     assert_eq!((get(&old).await, get(&new).await), (401, 200));
@@ -350,9 +377,13 @@ async fn a_key_with_a_list_of_addresses_is_refused_elsewhere_without_a_word_abou
     let key = made(world.rule(Method::POST, &keys, Some(body)).await);
     assert_eq!(key["allowed_addresses"], json!(["203.0.113.7", "2001:db8::/32"]));
     let bearer = format!("Bearer {}", text(&key, "key"));
-    for (from, status) in
-        [("203.0.113.7", 200), ("[::ffff:203.0.113.7]", 200), ("[2001:db8::9]", 200), ("203.0.113.8", 403), ("[2001:db9::9]", 403)]
-    {
+    for (from, status) in [
+        ("203.0.113.7", 200),
+        ("[::ffff:203.0.113.7]", 200),
+        ("[2001:db8::9]", 200),
+        ("203.0.113.8", 403),
+        ("[2001:db9::9]", 403),
+    ] {
         let get = TestRequest::get().uri("/v1/sessions").peer_addr(format!("{from}:9").parse().unwrap());
         let reply = world.send(get.insert_header(("authorization", bearer.clone()))).await;
         assert_eq!(reply.status, status, "{from}");

@@ -13,8 +13,8 @@ use columba::actors::death::RootGuard;
 use columba::actors::hub::HubActor;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::subscriber::Setup;
-use columba::billing::quota;
 use columba::billing::plan::Proposal;
+use columba::billing::quota;
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
 use columba::domain::session::{

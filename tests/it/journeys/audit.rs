@@ -52,7 +52,8 @@ async fn what_operators_did_is_verified_while_the_server_runs_and_a_changed_row_
     server.api(elsewhere["key"].as_str().unwrap()).get("/v1/usage").await.refused(403, "forbidden");
 
     let by_eve = root.get("/v1/admin/audit?actor=eve").await.expect(200);
-    let told: Vec<&str> = by_eve["data"].as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
+    let told: Vec<&str> =
+        by_eve["data"].as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
     assert_eq!(told, ["key.create", "key.rotate"]);
     assert_eq!(by_eve["data"][0]["address"], "127.0.0.1");
     let refused = root.get("/v1/admin/audit?action=call.refused").await.expect(200);
@@ -94,7 +95,8 @@ async fn what_operators_did_is_verified_while_the_server_runs_and_a_changed_row_
 
     let db = Database::connect(format!("sqlite://{}", data.join("columba.db").display())).await.unwrap();
     let seq = by_eve["data"][1]["seq"].as_u64().unwrap();
-    let forged = format!("DROP TRIGGER audit_is_not_changed; UPDATE audit SET actor_name = 'root' WHERE seq = {seq}");
+    let forged =
+        format!("DROP TRIGGER audit_is_not_changed; UPDATE audit SET actor_name = 'root' WHERE seq = {seq}");
     db.execute_unprepared(&forged).await.unwrap();
     db.close().await.unwrap();
     for arguments in [vec!["--data", text(&data)], vec!["--url", &server.url, "--data", text(&data)]] {

@@ -96,7 +96,8 @@ async fn every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has
     stage.wait_secs(5);
     let (at, acme) = (stage.now(), tenant("basic", stage.now()));
     let (key, account) = (api_key(acme.id, at), operator("bob", at));
-    let patch = |status, name: Option<&str>| TenantPatch { status, name: name.map(str::to_owned), plan: None };
+    let patch =
+        |status, name: Option<&str>| TenantPatch { status, name: name.map(str::to_owned), plan: None };
     directory.create_plan(plan("gold"), None, at).await.unwrap();
     directory.put_plan(plan("gold"), at).await.unwrap();
     directory.create_tenant(acme.clone(), None).await.unwrap();
@@ -106,7 +107,9 @@ async fn every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has
     for _ in 0..2 {
         directory.patch_tenant(acme.id, patch(None, Some("Zenith")), at).await.unwrap();
     }
-    for status in [TenantStatus::Suspended, TenantStatus::Suspended, TenantStatus::Active, TenantStatus::Active] {
+    for status in
+        [TenantStatus::Suspended, TenantStatus::Suspended, TenantStatus::Active, TenantStatus::Active]
+    {
         directory.patch_tenant(acme.id, patch(Some(status), None), at).await.unwrap();
     }
     directory.patch_tenant(acme.id, TenantPatch::default(), at).await.unwrap();
@@ -234,7 +237,8 @@ async fn a_rotated_key_opens_until_its_overlap_ends_and_two_live_at_once(fixture
     key.expires_at = None;
     key.allowed_addresses = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::7".parse().unwrap()];
     stage.directory.create_key(key.clone(), None).await.unwrap();
-    let rotate = |id, secs| stage.directory.rotate_key(id, minted(stage.now()), Duration::from_secs(secs), None);
+    let rotate =
+        |id, secs| stage.directory.rotate_key(id, minted(stage.now()), Duration::from_secs(secs), None);
     let refused = async |id| code(rotate(id, 60).await.map(|_| ()));
     assert_eq!(refused(KeyId::mint(stage.now())).await, Code::NotFound);
 
@@ -289,9 +293,11 @@ async fn the_last_use_of_a_key_only_grows_and_is_nobodys_act(fixture: Fixture) {
         stage.directory.create_key(key.clone(), None).await.unwrap();
     }
     let known = entries(&stage).await.len();
-    let at = |n| WallTime(1_000 + n);
+    let at = |n: i64| WallTime(1_000 + n);
     let nobody = KeyId::mint(stage.now());
-    for marks in [vec![(keys[0].id, at(5)), (nobody, at(9))], vec![(keys[0].id, at(3)), (keys[1].id, at(4))], vec![]] {
+    for marks in
+        [vec![(keys[0].id, at(5)), (nobody, at(9))], vec![(keys[0].id, at(3)), (keys[1].id, at(4))], vec![]]
+    {
         stage.directory.note_use(SystemScope, marks).await.unwrap();
     }
     let mut listed = stage.directory.keys(stage.tenant).await.unwrap();
@@ -309,7 +315,10 @@ async fn an_operator_is_known_after_the_token_was_revoked(fixture: Fixture) {
     assert!(!stage.directory.create_operator(bob.clone(), asked()).await.unwrap().is_replayed());
     let again = stage.directory.create_operator(operator("bob", stage.now()), asked()).await.unwrap();
     assert!(again.is_replayed() && again.into_inner() == bob);
-    assert_eq!(code(stage.directory.create_operator(bob.clone(), idempotency("k", 2)).await.map(|_| ())), Code::IdempotencyMismatch);
+    assert_eq!(
+        code(stage.directory.create_operator(bob.clone(), idempotency("k", 2)).await.map(|_| ())),
+        Code::IdempotencyMismatch
+    );
     assert!(stage.directory.snapshot().operators[&bob.hash] == bob);
     let at = stage.now();
     for _ in 0..2 {
@@ -329,7 +338,8 @@ async fn operators_are_bounded(fixture: Fixture) {
         all.push(account.id);
         stage.directory.create_operator(account, None).await.unwrap();
     }
-    let one_more = || async { stage.directory.create_operator(operator("more", stage.now()), None).await.map(|_| ()) };
+    let one_more =
+        || async { stage.directory.create_operator(operator("more", stage.now()), None).await.map(|_| ()) };
     assert_eq!(code(one_more().await), Code::Conflict);
     stage.directory.revoke_operator(all[1], stage.now()).await.unwrap();
     assert_eq!(one_more().await, Ok(()), "a revoked one leaves a place");
