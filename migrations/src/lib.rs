@@ -6,13 +6,18 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 mod m20261122_000001_start;
 mod m20261125_000002_webhooks;
+mod m20261125_000003_operators;
 
 /// Every step, oldest first.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_start::Start), Box::new(m20261125_000002_webhooks::Webhooks)]
+        vec![
+            Box::new(m20261122_000001_start::Start),
+            Box::new(m20261125_000002_webhooks::Webhooks),
+            Box::new(m20261125_000003_operators::Operators),
+        ]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, other processes' news.
+//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, other processes' news, last uses of keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +8,7 @@ use super::arbiters::Placement;
 use crate::domain::scope::SystemScope;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::key_use::KeyUse;
 use crate::ports::signals::Signals;
 use crate::ports::store::StoreError;
 use crate::ports::sweep::Sweep;
@@ -21,6 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 const RING_EVERY: u64 = 5;
 /// Every so many ticks: rows that nobody will come back to, and retention.
 const TIDY_EVERY: u64 = 30;
+/// Every so many ticks: when keys were last used.
+const NOTE_EVERY: u64 = 60;
 
 /// Every port the sweeps need.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub sweep: Arc<dyn Sweep>,
     pub directory: Arc<dyn Directory>,
+    pub key_use: Arc<dyn KeyUse>,
     pub signals: Arc<dyn Signals>,
     pub vaults: Arc<dyn Vaults>,
 }
@@ -80,6 +84,9 @@ async fn round(ports: Ports, round: u64) {
             Err(error) => log("due", Err(error)),
         }
     }
+    if round.is_multiple_of(NOTE_EVERY) {
+        note_key_use(&*ports.key_use, &*ports.directory).await;
+    }
     if round.is_multiple_of(TIDY_EVERY) {
         until_done("abandon", || ports.sweep.abandon(SystemScope, wall, BATCH)).await;
         until_done("release", || ports.sweep.release(SystemScope, wall, BATCH)).await;
@@ -87,6 +94,15 @@ async fn round(ports: Ports, round: u64) {
         if let Err(error) = ports.vaults.sweep(SystemScope, wall).await {
             tracing::warn!(%error, "vault not swept");
         }
+    }
+}
+
+/// Writes when keys were last used. What cannot be written now is written the next time.
+pub async fn note_key_use(key_use: &dyn KeyUse, directory: &dyn Directory) {
+    let marks = key_use.unwritten();
+    match directory.note_use(SystemScope, marks.clone()).await {
+        Ok(()) => key_use.written(&marks),
+        Err(error) => log("note key use", Err(error)),
     }
 }
 

@@ -75,7 +75,7 @@ impl Backends {
     }
 }
 
-/// Where the rows are kept.
+/// Where the rows lie: in the data directory `data`, unless the settings say otherwise.
 pub fn database_path(config: &Config, data: &Path) -> PathBuf {
     match config.database.url.strip_prefix("sqlite://") {
         Some(path) => PathBuf::from(path),

@@ -1,5 +1,6 @@
 //! The only wiring: sees everything, decides nothing.
 
+pub mod audit;
 pub mod backends;
 pub mod clock;
 pub mod data_dir;

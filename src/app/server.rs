@@ -36,9 +36,11 @@ use crate::http::state::FeedState;
 use crate::http::{HttpPorts, HttpState};
 use crate::meters::{self, Exposition};
 use crate::ports::clock::Clock;
-use crate::ports::feed::FeedSink;
-use crate::ports::log_level::LogLevel;
 use crate::ports::egress::Egress;
+use crate::ports::feed::FeedSink;
+use crate::ports::key_use::KeyUse;
+use crate::ports::log_level::LogLevel;
+use crate::storage::embedded::key_use::MemoryKeyUse;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
@@ -61,6 +63,7 @@ pub struct Running {
     hub: HubHandle,
     couriers: CouriersHandle,
     http: ServerHandle,
+    key_use: Arc<dyn KeyUse>,
     backends: Backends,
     armed: Arc<AtomicBool>,
     arbiters: [Arbiters; 3],
@@ -119,11 +122,13 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         Supervision { routes: routes.clone(), gate: Arc::clone(&gate), armed: Arc::clone(&armed) };
     let registry = launch_registry(config, ports, supervision, &roots, sessions.placement());
     Watchdog::launch(sessions.pulses(), &roots.placement(), || std::process::exit(EXIT_SOFTWARE));
+    let key_use: Arc<dyn KeyUse> = Arc::new(MemoryKeyUse::default());
     Housekeeper::launch(
         housekeeper::Ports {
             clock: Arc::clone(&clock),
             sweep: Arc::clone(&stores.sweep),
             directory: Arc::clone(&stores.directory),
+            key_use: Arc::clone(&key_use),
             signals: Arc::new(routes.clone()),
             vaults: Arc::clone(&backends.vaults),
         },
@@ -150,6 +155,8 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
 
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
+        audit: Arc::clone(&stores.audit),
+        key_use: Arc::clone(&key_use),
         sessions: Arc::clone(&stores.sessions),
         outbox: Arc::clone(&stores.outbox),
         messages: Arc::clone(&stores.messages),
@@ -194,7 +201,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     armed.store(true, Ordering::SeqCst);
     gate.open();
     let arbiters = [roots, sessions, mail];
-    Ok(Running { address, registry, gate, hub, couriers, http, backends, armed, arbiters, data })
+    Ok(Running { address, registry, gate, hub, couriers, http, key_use, backends, armed, arbiters, data })
 }
 
 /// Counts what was committed on its way to the hub.
@@ -262,6 +269,7 @@ impl Running {
         if tokio::time::timeout(LAST_POST, self.couriers.drain()).await.is_err() {
             tracing::info!("some webhooks did not answer in time; the next start delivers them again");
         }
+        housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

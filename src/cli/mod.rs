@@ -3,6 +3,7 @@
 //! A new group is a file with a `Subcommand` enum and its `run`, and one line here in `Command` and in `dispatch`.
 
 mod api;
+mod audit;
 mod check_config;
 mod checks;
 mod confirm;
@@ -77,6 +78,8 @@ enum Command {
     Message(Remote<message::Message>),
     /// Show a tenant's events as they happen.
     Feed(Listen),
+    /// What operators did, and whether it stands as it was written.
+    Audit(Remote<audit::Audit>),
     /// Print the API's description: OpenAPI 3.1.
     Openapi(openapi::Openapi),
     /// Run the sandbox network as a process of its own, so that it outlives a server that is killed.
@@ -144,6 +147,7 @@ impl Command {
             Self::Session(Remote { target, .. }) => target.form(),
             Self::Message(Remote { target, .. }) => target.form(),
             Self::Feed(Listen { target, .. }) => target.form(),
+            Self::Audit(Remote { target, .. }) => target.form(),
         }
     }
 }
@@ -163,6 +167,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         }
         Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
+        Command::Audit(Remote { what, target }) => what.run(target),
         Command::Openapi(openapi) => openapi.run(),
         Command::SandboxNet(network) => network.run(),
         Command::Completions(completions) => completions.run(self::command()),

@@ -88,6 +88,11 @@ impl Target {
         self.key.as_ref().is_some_and(|key| !key.is_empty())
     }
 
+    /// Data directory of the server.
+    pub fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| "./data".into())
+    }
+
     /// The calls this command can make.
     pub fn api(&self) -> Result<Api, Failure> {
         let (url, origin) = match &self.url {
@@ -136,8 +141,7 @@ impl Target {
             let origin = given(token, "--token", "COLUMBA_TOKEN");
             return Ok(Credential { text: token.clone().into(), origin });
         }
-        let data = self.data.clone().unwrap_or_else(|| "./data".into());
-        let path = data.join("operator.token");
+        let path = self.data().join("operator.token");
         let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
             let detail = format!("this is for the operator, and {} cannot be read: {error}", path.display());
             Failure::new(Exit::Forbidden, "no_token", detail).next(

@@ -142,3 +142,12 @@ id!(
     /// One event on its way to one endpoint.
     DeliveryId, "dlv_"
 );
+id!(
+    /// One operator of this server.
+    OperatorId, "opr_"
+);
+
+impl OperatorId {
+    /// The operator whose token lies in the data directory. No uuidv7 is all zeros.
+    pub const ROOT: Self = Self(Uuid::nil());
+}

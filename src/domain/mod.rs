@@ -1,10 +1,13 @@
 //! Plain types that every layer speaks. Nothing here knows tokio, actix, a database or a clock.
 
+pub mod address;
+pub mod audit;
 pub mod catalogue;
 pub mod event;
 pub mod id;
 pub mod idempotency;
 pub mod message;
+pub mod operator;
 pub mod page;
 pub mod phone;
 pub mod plan;

@@ -22,9 +22,14 @@ pub struct Slice<T> {
 
 impl<T> Slice<T> {
     /// Makes a slice of up to `limit` + 1 rows read.
-    pub fn of(mut rows: Vec<T>, page: Page) -> Self {
-        let has_more = rows.len() > page.limit as usize;
-        rows.truncate(page.limit as usize);
+    pub fn of(rows: Vec<T>, page: Page) -> Self {
+        Self::within(rows, page.limit)
+    }
+
+    /// The same, of a list that is sorted by something else.
+    pub fn within(mut rows: Vec<T>, limit: u32) -> Self {
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
         Self { rows, has_more }
     }
 }

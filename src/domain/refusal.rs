@@ -187,6 +187,11 @@ impl Refusal {
         Self::new(Code::Conflict, 409, detail)
     }
 
+    /// 409.
+    pub fn too_many_operators(most: usize) -> Self {
+        Self::conflict(format!("{most} operators have a token that opens; delete one first"))
+    }
+
     /// 413.
     pub fn payload_too_large(limit: usize) -> Self {
         Self::new(

@@ -3,12 +3,14 @@
 use std::{
     borrow::Cow,
     ops::{Add, Sub},
+    str::FromStr,
     time::Duration,
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
 
 /// A reading of the machine's boot-time clock, in milliseconds. It also counts suspended time and may be compared
 /// only with readings of the same [`BootId`]. Rate windows, back-off and deadlines use it.
@@ -76,14 +78,26 @@ impl Serialize for WallTime {
     }
 }
 
+/// Text that is no date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected an RFC 3339 date such as 2026-11-22T10:00:00.000Z")]
+pub struct NotADate;
+
+/// Any RFC 3339 date with its offset.
+impl FromStr for WallTime {
+    type Err = NotADate;
+
+    fn from_str(text: &str) -> Result<Self, NotADate> {
+        let date = DateTime::parse_from_rfc3339(text).map_err(|_| NotADate)?;
+        Ok(date.with_timezone(&Utc).into())
+    }
+}
+
 /// Any RFC 3339 date with its offset.
 impl<'de> Deserialize<'de> for WallTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let date = DateTime::parse_from_rfc3339(&text).map_err(|_| {
-            serde::de::Error::custom("expected an RFC 3339 date such as 2026-11-22T10:00:00.000Z")
-        })?;
-        Ok(date.with_timezone(&Utc).into())
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

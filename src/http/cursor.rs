@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 const BY_ID: u8 = 1;
 const BY_CODE: u8 = 2;
+const BY_PLACE: u8 = 3;
 
 /// The cursor of a list that is sorted by id.
 pub fn of_id(last: Uuid) -> String {
@@ -25,6 +26,16 @@ pub fn of_code(last: &str) -> String {
 /// The code in a cursor; `None` when it is not one of ours.
 pub fn code(cursor: &str) -> Option<String> {
     String::from_utf8(decode(BY_CODE, cursor)?).ok()
+}
+
+/// The cursor of a list that is sorted by places.
+pub fn of_place(last: u64) -> String {
+    encode(BY_PLACE, &last.to_be_bytes())
+}
+
+/// The place in a cursor; `None` when it is not one of ours.
+pub fn place(cursor: &str) -> Option<u64> {
+    decode(BY_PLACE, cursor)?.try_into().ok().map(u64::from_be_bytes)
 }
 
 fn encode(version: u8, key: &[u8]) -> String {
@@ -48,6 +59,8 @@ mod tests {
             let uuid = Uuid::from_u128(bits);
             prop_assert_eq!(id(&of_id(uuid)), Some(uuid));
             prop_assert_eq!(code(&of_code(&word)), Some(word.clone()));
+            prop_assert_eq!(place(&of_place(bits as u64)), Some(bits as u64));
+            prop_assert_eq!(place(&of_id(uuid)), None);
             prop_assert_eq!(code(&of_id(uuid)), None);
             prop_assert_eq!(id(&of_code(&word)), None);
         }

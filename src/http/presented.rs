@@ -1,10 +1,12 @@
 //! What a caller shows of itself. Judged once per request, before anything else is.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{self, HeaderMap};
 
 use super::state::HttpState;
 use crate::domain::refusal::Refusal;
-use crate::tenancy::authenticate::{Principal, authenticate};
+use crate::tenancy::authenticate::{Identified, OperatorIdentity, Principal, authenticate, identify};
 use crate::tenancy::operator::OperatorToken;
 
 /// What a caller shows of itself.
@@ -12,8 +14,10 @@ use crate::tenancy::operator::OperatorToken;
 pub enum Presented {
     /// No `Authorization` header.
     Nothing,
-    /// The operator's token.
-    Operator,
+    /// The token of an operator.
+    Operator(OperatorIdentity),
+    /// A token that was an operator's, and is refused now.
+    Former(OperatorIdentity, Refusal),
     /// A good key.
     Tenant(Principal),
     /// Something else, or a key that is not served now.
@@ -21,8 +25,8 @@ pub enum Presented {
 }
 
 impl Presented {
-    /// Judges the `Authorization` header.
-    pub fn by(headers: &HeaderMap, state: &HttpState) -> Self {
+    /// Judges the `Authorization` header of a request that came `from` an address.
+    pub fn by(headers: &HeaderMap, from: Option<IpAddr>, state: &HttpState) -> Self {
         let mut given = headers.get_all(header::AUTHORIZATION);
         let Some(first) = given.next() else { return Self::Nothing };
         let bearer =
@@ -32,20 +36,21 @@ impl Presented {
         };
         let token = token.trim_matches(' ');
         if OperatorToken::resembles(token) {
-            return if state.operator.is(token) {
-                Self::Operator
-            } else {
-                Self::Refused(Refusal::unauthorized("this is not the operator's token"))
+            let snapshot = state.directory.snapshot();
+            return match identify(&snapshot, &state.operator, token, state.clock.wall()) {
+                Identified::Operator(identity) => Self::Operator(identity),
+                Identified::Former(identity, refusal) => Self::Former(identity, refusal),
+                Identified::Nobody(refusal) => Self::Refused(refusal),
             };
         }
-        match authenticate(&state.directory.snapshot(), token, state.clock.wall()) {
+        match authenticate(&state.directory.snapshot(), token, from, state.clock.wall()) {
             Ok(principal) => Self::Tenant(principal),
             Err(refusal) => Self::Refused(refusal),
         }
     }
 
-    /// Whether it is a key that does not count: made up, revoked or expired.
+    /// Whether it is a key or token that does not count: made up, revoked or expired.
     pub fn is_bad_key(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.status == 401)
+        matches!(self, Self::Refused(refusal) | Self::Former(_, refusal) if refusal.status == 401)
     }
 }

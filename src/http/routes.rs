@@ -4,13 +4,14 @@
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
-use super::admin::{keys, log, plans, sessions as fleet, tenants};
+use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
 use super::answer::Answer;
 use super::middleware::body::body;
 use super::middleware::edge_limit::edge_limit;
 use super::middleware::measure::measure;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
+use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
@@ -24,7 +25,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(health::routes)
         .service(resource("/metrics").route(get().to(metrics::scrape)))
         .configure(reference::routes)
-        .service(scope("/v1/admin").configure(admin))
+        .service(scope("/v1/admin").configure(admin).wrap(from_fn(refused_operators)))
         .service(scope("/v1").configure(v1))
         .default_service(to(absent))
         // The last one wrapped is the first to see a request.
@@ -93,6 +94,11 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/tenants/{id}/resume").route(post().to(tenants::resume)))
         .service(resource("/tenants/{id}/keys").route(get().to(keys::list)).route(post().to(keys::create)))
         .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
+        .service(resource("/keys/{id}/rotate").route(post().to(keys::rotate)))
+        .service(resource("/operators").route(get().to(operators::list)).route(post().to(operators::create)))
+        .service(resource("/operators/{id}").route(delete().to(operators::delete)))
+        .service(resource("/audit").route(get().to(audit::list)))
+        .service(resource("/audit/head").route(get().to(audit::head)))
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
         .service(resource("/sessions").route(get().to(fleet::list)))

@@ -11,9 +11,11 @@ use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
 use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
+use crate::ports::audit::Audit;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::egress::Egress;
+use crate::ports::key_use::KeyUse;
 use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
@@ -31,6 +33,8 @@ use crate::tenancy::operator::OperatorToken;
 #[expect(missing_docs, reason = "each field is its port")]
 pub struct HttpPorts {
     pub directory: Arc<dyn Directory>,
+    pub audit: Arc<dyn Audit>,
+    pub key_use: Arc<dyn KeyUse>,
     pub sessions: Arc<dyn Sessions>,
     pub outbox: Arc<dyn Outbox>,
     pub messages: Arc<dyn Messages>,
@@ -50,6 +54,8 @@ pub struct HttpPorts {
 #[expect(missing_docs, reason = "each field is its port or is documented at its type")]
 pub struct HttpState {
     pub directory: Arc<dyn Directory>,
+    pub audit: Arc<dyn Audit>,
+    pub key_use: Arc<dyn KeyUse>,
     pub sessions: Arc<dyn Sessions>,
     pub messages: Arc<dyn Messages>,
     pub sandbox: Arc<dyn Sandbox>,
@@ -85,6 +91,8 @@ impl HttpState {
             },
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone())),
             directory: ports.directory,
+            audit: ports.audit,
+            key_use: ports.key_use,
             sessions: ports.sessions,
             messages: ports.messages,
             sandbox: ports.sandbox,

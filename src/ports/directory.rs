@@ -1,18 +1,25 @@
-//! Tenants, plans and keys. Small and read on every request, so the whole of it is kept in memory.
+//! Tenants, plans, keys and operators. Small and read on every request, so the whole of it is kept in memory.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
-use crate::domain::id::{KeyId, TenantId};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
+use crate::domain::operator::{OperatorAccount, TokenHash};
 use crate::domain::plan::{Caps, Plan};
-use crate::domain::tenant::{ApiKey, KeyHash, Tenant, TenantStatus};
+use crate::domain::scope::SystemScope;
+use crate::domain::tenant::{ApiKey, KeyHash, Minted, Tenant, TenantStatus};
 use crate::domain::time::WallTime;
+
+/// Operators whose token opens, at once, besides `root`.
+pub const OPERATORS_MAX: usize = 100;
 
 /// Everything at one instant. Deleted tenants and their keys are not in it.
 #[derive(Default, Clone)]
@@ -21,8 +28,11 @@ pub struct Snapshot {
     pub tenants: HashMap<TenantId, Tenant>,
     /// Newest version of each, by code.
     pub plans: BTreeMap<String, Plan>,
-    /// Keys that are not revoked, by hash. Expiry is for the reader to judge.
+    /// Keys that are not revoked, by hash. Expiry is for the reader to judge. `last_used_at` is as it was when they
+    /// were read.
     pub keys: HashMap<KeyHash, ApiKey>,
+    /// Operators besides `root`, by hash. Revoked ones too, so that it is known whose token is refused.
+    pub operators: HashMap<TokenHash, OperatorAccount>,
 }
 
 impl Snapshot {
@@ -53,14 +63,32 @@ pub struct TenantPatch {
     pub status: Option<TenantStatus>,
 }
 
+impl TenantPatch {
+    /// What this change is called.
+    pub fn action(&self) -> Action {
+        match self.status {
+            Some(TenantStatus::Suspended) => Action::TenantSuspend,
+            Some(TenantStatus::Active) => Action::TenantResume,
+            None => Action::TenantUpdate,
+        }
+    }
+}
+
 /// Reads are answered from memory; writes are durable before they are answered, and the next snapshot shows them.
 ///
-/// Refusals: 409 `conflict` for a plan code that exists, 404 `not_found` for what does not, 422 `invalid_request` with
+/// Every write that changes something adds an entry to the audit, in the same transaction: both are there or neither.
+/// It names whoever signed; what nobody signed is the server's own. What changes nothing adds none.
+///
+/// Refusals: 409 `conflict` for a plan code that exists, a key that cannot be rotated
+/// ([`ApiKey::rotated`]) and an operator beyond [`OPERATORS_MAX`], 404 `not_found` for what does not, 422 `invalid_request` with
 /// pointer `/plan` for an unknown plan code, and those of idempotency.
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// Everything now. Cheap, never fails; at most 1 s behind what other processes wrote.
     fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// The same directory; what is written through it is written by `actor`.
+    fn signed(self: Arc<Self>, actor: Actor) -> Arc<dyn Directory>;
 
     /// Reads what other processes have written since.
     async fn refresh(&self) -> Result<(), StoreError>;
@@ -104,6 +132,29 @@ pub trait Directory: Send + Sync {
     /// Every key of a tenant, newest first, revoked ones too.
     async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, StoreError>;
 
+    /// Puts a new key into the place of `id`, as [`ApiKey::rotated`] says; the new one.
+    async fn rotate_key(
+        &self,
+        id: KeyId,
+        minted: Minted,
+        overlap: Duration,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<ApiKey>, WriteError>;
+
     /// Revokes a key, at once and for good. Idempotent.
     async fn revoke_key(&self, id: KeyId, at: WallTime) -> Result<(), WriteError>;
+
+    /// Writes when keys were last used; a time that is older than the one written changes nothing. No operator does
+    /// this, so it is not in the audit, and snapshots need not show it.
+    async fn note_use(&self, scope: SystemScope, marks: Vec<(KeyId, WallTime)>) -> Result<(), StoreError>;
+
+    /// Adds an operator.
+    async fn create_operator(
+        &self,
+        operator: OperatorAccount,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<OperatorAccount>, WriteError>;
+
+    /// Refuses an operator's token, at once and for good. Idempotent.
+    async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError>;
 }

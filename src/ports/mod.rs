@@ -1,10 +1,12 @@
 //! What the inside requires from the outside. Adapters are named by their technology and live in `storage`,
 //! `transport` and `actors`; each port says enough that an adapter can be written from it alone.
 
+pub mod audit;
 pub mod clock;
 pub mod directory;
 pub mod egress;
 pub mod feed;
+pub mod key_use;
 pub mod limits;
 pub mod log_level;
 pub mod messages;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 #[expect(missing_docs, reason = "each field is its trait")]
 pub struct Stores {
     pub directory: Arc<dyn directory::Directory>,
+    pub audit: Arc<dyn audit::Audit>,
     pub sessions: Arc<dyn sessions::Sessions>,
     pub outbox: Arc<dyn outbox::Outbox>,
     pub messages: Arc<dyn messages::Messages>,

@@ -1,4 +1,4 @@
-//! The operator's token: one file, readable by its owner only, made on first start.
+//! Tokens of operators, and the first of them: one file, readable by its owner only, made on first start.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -12,12 +12,13 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::keys::random_text;
+use crate::domain::operator::TokenHash;
 
 const PREFIX: &str = "col_op_";
 const RANDOM: usize = 43;
 const MODE: u32 = 0o600;
 
-/// The token that opens `/v1/admin`. Hidden from `Debug`.
+/// A token that opens `/v1/admin`. Hidden from `Debug`.
 #[derive(Clone)]
 pub struct OperatorToken {
     text: Zeroizing<String>,
@@ -54,6 +55,11 @@ impl OperatorToken {
     /// Whether `presented` claims to be an operator's token, right or wrong.
     pub fn resembles(presented: &str) -> bool {
         presented.starts_with(PREFIX)
+    }
+
+    /// How stores recognise it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(self.hash)
     }
 
     /// The text itself, for the operator's own tools.

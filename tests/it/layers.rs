@@ -20,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),
-    ("http", &["domain", "meters", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"]),
+    (
+        "http",
+        &["domain", "meters", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"],
+    ),
     ("cli", &["app", "config", "domain", "failpoint", "ports"]),
 ];
 

@@ -1,5 +1,7 @@
 //! API keys: the text is answered once, by the request that made it, and is kept nowhere.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,10 +9,11 @@ use serde_json::json;
 use strum::IntoEnumIterator as _;
 
 use super::wrong_name;
+use crate::domain::address::AddressRange;
 use crate::domain::id::{KeyId, TenantId};
 use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Fault, Refusal};
-use crate::domain::tenant::{ApiKey, KeyScope};
+use crate::domain::tenant::{ApiKey, KeyScope, Minted};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
@@ -24,6 +27,13 @@ use crate::http::listing::{Listing, cut};
 use crate::http::openapi::operation::{Operation, delete, get, post};
 use crate::http::openapi::sample;
 use crate::tenancy::keys::KeyText;
+
+/// Entries of a list of addresses.
+const ADDRESSES: usize = 64;
+/// How long a key that is being replaced opens, if it is not said.
+const OVERLAP: Duration = Duration::from_secs(24 * 3600);
+/// And at most.
+const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Key")]
@@ -39,11 +49,17 @@ struct KeyRecord<'a> {
     scopes: &'a [KeyScope],
     /// Whether it reaches the sandbox only, and does not count.
     test: bool,
+    /// Empty: from anywhere.
+    allowed_addresses: &'a [AddressRange],
     created_at: WallTime,
     /// From then on it is refused.
     expires_at: Option<WallTime>,
     /// Since then it is refused, by decision.
     revoked_at: Option<WallTime>,
+    /// The key that takes its place.
+    replaced_by: Option<KeyId>,
+    /// To the minute.
+    last_used_at: Option<WallTime>,
 }
 
 /// The answer to `POST /tenants/{id}/keys`.
@@ -64,9 +80,12 @@ fn record(key: &ApiKey) -> KeyRecord<'_> {
         last4: &key.last4,
         scopes: &key.scopes,
         test: key.test,
+        allowed_addresses: &key.allowed_addresses,
         created_at: key.created_at,
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
+        replaced_by: key.replaced_by,
+        last_used_at: key.last_used_at,
     }
 }
 
@@ -87,6 +106,9 @@ pub struct NewKey {
     /// From then on it is refused; later than now.
     #[serde(default)]
     expires_at: Option<WallTime>,
+    /// From anywhere, if it is not said. Text, so that what is wrong with each is said at once.
+    #[serde(default)]
+    allowed_addresses: Option<Vec<String>>,
 }
 
 impl Form for NewKey {}
@@ -100,7 +122,29 @@ impl NewKey {
         if self.expires_at.is_some_and(|end| end <= now) {
             faults.push(Fault::new("/expires_at", "out_of_range", "later than now"));
         }
+        if self.allowed_addresses.as_ref().is_some_and(|list| !(1..=ADDRESSES).contains(&list.len())) {
+            let detail = format!("1 to {ADDRESSES} addresses or ranges; leave it out to allow any");
+            faults.push(Fault::new("/allowed_addresses", "out_of_range", detail));
+        }
         faults
+    }
+
+    /// The ranges, or what is wrong with each that is none.
+    fn addresses(&self) -> Result<Vec<AddressRange>, Vec<Fault>> {
+        let (mut ranges, mut faults) = (vec![], vec![]);
+        for (place, text) in self.allowed_addresses.iter().flatten().take(ADDRESSES).enumerate() {
+            match text.parse() {
+                Ok(range) => ranges.push(range),
+                Err(error) => {
+                    let error: crate::domain::address::NotARange = error;
+                    let pointer = format!("/allowed_addresses/{place}");
+                    faults.push(Fault::new(pointer, "not_allowed", error.to_string()));
+                }
+            }
+        }
+        ranges.sort_unstable();
+        ranges.dedup();
+        if faults.is_empty() { Ok(ranges) } else { Err(faults) }
     }
 
     fn scopes(&mut self) -> Vec<KeyScope> {
@@ -140,7 +184,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(mut body): Json<NewKey>,
-    _: Operator,
+    operator: Operator,
     Id(tenant): Id<TenantId>,
 ) -> Answer {
     if !state.directory.snapshot().tenants.contains_key(&tenant) {
@@ -148,9 +192,13 @@ pub async fn create(
     }
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     let now = state.clock.wall();
-    match body.faults(now) {
-        faults if faults.is_empty() => (),
-        faults => return Err(Refusal::invalid(faults).into()),
+    let mut faults = body.faults(now);
+    let allowed_addresses = body.addresses().unwrap_or_else(|wrong| {
+        faults.extend(wrong);
+        vec![]
+    });
+    if !faults.is_empty() {
+        return Err(Refusal::invalid(faults).into());
     }
     let test = body.test.unwrap_or_default();
     let text = KeyText::mint(test, &mut rand::rng());
@@ -162,11 +210,53 @@ pub async fn create(
         scopes: body.scopes(),
         name: body.name,
         test,
+        allowed_addresses,
         created_at: now,
         expires_at: body.expires_at,
         revoked_at: None,
+        replaced_by: None,
+        last_used_at: None,
     };
-    let made = state.directory.create_key(key, idempotent.0).await?;
+    let made = operator.signs(&state.directory).create_key(key, idempotent.0).await?;
+    let replayed = made.is_replayed();
+    let made = made.into_inner();
+    let shown = (!replayed).then(|| text.expose());
+    created(StatusCode::CREATED, replayed, NewKeyRecord { record: record(&made), key: shown })
+}
+
+/// The body of `POST /keys/{id}/rotate`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// How long the old key opens still, in seconds; a day, if it is not said.
+    #[serde(default)]
+    overlap_s: Option<u64>,
+}
+
+impl Form for Rotation {}
+
+/// `POST /keys/{id}/rotate`: a new key takes the place of this one, which opens until the overlap has passed.
+pub async fn rotate(
+    state: State,
+    _: Query<Nothing>,
+    idempotent: Idempotent,
+    Json(body): Json<Rotation>,
+    operator: Operator,
+    Id(id): Id<KeyId>,
+) -> Answer {
+    let overlap = body.overlap_s.map_or(OVERLAP, Duration::from_secs);
+    // One that is not here is absent or revoked: the store knows which.
+    let test = state.directory.snapshot().keys.values().find(|key| key.id == id).map(|key| key.test);
+    if overlap > OVERLAP_MAX && test.is_some() {
+        let detail =
+            format!("0 to {} seconds, which are 30 days; a day, if it is left out", OVERLAP_MAX.as_secs());
+        return Err(Refusal::invalid(vec![Fault::new("/overlap_s", "out_of_range", detail)]).into());
+    }
+    let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
+    let now = state.clock.wall();
+    let text = KeyText::mint(test.unwrap_or_default(), &mut rand::rng());
+    let minted = Minted { id: KeyId::mint(now), hash: text.hash(), last4: text.last4(), at: now };
+    let made = operator.signs(&state.directory).rotate_key(id, minted, overlap, idempotent.0).await?;
     let replayed = made.is_replayed();
     let made = made.into_inner();
     let shown = (!replayed).then(|| text.expose());
@@ -184,7 +274,7 @@ pub async fn list(state: State, Query(page): Query<Page>, _: Operator, Id(tenant
 }
 
 /// `DELETE /keys/{id}`: revoked at once and for good.
-pub async fn revoke(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<KeyId>) -> Answer {
-    state.directory.revoke_key(id, state.clock.wall()).await?;
+pub async fn revoke(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<KeyId>) -> Answer {
+    operator.signs(&state.directory).revoke_key(id, state.clock.wall()).await?;
     done()
 }

@@ -1,7 +1,9 @@
 //! What the operator asks. One file per resource; `routes` holds the table.
 
+pub mod audit;
 pub mod keys;
 pub mod log;
+pub mod operators;
 pub mod plans;
 pub mod sessions;
 pub mod tenants;
@@ -10,7 +12,7 @@ use crate::domain::refusal::Fault;
 
 const NAME: usize = 128;
 
-/// What is wrong with the name of a tenant or key, if anything.
+/// What is wrong with the name of a tenant, key or operator, if anything.
 fn wrong_name(name: &str) -> Option<Fault> {
     let fits = (1..=NAME).contains(&name.chars().count()) && !name.contains('\0');
     let detail = || format!("1 to {NAME} characters, none of them NUL");

@@ -65,12 +65,12 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(NewPlan(mut proposal)): Json<NewPlan>,
-    _: Operator,
+    operator: Operator,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     let code = proposal.code.take().unwrap_or_default();
     let plan = proposal.check(code).map_err(Refusal::invalid)?;
-    let made = state.directory.create_plan(plan, idempotent.0, state.clock.wall()).await?;
+    let made = operator.signs(&state.directory).create_plan(plan, idempotent.0, state.clock.wall()).await?;
     created(StatusCode::CREATED, made.is_replayed(), made.into_inner())
 }
 
@@ -142,7 +142,7 @@ pub async fn put(
     state: State,
     _: Query<Nothing>,
     Json(mut proposal): Json<Proposal>,
-    _: Operator,
+    operator: Operator,
     Id(code): Id<String>,
 ) -> Answer {
     if !state.directory.snapshot().plans.contains_key(&code) {
@@ -154,7 +154,7 @@ pub async fn put(
     }
     let plan = proposal.check(code).map_err(Refusal::invalid)?;
     to_the_end(async move {
-        let plan = state.directory.put_plan(plan, state.clock.wall()).await?;
+        let plan = operator.signs(&state.directory).put_plan(plan, state.clock.wall()).await?;
         let snapshot = state.directory.snapshot();
         for tenant in snapshot.tenants.values().filter(|tenant| tenant.plan == plan.code) {
             state.signals.wake_tenant(tenant.id);

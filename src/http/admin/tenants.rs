@@ -85,7 +85,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewTenant>,
-    _: Operator,
+    operator: Operator,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     if let Some(fault) = wrong_name(&body.name) {
@@ -99,7 +99,7 @@ pub async fn create(
         status: TenantStatus::Active,
         created_at: now,
     };
-    let made = state.directory.create_tenant(tenant, idempotent.0).await?;
+    let made = operator.signs(&state.directory).create_tenant(tenant, idempotent.0).await?;
     created(StatusCode::CREATED, made.is_replayed(), made.into_inner())
 }
 
@@ -136,7 +136,7 @@ pub async fn patch(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<Change>,
-    _: Operator,
+    operator: Operator,
     Id(id): Id<TenantId>,
 ) -> Answer {
     if !state.directory.snapshot().tenants.contains_key(&id) {
@@ -147,7 +147,7 @@ pub async fn patch(
     }
     let patch = TenantPatch { name: body.name, plan: body.plan, status: None };
     to_the_end(async move {
-        let tenant = state.directory.patch_tenant(id, patch, state.clock.wall()).await?;
+        let tenant = operator.signs(&state.directory).patch_tenant(id, patch, state.clock.wall()).await?;
         state.signals.wake_tenant(id);
         ok(tenant)
     })
@@ -155,19 +155,19 @@ pub async fn patch(
 }
 
 /// `POST /tenants/{id}/suspend`: every call of theirs answers 403, and their sessions stop.
-pub async fn suspend(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
-    put_status(state, id, TenantStatus::Suspended).await
+pub async fn suspend(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
+    put_status(state, operator, id, TenantStatus::Suspended).await
 }
 
 /// `POST /tenants/{id}/resume`: what is wanted of their sessions has stayed, and is done again.
-pub async fn resume(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
-    put_status(state, id, TenantStatus::Active).await
+pub async fn resume(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
+    put_status(state, operator, id, TenantStatus::Active).await
 }
 
-async fn put_status(state: State, id: TenantId, status: TenantStatus) -> Answer {
+async fn put_status(state: State, operator: Operator, id: TenantId, status: TenantStatus) -> Answer {
     let patch = TenantPatch { status: Some(status), ..TenantPatch::default() };
     to_the_end(async move {
-        let tenant = state.directory.patch_tenant(id, patch, state.clock.wall()).await?;
+        let tenant = operator.signs(&state.directory).patch_tenant(id, patch, state.clock.wall()).await?;
         for session in sessions(&state, id).await? {
             // The row is written: a session that does not hear of it now does at its next start.
             if let Err(error) = state.supervisor.heed(&session).await {
@@ -181,16 +181,17 @@ async fn put_status(state: State, id: TenantId, status: TenantStatus) -> Answer 
 
 /// `DELETE /tenants/{id}`. Suspended first, so that nothing starts meanwhile; the row goes last, so that the call can
 /// be repeated.
-pub async fn delete(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<TenantId>) -> Answer {
+pub async fn delete(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
     to_the_end(async move {
+        let directory = operator.signs(&state.directory);
         let now = state.clock.wall();
         let patch = TenantPatch { status: Some(TenantStatus::Suspended), ..TenantPatch::default() };
-        state.directory.patch_tenant(id, patch, now).await?;
+        directory.patch_tenant(id, patch, now).await?;
         for session in sessions(&state, id).await? {
             state.supervisor.remove(&session).await?;
         }
         state.supervisor.forget_tenant(id).await?;
-        state.directory.delete_tenant(id, now).await?;
+        directory.delete_tenant(id, now).await?;
         done()
     })
     .await

@@ -76,9 +76,9 @@ impl<N: Need> FromRequest for Tenant<N> {
             Some(Presented::Tenant(principal)) => {
                 principal.require(N::SCOPE).map(|()| Self { principal: principal.clone(), need: PhantomData })
             }
-            Some(Presented::Refused(refusal)) => Err(refusal.clone()),
-            Some(Presented::Operator) => Err(Refusal::unauthorized(
-                "the operator's token opens /v1/admin only; use a tenant's key here",
+            Some(Presented::Refused(refusal) | Presented::Former(_, refusal)) => Err(refusal.clone()),
+            Some(Presented::Operator(_)) => Err(Refusal::unauthorized(
+                "an operator's token opens /v1/admin only; use a tenant's key here",
             )),
             Some(Presented::Nothing) | None => {
                 Err(Refusal::unauthorized("send the header Authorization: Bearer <key>"))

@@ -16,7 +16,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::config::http::EdgeLimits;
-use crate::domain::id::KeyId;
+use crate::domain::id::{KeyId, OperatorId};
 use crate::domain::refusal::Refusal;
 use crate::http::presented::Presented;
 use crate::ports::clock::Clock;
@@ -33,8 +33,8 @@ const CLEAR_EVERY: u32 = 4_096;
 pub enum Caller {
     /// A key.
     Key(KeyId),
-    /// The operator.
-    Operator,
+    /// An operator.
+    Operator(OperatorId),
     /// An address that shows no good key; of IPv6 its first 64 bits, which one household has.
     Address(IpAddr),
     /// Everybody beyond those who can be told apart.
@@ -119,6 +119,11 @@ impl EdgeLimit {
         }
     }
 
+    /// Callers remembered now, of requests and of bad keys.
+    pub fn remembered(&self) -> [usize; 2] {
+        [self.requests.len(), self.bad_keys.len()]
+    }
+
     /// The policy, as the header says it.
     fn policy(&self) -> String {
         let EdgeLimits { per_second, burst, .. } = self.limits;
@@ -160,17 +165,21 @@ pub async fn edge_limit<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let state = super::state(&request);
-    let presented = Presented::by(request.headers(), &state);
+    let from = request.peer_addr().map(|peer| peer.ip());
+    let presented = Presented::by(request.headers(), from, &state);
     let caller = match &presented {
         Presented::Tenant(principal) => Caller::Key(principal.key),
-        Presented::Operator => Caller::Operator,
-        Presented::Nothing | Presented::Refused(_) => address(&request),
+        Presented::Operator(identity) => Caller::Operator(identity.id),
+        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(&request),
     };
     let spoken = request.path().starts_with("/v1/");
     let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller) } else { Ok(()) };
     let taken = bad.and_then(|()| state.edge_limit.take(caller));
     let (left, mut response) = match taken {
         Ok(left) => {
+            if let Presented::Tenant(principal) = &presented {
+                state.key_use.note(principal.key, state.clock.wall());
+            }
             request.extensions_mut().insert(presented);
             (left, next.call(request).await?.map_into_boxed_body())
         }

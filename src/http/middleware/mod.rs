@@ -9,6 +9,7 @@ pub mod edge_limit;
 pub mod measure;
 pub mod problems;
 pub mod query_keys;
+pub mod refused_operators;
 pub mod request_id;
 pub mod trace_context;
 

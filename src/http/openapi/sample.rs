@@ -144,8 +144,11 @@ pub fn key() -> ApiKey {
         last4: "7f3a".to_owned(),
         scopes: vec![KeyScope::Read, KeyScope::Send],
         test: false,
+        allowed_addresses: vec![],
         created_at: NOW,
         expires_at: None,
         revoked_at: None,
+        replaced_by: None,
+        last_used_at: None,
     }
 }

@@ -1,18 +1,23 @@
-//! Tenants, plans and keys.
+//! Tenants, plans, keys and operators.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::MemoryStore;
 use super::state::{Made, Owner, State, TenantRow};
-use crate::domain::id::{KeyId, TenantId};
+use crate::domain::audit::{Act, Action, Actor};
+use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
+use crate::domain::operator::OperatorAccount;
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::{Fault, Refusal};
-use crate::domain::tenant::{ApiKey, Tenant};
+use crate::domain::scope::SystemScope;
+use crate::domain::tenant::{ApiKey, Minted, Tenant};
 use crate::domain::time::WallTime;
-use crate::ports::directory::{Directory, Snapshot, TenantPatch};
+use crate::ports::directory::{Directory, OPERATORS_MAX, Snapshot, TenantPatch};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 fn known_plan<'a>(state: &'a State, code: &str) -> Result<&'a Plan, Refusal> {
@@ -20,10 +25,31 @@ fn known_plan<'a>(state: &'a State, code: &str) -> Result<&'a Plan, Refusal> {
     state.plan(code).ok_or_else(|| Refusal::invalid(vec![unknown()]))
 }
 
+/// [`Directory`] over the state, as one actor writes it.
+pub struct MemoryDirectory {
+    store: Arc<MemoryStore>,
+    by: Actor,
+}
+
+impl MemoryDirectory {
+    /// What the server itself writes.
+    pub fn new(store: Arc<MemoryStore>) -> Self {
+        Self { store, by: Actor::system() }
+    }
+
+    fn write<T>(&self, transaction: impl FnOnce(&mut State) -> T) -> T {
+        self.store.write(transaction)
+    }
+}
+
 #[async_trait]
-impl Directory for MemoryStore {
+impl Directory for MemoryDirectory {
+    fn signed(self: Arc<Self>, actor: Actor) -> Arc<dyn Directory> {
+        Arc::new(Self { store: Arc::clone(&self.store), by: actor })
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
-        let state = self.read();
+        let state = self.store.read();
         let tenants = state.tenants.iter().filter(|(_, row)| !row.deleted);
         let newest = |(code, versions): (&String, &Vec<Plan>)| Some((code.clone(), versions.last()?.clone()));
         let usable = |key: &&ApiKey| key.revoked_at.is_none() && state.tenant(key.tenant).is_some();
@@ -31,6 +57,7 @@ impl Directory for MemoryStore {
             tenants: tenants.map(|(&id, row)| (id, row.tenant.clone())).collect(),
             plans: state.plans.iter().filter_map(newest).collect(),
             keys: state.keys.values().filter(usable).map(|key| (key.hash, key.clone())).collect(),
+            operators: state.operators.values().map(|operator| (operator.hash, operator.clone())).collect(),
         })
     }
 
@@ -55,6 +82,7 @@ impl Directory for MemoryStore {
             known_plan(state, &tenant.plan)?;
             state.remember(Owner::Operators, idempotency, Made::Tenant(tenant.id), tenant.created_at);
             state.tenants.insert(tenant.id, TenantRow { tenant: tenant.clone(), deleted: false });
+            state.record(&self.by, Act::new(Action::TenantCreate, "tenant", tenant.id).after(&tenant));
             Ok(Created::New(tenant))
         })
     }
@@ -66,7 +94,7 @@ impl Directory for MemoryStore {
         at: WallTime,
     ) -> Result<Tenant, WriteError> {
         self.write(|state| {
-            state.tenant(id).ok_or_else(Refusal::not_found)?;
+            let before = state.tenant(id).ok_or_else(Refusal::not_found)?.clone();
             let allowance = match &patch.plan {
                 Some(code) => {
                     let plan = known_plan(state, code)?;
@@ -82,18 +110,27 @@ impl Directory for MemoryStore {
                 }
             }
             let row = state.tenants.get_mut(&id).ok_or_else(Refusal::not_found)?;
+            let action = patch.action();
             let TenantPatch { name, plan, status } = patch;
             row.tenant.name = name.unwrap_or_else(|| row.tenant.name.clone());
             row.tenant.plan = plan.unwrap_or_else(|| row.tenant.plan.clone());
             row.tenant.status = status.unwrap_or(row.tenant.status);
-            Ok(row.tenant.clone())
+            let after = row.tenant.clone();
+            if after != before {
+                let act = Act::new(action, "tenant", id).before(&before).after(&after);
+                state.record(&self.by, act);
+            }
+            Ok(after)
         })
     }
 
     async fn delete_tenant(&self, id: TenantId, at: WallTime) -> Result<(), WriteError> {
         self.write(|state| {
             let row = state.tenants.get_mut(&id).filter(|row| !row.deleted);
-            row.ok_or_else(Refusal::not_found)?.deleted = true;
+            let row = row.ok_or_else(Refusal::not_found)?;
+            row.deleted = true;
+            let act = Act::new(Action::TenantDelete, "tenant", id).before(&row.tenant);
+            state.record(&self.by, act);
             for key in state.keys.values_mut().filter(|key| key.tenant == id) {
                 key.revoked_at.get_or_insert(at);
             }
@@ -127,6 +164,7 @@ impl Directory for MemoryStore {
             }
             state.remember(Owner::Operators, idempotency, Made::Plan(plan.code.clone()), at);
             state.plans.insert(plan.code.clone(), vec![plan.clone()]);
+            state.record(&self.by, Act::new(Action::PlanCreate, "plan", &plan.code).after(&plan));
             Ok(Created::New(plan))
         })
     }
@@ -134,7 +172,13 @@ impl Directory for MemoryStore {
     async fn put_plan(&self, plan: Plan, _: WallTime) -> Result<Plan, WriteError> {
         self.write(|state| {
             let versions = state.plans.get_mut(&plan.code).ok_or_else(Refusal::not_found)?;
+            let act = Act::new(Action::PlanReplace, "plan", &plan.code);
+            let act = match versions.last() {
+                Some(last) => act.before(last),
+                None => act,
+            };
             versions.push(plan.clone());
+            state.record(&self.by, act.after(&plan));
             Ok(plan)
         })
     }
@@ -145,30 +189,118 @@ impl Directory for MemoryStore {
         idempotency: Option<Idempotency>,
     ) -> Result<Created<ApiKey>, WriteError> {
         self.write(|state| {
-            match state.replay(Owner::Operators, idempotency.as_ref(), key.created_at)? {
-                Some(Made::Key(first)) => {
-                    let first = state.keys.get(first).ok_or_else(Refusal::not_found)?;
-                    return Ok(Created::Replayed(first.clone()));
-                }
-                Some(_) => return Err(Refusal::idempotency_mismatch().into()),
-                None => {}
+            if let Some(first) = made_before(state, idempotency.as_ref(), key.created_at)? {
+                return Ok(Created::Replayed(first));
             }
             state.tenant(key.tenant).ok_or_else(Refusal::not_found)?;
             state.remember(Owner::Operators, idempotency, Made::Key(key.id), key.created_at);
             state.keys.insert(key.id, key.clone());
+            state.record(&self.by, Act::new(Action::KeyCreate, "key", key.id).after(&key));
             Ok(Created::New(key))
         })
     }
 
     async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, StoreError> {
-        Ok(self.read().keys.values().rev().filter(|key| key.tenant == tenant).cloned().collect())
+        Ok(self.store.read().keys.values().rev().filter(|key| key.tenant == tenant).cloned().collect())
+    }
+
+    async fn rotate_key(
+        &self,
+        id: KeyId,
+        minted: Minted,
+        overlap: Duration,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<ApiKey>, WriteError> {
+        self.write(|state| {
+            let at = minted.at;
+            let key = state.keys.get(&id).ok_or_else(Refusal::not_found)?.clone();
+            if let Some(first) = made_before(state, idempotency.as_ref(), at)? {
+                return Ok(Created::Replayed(first));
+            }
+            let before = state.keys.values().find(|other| other.replaced_by == Some(id));
+            let (old, new) = key.rotated(minted, overlap, before)?;
+            state.remember(Owner::Operators, idempotency, Made::Key(new.id), at);
+            let act = Act::new(Action::KeyRotate, "key", id);
+            let act = act.before(&json!({"old": key})).after(&json!({"old": old, "new": new}));
+            state.record(&self.by, act);
+            state.keys.insert(id, old);
+            state.keys.insert(new.id, new.clone());
+            Ok(Created::New(new))
+        })
     }
 
     async fn revoke_key(&self, id: KeyId, at: WallTime) -> Result<(), WriteError> {
         self.write(|state| {
             let key = state.keys.get_mut(&id).ok_or_else(Refusal::not_found)?;
-            key.revoked_at.get_or_insert(at);
+            if key.revoked_at.is_none() {
+                let act = Act::new(Action::KeyRevoke, "key", id).before(key);
+                key.revoked_at = Some(at);
+                let act = act.after(key);
+                state.record(&self.by, act);
+            }
             Ok(())
         })
+    }
+
+    async fn note_use(&self, _: SystemScope, marks: Vec<(KeyId, WallTime)>) -> Result<(), StoreError> {
+        self.write(|state| {
+            for (id, at) in marks {
+                if let Some(key) = state.keys.get_mut(&id) {
+                    key.last_used_at = key.last_used_at.max(Some(at));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn create_operator(
+        &self,
+        operator: OperatorAccount,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<OperatorAccount>, WriteError> {
+        self.write(|state| {
+            let at = operator.created_at;
+            match state.replay(Owner::Operators, idempotency.as_ref(), at)? {
+                Some(Made::Operator(first)) => {
+                    let first = state.operators.get(first).ok_or_else(Refusal::not_found)?;
+                    return Ok(Created::Replayed(first.clone()));
+                }
+                Some(_) => return Err(Refusal::idempotency_mismatch().into()),
+                None => {}
+            }
+            let is_live = |known: &&OperatorAccount| {
+                known.revoked_at.is_none() && known.expires_at.is_none_or(|end| end > at)
+            };
+            if state.operators.values().filter(is_live).count() >= OPERATORS_MAX {
+                return Err(Refusal::too_many_operators(OPERATORS_MAX).into());
+            }
+            state.remember(Owner::Operators, idempotency, Made::Operator(operator.id), at);
+            let act = Act::new(Action::OperatorCreate, "operator", operator.id).after(&operator);
+            state.record(&self.by, act);
+            state.operators.insert(operator.id, operator.clone());
+            Ok(Created::New(operator))
+        })
+    }
+
+    async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError> {
+        self.write(|state| {
+            let operator = state.operators.get_mut(&id).ok_or_else(Refusal::not_found)?;
+            if operator.revoked_at.is_none() {
+                let act = Act::new(Action::OperatorDelete, "operator", id).before(operator);
+                operator.revoked_at = Some(at);
+                let act = act.after(operator);
+                state.record(&self.by, act);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The key that an earlier request with this key made.
+fn made_before(state: &State, asked: Option<&Idempotency>, at: WallTime) -> Result<Option<ApiKey>, Refusal> {
+    match state.replay(Owner::Operators, asked, at)? {
+        Some(Made::Key(first)) => state.keys.get(first).cloned().map(Some).ok_or_else(Refusal::not_found),
+        Some(_) => Err(Refusal::idempotency_mismatch()),
+        None => Ok(None),
     }
 }

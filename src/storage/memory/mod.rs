@@ -1,6 +1,7 @@
 //! Every store port in memory, behind one lock: the model that the SQL store is compared with, and a store for tests of
 //! what stands on it. Nothing is durable; simple and obviously right comes before fast.
 
+mod audit;
 mod directory;
 mod feed;
 mod messages;
@@ -26,7 +27,8 @@ pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Sto
     let epoch = Uuid::new_v4().simple().to_string();
     let store = Arc::new(MemoryStore { clock, judge, sink, epoch, state: Mutex::default() });
     Stores {
-        directory: store.clone(),
+        directory: Arc::new(directory::MemoryDirectory::new(store.clone())),
+        audit: store.clone(),
         sessions: store.clone(),
         outbox: store.clone(),
         messages: store.clone(),

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{DeliveryId, KeyId, MessageId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
+use crate::domain::operator::OperatorAccount;
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
@@ -26,6 +28,8 @@ pub struct State {
     /// Every version of each, oldest first.
     pub plans: BTreeMap<String, Vec<Plan>>,
     pub keys: BTreeMap<KeyId, ApiKey>,
+    pub operators: BTreeMap<OperatorId, OperatorAccount>,
+    pub audit: Vec<Entry>,
     pub sessions: BTreeMap<SessionId, SessionRow>,
     pub messages: BTreeMap<MessageId, MessageRow>,
     pub last_position: Position,
@@ -126,6 +130,7 @@ pub enum Made {
     Webhook(WebhookId),
     Delivery(DeliveryId),
     Range(Repeated),
+    Operator(OperatorId),
 }
 
 impl State {
@@ -196,6 +201,17 @@ impl State {
         if let Some(Idempotency { key, fingerprint }) = asked {
             self.remembered.insert((owner, key), Remembered { fingerprint, made, at });
         }
+    }
+
+    /// The end of the audit.
+    pub fn audit_head(&self) -> Head {
+        self.audit.last().map(Entry::head).unwrap_or_default()
+    }
+
+    /// Adds an entry to the audit.
+    pub fn record(&mut self, by: &Actor, act: Act) {
+        let entry = Entry::following(self.audit_head(), by, act, self.committing_at);
+        self.audit.push(entry);
     }
 
     /// Adds a message with its counters and its event.

@@ -35,6 +35,11 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// Dates what is written.
+    pub(super) fn at(&self) -> WallTime {
+        self.at
+    }
+
     /// Lets an endpoint look at its rows once it is committed.
     pub(super) fn posted(&mut self, webhook: WebhookId) {
         self.news.posted.insert(webhook);

@@ -1,7 +1,8 @@
-//! Tenants, plans and keys, kept in memory as a whole.
+//! Tenants, plans, keys and operators, kept in memory as a whole.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -9,19 +10,32 @@ use tokio::sync::Mutex;
 
 use super::dialect::Fault;
 use super::entities::store_meta::DIRECTORY_VERSION;
-use super::entities::{api_key, plan, store_meta, tenant};
-use super::errands::{CreateKey, CreatePlan, CreateTenant, DeleteTenant, PatchTenant, PutPlan, RevokeKey};
+use super::entities::{api_key, operator, plan, store_meta, tenant};
+use super::errands::{
+    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, NoteUse, PatchTenant, PutPlan,
+    RevokeKey, RevokeOperator, RotateKey,
+};
 use super::writer::{Errand, WriterHandle};
-use crate::domain::id::{KeyId, TenantId};
+use crate::domain::audit::Actor;
+use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
+use crate::domain::operator::OperatorAccount;
 use crate::domain::plan::Plan;
-use crate::domain::tenant::{ApiKey, Tenant};
+use crate::domain::scope::SystemScope;
+use crate::domain::tenant::{ApiKey, Minted, Tenant};
 use crate::domain::time::WallTime;
 use crate::ports::directory::{Directory, Snapshot, TenantPatch};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 /// [`Directory`] over SQL.
 pub(super) struct SqlDirectory {
+    shared: Arc<Shared>,
+    /// Whoever writes.
+    by: Actor,
+}
+
+/// What is the same whoever writes.
+struct Shared {
     writer: WriterHandle,
     readers: DatabaseConnection,
     snapshot: RwLock<Arc<Snapshot>>,
@@ -32,19 +46,21 @@ pub(super) struct SqlDirectory {
 impl SqlDirectory {
     /// Reads everything.
     pub(super) async fn load(writer: WriterHandle, readers: DatabaseConnection) -> Result<Self, StoreError> {
-        let directory =
-            Self { writer, readers, snapshot: RwLock::default(), version: Mutex::new(String::new()) };
+        let shared = Shared { writer, readers, snapshot: RwLock::default(), version: Mutex::default() };
+        let directory = Self { shared: Arc::new(shared), by: Actor::system() };
         directory.refresh().await?;
         Ok(directory)
     }
 
     /// Writes, then shows it.
     async fn write<E: Errand<Error = WriteError>>(&self, errand: E) -> Result<E::Answer, WriteError> {
-        let answer = self.writer.errand(errand).await?;
+        let answer = self.shared.writer.errand(errand).await?;
         self.refresh().await?;
         Ok(answer)
     }
+}
 
+impl Shared {
     async fn read_version(&self) -> Result<String, Fault> {
         let row = store_meta::Entity::find_by_id(DIRECTORY_VERSION).one(&self.readers).await?;
         row.map(|row| row.value).ok_or_else(|| Fault::unreadable("directory version"))
@@ -70,6 +86,10 @@ impl SqlDirectory {
                 snapshot.keys.insert(key.hash, key);
             }
         }
+        for row in operator::Entity::find().all(&self.readers).await? {
+            let operator = row.into_domain()?;
+            snapshot.operators.insert(operator.hash, operator);
+        }
         Ok(snapshot)
     }
 }
@@ -77,16 +97,21 @@ impl SqlDirectory {
 #[async_trait]
 impl Directory for SqlDirectory {
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn signed(self: Arc<Self>, actor: Actor) -> Arc<dyn Directory> {
+        Arc::new(Self { shared: Arc::clone(&self.shared), by: actor })
     }
 
     async fn refresh(&self) -> Result<(), StoreError> {
-        let mut last = self.version.lock().await;
+        let shared = &self.shared;
+        let mut last = shared.version.lock().await;
         // The version first: what is written meanwhile is read again next time instead of being missed.
-        let version = self.read_version().await?;
+        let version = shared.read_version().await?;
         if *last != version {
-            let snapshot = Arc::new(self.read_snapshot().await?);
-            *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+            let snapshot = Arc::new(shared.read_snapshot().await?);
+            *shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
             *last = version;
         }
         Ok(())
@@ -97,7 +122,7 @@ impl Directory for SqlDirectory {
         tenant: Tenant,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<Tenant>, WriteError> {
-        self.write(CreateTenant { tenant, idempotency }).await
+        self.write(CreateTenant { tenant, idempotency, by: self.by.clone() }).await
     }
 
     async fn patch_tenant(
@@ -106,11 +131,11 @@ impl Directory for SqlDirectory {
         patch: TenantPatch,
         at: WallTime,
     ) -> Result<Tenant, WriteError> {
-        self.write(PatchTenant { id, patch, at }).await
+        self.write(PatchTenant { id, patch, at, by: self.by.clone() }).await
     }
 
     async fn delete_tenant(&self, id: TenantId, at: WallTime) -> Result<(), WriteError> {
-        self.write(DeleteTenant { id, at }).await
+        self.write(DeleteTenant { id, at, by: self.by.clone() }).await
     }
 
     async fn create_plan(
@@ -119,11 +144,11 @@ impl Directory for SqlDirectory {
         idempotency: Option<Idempotency>,
         at: WallTime,
     ) -> Result<Created<Plan>, WriteError> {
-        self.write(CreatePlan { plan, idempotency, at }).await
+        self.write(CreatePlan { plan, idempotency, at, by: self.by.clone() }).await
     }
 
     async fn put_plan(&self, plan: Plan, at: WallTime) -> Result<Plan, WriteError> {
-        self.write(PutPlan { plan, at }).await
+        self.write(PutPlan { plan, at, by: self.by.clone() }).await
     }
 
     async fn create_key(
@@ -131,20 +156,49 @@ impl Directory for SqlDirectory {
         key: ApiKey,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<ApiKey>, WriteError> {
-        self.write(CreateKey { key, idempotency }).await
+        self.write(CreateKey { key, idempotency, by: self.by.clone() }).await
     }
 
     async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, StoreError> {
         let rows = api_key::Entity::find()
             .filter(api_key::Column::TenantId.eq(tenant.uuid()))
             .order_by_desc(api_key::Column::Id)
-            .all(&self.readers)
+            .all(&self.shared.readers)
             .await
             .map_err(Fault::from)?;
         Ok(rows.into_iter().map(api_key::Model::into_domain).collect::<Result<_, _>>()?)
     }
 
     async fn revoke_key(&self, id: KeyId, at: WallTime) -> Result<(), WriteError> {
-        self.write(RevokeKey { id, at }).await
+        self.write(RevokeKey { id, at, by: self.by.clone() }).await
+    }
+
+    async fn rotate_key(
+        &self,
+        id: KeyId,
+        minted: Minted,
+        overlap: Duration,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<ApiKey>, WriteError> {
+        self.write(RotateKey { id, minted, overlap, idempotency, by: self.by.clone() }).await
+    }
+
+    async fn note_use(&self, _: SystemScope, marks: Vec<(KeyId, WallTime)>) -> Result<(), StoreError> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        self.shared.writer.errand(NoteUse { marks }).await
+    }
+
+    async fn create_operator(
+        &self,
+        operator: OperatorAccount,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Created<OperatorAccount>, WriteError> {
+        self.write(CreateOperator { operator, idempotency, by: self.by.clone() }).await
+    }
+
+    async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError> {
+        self.write(RevokeOperator { id, at, by: self.by.clone() }).await
     }
 }

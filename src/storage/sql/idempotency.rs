@@ -43,6 +43,7 @@ pub(super) enum Kind {
     Webhook,
     Delivery,
     Range,
+    Operator,
 }
 
 /// The first request with a key.

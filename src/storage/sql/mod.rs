@@ -7,6 +7,7 @@
 //! of one batch see each other. A rare write is a `writer::Errand` with statements of its own, in the same queue.
 
 mod attempts;
+pub mod audit;
 mod book;
 mod commands;
 mod desk;
@@ -105,6 +106,7 @@ pub async fn open(
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
     let stores = Stores {
         directory: Arc::new(directory),
+        audit: Arc::new(audit::SqlAudit { writer: writer.clone(), readers: readers.clone() }),
         sessions: Arc::new(sessions::SqlSessions { writer: writer.clone(), readers: readers.clone() }),
         outbox: Arc::new(outbox::SqlOutbox {
             writer: writer.clone(),

@@ -8,6 +8,7 @@ use sea_orm::ConnectionTrait as _;
 use super::dialect;
 use super::errands::CreatePlan;
 use super::writer::{Writer, WriterHandle};
+use crate::domain::audit::Actor;
 use crate::domain::event::StatusEvent;
 use crate::domain::plan::{Interval, Pacing, Plan, Quota};
 use crate::domain::time::{BootId, Moment, WallTime};
@@ -56,7 +57,7 @@ fn large(number: u32) -> CreatePlan {
         retention_days: 1,
         plugins: vec![],
     };
-    CreatePlan { plan, idempotency: None, at: WallTime(0) }
+    CreatePlan { plan, idempotency: None, at: WallTime(0), by: Actor::system() }
 }
 
 /// A writer whose first connection was prepared with `text`.

@@ -4,7 +4,7 @@ use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use super::errands::{forget, waiting};
-use super::{attempts, dialect, messages, outbox, sweep, webhooks};
+use super::{attempts, audit, dialect, messages, outbox, sweep, webhooks};
 
 async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
@@ -37,6 +37,8 @@ async fn no_hot_statement_walks_through_a_table() {
         dialect::UPDATE_SESSIONS,
         dialect::UPDATE_TALLIES,
         dialect::LIST_MESSAGES,
+        audit::NEWEST,
+        audit::OLDEST,
         attempts::OF_SESSION,
         attempts::OF_TENANT,
         messages::SESSIONS_OF,

@@ -37,6 +37,9 @@ impl Socket {
             created_at: at,
             expires_at: None,
             revoked_at: None,
+            allowed_addresses: vec![],
+            replaced_by: None,
+            last_used_at: None,
         };
         feed.stores.directory.create_key(key.clone(), None).await.unwrap();
         let setup = Setup {

@@ -1,4 +1,5 @@
 //! Plain types, by property and by table.
 
+mod audit;
 mod session;
 mod window;

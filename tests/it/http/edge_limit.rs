@@ -1,11 +1,18 @@
 //! How much one caller may ask.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 use columba::config::http::{EdgeLimits, HttpOptions};
+use columba::http::middleware::edge_limit::Caller;
+use columba::http::presented::Presented;
 use columba::tenancy::keys::KeyText;
+use columba::tenancy::operator::OperatorToken;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::world::{World, request};
 
@@ -79,4 +86,48 @@ async fn bad_keys_end_in_429_and_a_good_one_from_the_same_address_is_served() {
     assert_eq!(world.ask(Method::GET, "/v1/sessions", None).await.status, 200);
     world.fakes.advance(20_000);
     assert_eq!(bad().await.problem().0, 401);
+}
+
+#[actix_web::test]
+async fn of_a_hundred_thousand_bad_keys_none_opens_and_their_senders_take_bounded_memory() {
+    let world = world(1_000, 2_000, 30);
+    let mut rng = StdRng::seed_from_u64(17);
+    let operator = world.state.operator.expose().to_owned();
+    for n in 0..100_000_u32 {
+        let spoiled = |good: &str, rng: &mut StdRng| {
+            let mut text = good.as_bytes().to_vec();
+            let at = rng.random_range(0..text.len());
+            text[at] = if text[at] == b'A' { b'B' } else { b'A' };
+            String::from_utf8(text).unwrap()
+        };
+        let bad = match n % 4 {
+            0 => KeyText::mint(n % 8 == 0, &mut rng).expose().to_owned(),
+            1 => spoiled(&world.key, &mut rng),
+            2 => spoiled(&operator, &mut rng),
+            _ => OperatorToken::mint(&mut rng).expose().to_owned(),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {bad}")).unwrap());
+        // Each from an address of its own, as far as they can be told apart.
+        let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (u128::from(n) << 64)));
+        let presented = Presented::by(&headers, Some(from), &world.state);
+        assert!(presented.is_bad_key(), "{presented:?}");
+        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from));
+        let _ = world.state.edge_limit.take(Caller::Address(from));
+    }
+    for n in 100_000..150_000_u128 {
+        let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (n << 64)));
+        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from));
+        let _ = world.state.edge_limit.take(Caller::Address(from));
+    }
+    let remembered = world.state.edge_limit.remembered();
+    assert!(remembered.iter().all(|&callers| callers <= 100_001), "{remembered:?}");
+    assert_eq!(world.state.key_use.unwritten(), [], "nothing is kept of a bad key");
+    // Whoever has been quiet for long enough is forgotten.
+    world.fakes.advance(600_000);
+    for _ in 0..4_096 {
+        let _ = world.state.edge_limit.take(Caller::Crowd);
+    }
+    let remembered = world.state.edge_limit.remembered();
+    assert!(remembered.iter().all(|&callers| callers <= 1), "{remembered:?}");
 }

@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use columba::domain::audit::Actor;
 use columba::domain::event::StatusEvent;
-use columba::domain::id::{KeyId, MessageId, SessionId, TenantId};
+use columba::domain::id::{KeyId, MessageId, OperatorId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::message::{Message, WaId};
+use columba::domain::operator::OperatorAccount;
 use columba::domain::page::{Page, Slice};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Plan};
 use columba::domain::refusal::Refusal;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
-use columba::domain::tenant::{ApiKey, Tenant};
+use columba::domain::tenant::{ApiKey, Minted, Tenant};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
@@ -120,6 +123,10 @@ impl Directory for Fakes {
         Arc::new(self.inner().snapshot.clone())
     }
 
+    fn signed(self: Arc<Self>, _: Actor) -> Arc<dyn Directory> {
+        self
+    }
+
     async fn refresh(&self) -> Result<(), StoreError> {
         unreachable!("not asked by the HTTP face")
     }
@@ -190,6 +197,32 @@ impl Directory for Fakes {
 
     async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, StoreError> {
         Ok(self.inner().keys.iter().rev().filter(|key| key.tenant == tenant).cloned().collect())
+    }
+
+    async fn rotate_key(
+        &self,
+        _: KeyId,
+        _: Minted,
+        _: Duration,
+        _: Option<Idempotency>,
+    ) -> Result<Created<ApiKey>, WriteError> {
+        unreachable!("tests of operators stand on the memory store")
+    }
+
+    async fn note_use(&self, _: SystemScope, _: Vec<(KeyId, WallTime)>) -> Result<(), StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn create_operator(
+        &self,
+        _: OperatorAccount,
+        _: Option<Idempotency>,
+    ) -> Result<Created<OperatorAccount>, WriteError> {
+        unreachable!("tests of operators stand on the memory store")
+    }
+
+    async fn revoke_operator(&self, _: OperatorId, _: WallTime) -> Result<(), WriteError> {
+        unreachable!("tests of operators stand on the memory store")
     }
 
     async fn revoke_key(&self, id: KeyId, _: WallTime) -> Result<(), WriteError> {

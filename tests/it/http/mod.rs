@@ -6,6 +6,7 @@ mod edge_limit;
 mod fakes;
 mod idempotency;
 mod openapi;
+mod operators;
 mod pairing;
 mod problems;
 mod requests;

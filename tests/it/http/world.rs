@@ -26,6 +26,7 @@ use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
 use columba::meters::Exposition;
 use columba::ports::Stores;
+use columba::storage::embedded::key_use::MemoryKeyUse;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
@@ -99,6 +100,8 @@ impl World {
             exposition: Exposition::install().unwrap(),
             log_level: fakes.clone(),
             directory: fakes.clone(),
+            audit: Arc::clone(&stores.audit),
+            key_use: Arc::new(MemoryKeyUse::default()),
             sessions: fakes.clone(),
             outbox: fakes.clone(),
             messages: fakes.clone(),
@@ -178,6 +181,9 @@ impl World {
             created_at: NOW,
             expires_at: None,
             revoked_at: None,
+            allowed_addresses: vec![],
+            replaced_by: None,
+            last_used_at: None,
         };
         change(&mut key);
         self.fakes.inner().snapshot.keys.insert(key.hash, key);

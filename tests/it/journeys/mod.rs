@@ -1,6 +1,7 @@
 //! What users come for, through the real program: HTTP in, websocket out, kill -9 in the middle.
 
 mod a_minute;
+mod audit;
 mod caps;
 mod credentials;
 mod events;

@@ -4,6 +4,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
 use super::maybe_time;
+use crate::domain::id::KeyId;
 use crate::domain::tenant::{ApiKey, KeyHash};
 use crate::domain::time::WallTime;
 use crate::storage::sql::dialect::Fault;
@@ -22,6 +23,9 @@ pub struct Model {
     pub created_at: i64,
     pub expires_at: Option<i64>,
     pub revoked_at: Option<i64>,
+    pub allowed_addresses: String,
+    pub replaced_by: Option<Uuid>,
+    pub last_used_at: Option<i64>,
 }
 
 /// Without the hash, which recognises a key.
@@ -46,17 +50,22 @@ impl Model {
             last4: self.last4,
             scopes: serde_json::from_str(&self.scopes).map_err(|_| Fault::unreadable("key scope"))?,
             test: self.test,
+            allowed_addresses: serde_json::from_str(&self.allowed_addresses)
+                .map_err(|_| Fault::unreadable("key's list of addresses"))?,
             created_at: WallTime(self.created_at),
             expires_at: maybe_time(self.expires_at),
             revoked_at: maybe_time(self.revoked_at),
+            replaced_by: self.replaced_by.map(KeyId::from),
+            last_used_at: maybe_time(self.last_used_at),
         })
     }
 }
 
 /// The row of a new key.
 pub fn row(key: &ApiKey) -> Result<ActiveModel, Fault> {
-    let scopes = serde_json::to_string(&key.scopes)
-        .map_err(|_| Fault::Row("a key's scopes cannot be written".into()))?;
+    let unwritable = |_| Fault::Row("a key's scopes or addresses cannot be written".into());
+    let scopes = serde_json::to_string(&key.scopes).map_err(unwritable)?;
+    let allowed_addresses = serde_json::to_string(&key.allowed_addresses).map_err(unwritable)?;
     Ok(ActiveModel {
         id: Set(key.id.uuid()),
         tenant_id: Set(key.tenant.uuid()),
@@ -68,5 +77,8 @@ pub fn row(key: &ApiKey) -> Result<ActiveModel, Fault> {
         created_at: Set(key.created_at.0),
         expires_at: Set(key.expires_at.map(|at| at.0)),
         revoked_at: Set(key.revoked_at.map(|at| at.0)),
+        allowed_addresses: Set(allowed_addresses),
+        replaced_by: Set(key.replaced_by.map(KeyId::uuid)),
+        last_used_at: Set(key.last_used_at.map(|at| at.0)),
     })
 }

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod event;
 pub mod message;
+pub mod operator;
 pub mod plan;
 pub mod session;
 pub mod session_tally;

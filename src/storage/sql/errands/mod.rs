@@ -2,6 +2,7 @@
 
 pub(super) mod forget;
 mod keys;
+mod operators;
 mod plans;
 mod restore;
 mod sessions;
@@ -10,7 +11,8 @@ pub(super) mod waiting;
 mod webhooks;
 
 pub(super) use forget::Forget;
-pub(super) use keys::{CreateKey, RevokeKey};
+pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
+pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;
 pub(super) use sessions::{CreateSession, DeleteSession, SetPaired};

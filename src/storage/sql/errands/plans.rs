@@ -7,11 +7,13 @@ use sea_orm::{
 };
 
 use super::{earlier, remember, touch_directory};
+use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::plan::Plan;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, WriteError};
+use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::Fault;
 use crate::storage::sql::entities::plan;
@@ -29,6 +31,7 @@ pub struct CreatePlan {
     pub plan: Plan,
     pub idempotency: Option<Idempotency>,
     pub at: WallTime,
+    pub by: Actor,
 }
 
 #[async_trait]
@@ -53,6 +56,8 @@ impl Errand for CreatePlan {
         }
         plan::row(&self.plan, 1, self.at)?.insert(desk.txn).await?;
         remember(desk, Owner::Operator, asked, Kind::Plan, code.clone(), self.at).await?;
+        let act = Act::new(Action::PlanCreate, "plan", code).after(&self.plan);
+        audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
         Ok(Ok(Created::New(self.plan.clone())))
     }
@@ -62,6 +67,7 @@ impl Errand for CreatePlan {
 pub struct PutPlan {
     pub plan: Plan,
     pub at: WallTime,
+    pub by: Actor,
 }
 
 #[async_trait]
@@ -74,6 +80,9 @@ impl Errand for PutPlan {
             return Ok(Err(Refusal::not_found().into()));
         };
         plan::row(&self.plan, last.version + 1, self.at)?.insert(desk.txn).await?;
+        let act = Act::new(Action::PlanReplace, "plan", &self.plan.code);
+        let act = act.before(&last.into_domain()?).after(&self.plan);
+        audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
         Ok(Ok(self.plan.clone()))
     }

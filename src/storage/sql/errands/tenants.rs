@@ -10,6 +10,7 @@ use sea_orm::{
 use super::plans::newest;
 use super::waiting::cancel_waiting;
 use super::{earlier, remember, touch_directory};
+use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::MessageReason;
@@ -19,6 +20,7 @@ use crate::domain::tenant::Tenant;
 use crate::domain::time::WallTime;
 use crate::ports::directory::TenantPatch;
 use crate::ports::store::{Created, WriteError};
+use crate::storage::sql::audit;
 use crate::storage::sql::book::passed;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
@@ -44,6 +46,7 @@ fn unknown_plan() -> WriteError {
 pub struct CreateTenant {
     pub tenant: Tenant,
     pub idempotency: Option<Idempotency>,
+    pub by: Actor,
 }
 
 #[async_trait]
@@ -52,7 +55,7 @@ impl Errand for CreateTenant {
     type Error = WriteError;
 
     async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Created<Tenant>, WriteError>, Fault> {
-        let Self { tenant, idempotency } = self;
+        let Self { tenant, idempotency, by } = self;
         let (asked, at) = (idempotency.as_ref(), tenant.created_at);
         match earlier(desk, Owner::Operator, asked, Kind::Tenant, at).await? {
             Err(refusal) => return Ok(Err(refusal.into())),
@@ -70,6 +73,7 @@ impl Errand for CreateTenant {
         tenant::row(tenant).insert(desk.txn).await?;
         let id = tenant.id.uuid().simple().to_string();
         remember(desk, Owner::Operator, asked, Kind::Tenant, id, at).await?;
+        audit::record(desk, by, Act::new(Action::TenantCreate, "tenant", tenant.id).after(tenant)).await?;
         touch_directory(desk).await?;
         Ok(Ok(Created::New(tenant.clone())))
     }
@@ -80,6 +84,7 @@ pub struct PatchTenant {
     pub id: TenantId,
     pub patch: TenantPatch,
     pub at: WallTime,
+    pub by: Actor,
 }
 
 #[async_trait]
@@ -94,6 +99,7 @@ impl Errand for PatchTenant {
         if self.patch == TenantPatch::default() {
             return Ok(Ok(row.into_domain()?));
         }
+        let before = row.clone().into_domain()?;
         let other_plan = self.patch.plan.as_ref().filter(|&code| *code != row.plan);
         let mut changed = row.into_active_model();
         if let Some(code) = other_plan {
@@ -109,7 +115,12 @@ impl Errand for PatchTenant {
         }
         let row = if changed.is_changed() { changed.update(desk.txn).await? } else { changed.try_into()? };
         touch_directory(desk).await?;
-        Ok(Ok(row.into_domain()?))
+        let after = row.into_domain()?;
+        if after != before {
+            let act = Act::new(self.patch.action(), "tenant", self.id).before(&before).after(&after);
+            audit::record(desk, &self.by, act).await?;
+        }
+        Ok(Ok(after))
     }
 }
 
@@ -143,6 +154,7 @@ impl PatchTenant {
 pub struct DeleteTenant {
     pub id: TenantId,
     pub at: WallTime,
+    pub by: Actor,
 }
 
 #[async_trait]
@@ -154,6 +166,7 @@ impl Errand for DeleteTenant {
         let Some(row) = find_tenant(desk.txn, self.id).await? else {
             return Ok(Err(Refusal::not_found().into()));
         };
+        let before = row.clone().into_domain()?;
         let mut gone = row.into_active_model();
         gone.deleted_at = Set(Some(self.at.0));
         gone.update(desk.txn).await?;
@@ -170,6 +183,8 @@ impl Errand for DeleteTenant {
         for session in self.delete_sessions(desk).await? {
             cancel_waiting(desk, session, MessageReason::SessionGone, self.at).await?;
         }
+        let act = Act::new(Action::TenantDelete, "tenant", self.id).before(&before);
+        audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
         Ok(Ok(()))
     }

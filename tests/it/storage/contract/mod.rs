@@ -65,6 +65,7 @@ macro_rules! contract {
 }
 
 mod accept;
+mod audit;
 mod claim;
 mod differential;
 mod directory;

@@ -114,6 +114,9 @@ pub fn api_key(tenant: TenantId, at: WallTime) -> ApiKey {
         created_at: at,
         expires_at: Some(at + Duration::from_secs(60)),
         revoked_at: None,
+        allowed_addresses: vec![],
+        replaced_by: None,
+        last_used_at: None,
     }
 }
 
