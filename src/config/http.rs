@@ -4,6 +4,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use serde::Deserialize;
 
+use crate::domain::address::AddressRange;
+
 /// Section `http`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -12,6 +14,9 @@ pub struct HttpOptions {
     pub listen: String,
     /// Origins whose pages may open the feed, such as `https://app.example.com`. None: no page may.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front of this server: addresses and ranges such as `10.0.0.0/8`. What they say in `X-Forwarded-For` is
+    /// believed; anybody else's is not.
+    pub trusted_proxies: Vec<AddressRange>,
     /// What one caller may ask for.
     pub edge_limit: EdgeLimits,
     /// Bytes a request's body may have.
@@ -33,6 +38,7 @@ impl Default for HttpOptions {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             allowed_origins: vec![],
+            trusted_proxies: vec![],
             edge_limit: EdgeLimits::default(),
             body_limit: 256 * 1024,
             workers: const { NonZeroUsize::new(2).expect("not zero") },

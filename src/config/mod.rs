@@ -113,6 +113,7 @@ pub fn load(
             .separator("__")
             .list_separator(",")
             .with_list_parse_key("http.allowed_origins")
+            .with_list_parse_key("http.trusted_proxies")
             .with_list_parse_key("webhooks.allow_private")
             .with_list_parse_key("webhooks.ports")
             .try_parsing(true)

@@ -13,6 +13,7 @@ pub mod in_flight;
 pub mod listing;
 pub mod middleware;
 pub mod openapi;
+pub mod origin;
 pub mod pairing_limit;
 pub mod presented;
 pub mod problem;

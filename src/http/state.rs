@@ -9,6 +9,7 @@ use super::middleware::edge_limit::EdgeLimit;
 use super::pairing_limit::PairingLimit;
 use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
+use crate::domain::address::AddressRange;
 use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
@@ -72,6 +73,8 @@ pub struct HttpState {
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
     pub edge_limit: Arc<EdgeLimit>,
+    /// Who may say for whom it speaks.
+    pub trusted_proxies: Arc<[AddressRange]>,
     pub pairing_limit: Arc<PairingLimit>,
     /// Bytes a request's body may have.
     pub body_limit: usize,
@@ -89,6 +92,7 @@ impl HttpState {
                 signals: ports.signals.clone(),
                 clock: ports.clock.clone(),
             },
+            trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone())),
             directory: ports.directory,
             audit: ports.audit,

@@ -44,10 +44,15 @@ fn a_file_wins_over_defaults_the_environment_over_the_file_and_a_flag_over_all()
 }
 
 #[test]
-fn origins_in_the_environment_are_separated_by_commas() {
-    let environment = [("COLUMBA__HTTP__ALLOWED_ORIGINS", "https://a.example,https://b.example")];
+fn lists_in_the_environment_are_separated_by_commas() {
+    let environment = [
+        ("COLUMBA__HTTP__ALLOWED_ORIGINS", "https://a.example,https://b.example"),
+        ("COLUMBA__HTTP__TRUSTED_PROXIES", "10.0.0.0/8,2001:db8::7"),
+    ];
     let config = load("", &environment, &[]).unwrap();
     assert_eq!(config.http.allowed_origins, ["https://a.example", "https://b.example"]);
+    let trusted: Vec<_> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "2001:db8::7"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use crate::domain::audit::Actor;
 use crate::domain::refusal::Refusal;
 use crate::http::middleware::request_id::RequestId;
+use crate::http::origin::Origin;
 use crate::http::presented::Presented;
 use crate::http::problem::Problem;
 use crate::ports::directory::Directory;
@@ -36,7 +37,7 @@ pub fn actor(request: &HttpRequest, identity: &OperatorIdentity) -> Actor {
     Actor {
         id: Some(identity.id),
         name: identity.name.clone(),
-        address: request.peer_addr().map(|peer| peer.ip().to_canonical()),
+        address: Origin::found(request).0,
         request_id: request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()),
     }
 }

@@ -18,6 +18,7 @@ use governor::{Quota, RateLimiter};
 use crate::config::http::EdgeLimits;
 use crate::domain::id::{KeyId, OperatorId};
 use crate::domain::refusal::Refusal;
+use crate::http::origin::Origin;
 use crate::http::presented::Presented;
 use crate::ports::clock::Clock;
 
@@ -146,8 +147,8 @@ fn room(limiter: &Limiter, caller: Caller) -> Caller {
     }
 }
 
-fn address(request: &ServiceRequest) -> Caller {
-    match request.peer_addr().map(|peer| peer.ip().to_canonical()) {
+fn address(origin: Origin) -> Caller {
+    match origin.0 {
         Some(IpAddr::V6(address)) => {
             Caller::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
         }
@@ -165,12 +166,14 @@ pub async fn edge_limit<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let state = super::state(&request);
-    let from = request.peer_addr().map(|peer| peer.ip());
-    let presented = Presented::by(request.headers(), from, &state);
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let origin = Origin::of(peer, request.headers(), &state.trusted_proxies);
+    request.extensions_mut().insert(origin);
+    let presented = Presented::by(request.headers(), origin.0, &state);
     let caller = match &presented {
         Presented::Tenant(principal) => Caller::Key(principal.key),
         Presented::Operator(identity) => Caller::Operator(identity.id),
-        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(&request),
+        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(origin),
     };
     let spoken = request.path().starts_with("/v1/");
     let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller) } else { Ok(()) };

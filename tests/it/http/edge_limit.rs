@@ -47,6 +47,25 @@ async fn a_key_spends_its_burst_hears_when_to_come_back_and_leaves_others_alone(
 }
 
 #[actix_web::test]
+async fn behind_a_trusted_proxy_each_caller_is_counted_by_its_own_address() {
+    let n = |n| NonZeroU32::new(n).unwrap();
+    let edge_limit = EdgeLimits { per_second: n(1), burst: n(1), bad_keys_per_minute: n(30) };
+    let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let world = World::with(&HttpOptions { edge_limit, trusted_proxies, ..HttpOptions::default() });
+    for (peer, caller, status) in [
+        ("10.0.0.1", "192.0.2.1", 401),
+        ("10.0.0.1", "192.0.2.2", 401),
+        ("10.0.0.2", "192.0.2.1", 429),
+        ("198.51.100.1", "192.0.2.3", 401),
+        ("198.51.100.1", "192.0.2.4", 429), // It speaks for itself, whatever it says.
+    ] {
+        let get = TestRequest::get().uri("/v1/sessions").peer_addr(format!("{peer}:9").parse().unwrap());
+        let reply = world.send(get.insert_header(("x-forwarded-for", caller))).await;
+        assert_eq!(reply.status, status, "{caller} over {peer}");
+    }
+}
+
+#[actix_web::test]
 async fn whoever_shows_no_key_is_counted_by_address_and_health_is_not_counted() {
     let world = world(1, 1, 30);
     let from = |address: &str, path: &str| {
