@@ -29,9 +29,10 @@ schemathesis() {
   COLUMBA_SCHEMATHESIS_REQUESTS=${COLUMBA_SCHEMATHESIS_REQUESTS:-20000} COLUMBA_SCHEMATHESIS_EXAMPLES=${COLUMBA_SCHEMATHESIS_EXAMPLES:-200} \
     COLUMBA_SERVER=target/release/columba scripts/faces.sh schemathesis
 }
+flood() { cargo test --locked --release --test deep -- --nocapture flood_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk million schemathesis}
+wanted=${*:-properties simulation failpoints kills disk flood million schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
@@ -54,6 +55,7 @@ also disk &
 beside=$!
 also kills
 wait "$beside"
+also flood
 also million
 also simulation
 also properties
@@ -61,7 +63,7 @@ also schemathesis
 
 echo
 echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
-said='^(seed|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
+said='^(seed|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
 for name in $wanted; do
   cat "$logs/$name.row"
   grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod disk;
+mod flood;
 mod kills;
 #[allow(dead_code, reason = "the gate's tests use the rest")]
 #[path = "../it/support/mod.rs"]
