@@ -43,6 +43,10 @@ check: tools ## format, clippy, docs, licences
 deep: tools ## what is too long for the gate, within an hour: kills, failpoints, disk faults, a million messages
 	@scripts/deep.sh
 
+.PHONY: dist
+dist: tools ## binaries, manual pages, completions and packaging in one archive under target/dist
+	@scripts/dist.sh
+
 .PHONY: bench
 bench: tools ## criterion benches, and benches of the real program as a process
 	@cargo bench --locked

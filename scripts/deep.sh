@@ -29,10 +29,11 @@ schemathesis() {
   COLUMBA_SCHEMATHESIS_REQUESTS=${COLUMBA_SCHEMATHESIS_REQUESTS:-20000} COLUMBA_SCHEMATHESIS_EXAMPLES=${COLUMBA_SCHEMATHESIS_EXAMPLES:-200} \
     COLUMBA_SERVER=target/release/columba scripts/faces.sh schemathesis
 }
+otlp() { cargo test --locked --features otlp --test otlp; } # not in release: the binaries there stay as they are
 flood() { cargo test --locked --release --test deep -- --nocapture flood_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk flood million schemathesis}
+wanted=${*:-properties simulation failpoints kills disk flood otlp million schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
@@ -56,6 +57,7 @@ beside=$!
 also kills
 wait "$beside"
 also flood
+also otlp
 also million
 also simulation
 also properties

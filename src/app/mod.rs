@@ -8,6 +8,8 @@ pub mod documents;
 pub mod exit;
 pub mod inspection;
 pub mod migration;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod quick_start;
 pub mod sandbox_net;
 pub mod seed;

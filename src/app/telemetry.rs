@@ -8,6 +8,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
 
 use super::exit::Failure;
+#[cfg(feature = "otlp")]
+use super::otlp::Export;
 use crate::config::log::{LogFormat, LogOptions};
 use crate::ports::log_level::LogLevel;
 
@@ -15,6 +17,8 @@ use crate::ports::log_level::LogLevel;
 pub struct Filter {
     handle: reload::Handle<EnvFilter, Registry>,
     level: Mutex<String>,
+    #[cfg(feature = "otlp")]
+    export: Option<Export>,
 }
 
 /// Begins to log. In a process that logs already nothing changes but what is answered, which then changes nothing
@@ -33,10 +37,30 @@ pub fn init(options: &LogOptions) -> Result<Arc<Filter>, Failure> {
         true => lines.json().flatten_event(true).with_current_span(false).boxed(),
         false => lines.boxed(),
     };
-    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
+    #[cfg(feature = "otlp")]
+    let export = Export::from_environment()?;
+    let all = tracing_subscriber::registry().with(filter).with(lines);
+    #[cfg(feature = "otlp")]
+    let all = all.with(export.as_ref().map(Export::layer));
+    if all.try_init().is_err() {
         tracing::debug!("logging had begun before");
     }
-    Ok(Arc::new(Filter { handle, level: Mutex::new(options.level.clone()) }))
+    Ok(Arc::new(Filter {
+        handle,
+        level: Mutex::new(options.level.clone()),
+        #[cfg(feature = "otlp")]
+        export,
+    }))
+}
+
+impl Filter {
+    /// The process ends: hands over what a collector has not been told yet.
+    pub fn end(&self) {
+        #[cfg(feature = "otlp")]
+        if let Some(export) = &self.export {
+            export.end();
+        }
+    }
 }
 
 /// sqlx speaks of statements at info and of slow ones at warn; texts are constant and hold no row.

@@ -28,7 +28,7 @@ impl Serve {
     /// Serves until SIGTERM or SIGINT.
     pub fn run(&self) -> Result<(), Failure> {
         let loaded = self.settings.load()?;
-        let log_level = telemetry::init(&loaded.config.log)?;
+        let telemetry = telemetry::init(&loaded.config.log)?;
         for stray in &loaded.strays {
             tracing::warn!("{stray}");
         }
@@ -37,7 +37,9 @@ impl Serve {
             failpoint::arm(&text).map_err(|error| Failure::usage(format!("FAILPOINTS: {error}")))?;
         }
         let data = DataDir::lock(&self.data.data)?;
-        Ok(app::block_on(server::run(&loaded.config, data, log_level, self.quick_start))?)
+        let served = app::block_on(server::run(&loaded.config, data, telemetry.clone(), self.quick_start));
+        telemetry.end();
+        Ok(served?)
     }
 }
 

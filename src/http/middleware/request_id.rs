@@ -48,14 +48,30 @@ pub async fn request_id<B: MessageBody + 'static>(
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let trace = Trace::of(request.headers());
     let trace_id = trace.map(|trace| trace.id());
-    let span =
-        tracing::info_span!("request", request_id = id.as_str(), method = %request.method(), route, trace_id);
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.as_str(),
+        method = %request.method(),
+        route,
+        trace_id,
+        status = tracing::field::Empty
+    );
+    #[cfg(feature = "otlp")]
+    if let Some(trace) = trace {
+        trace.adopt(&span);
+    }
     request.extensions_mut().insert(id.clone());
     let mut response = next.call(request).instrument(span.clone()).await?.map_into_boxed_body();
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, "answered"));
     response.headers_mut().insert(HEADER, id.header());
-    if let Some(trace) = trace.and_then(|trace| trace.header(rand::random())) {
+    #[cfg(feature = "otlp")]
+    span.record("status", status);
+    #[cfg(feature = "otlp")]
+    let part = Some(trace_context::id_of(&span)).filter(|&id| id != 0);
+    #[cfg(not(feature = "otlp"))]
+    let part = None;
+    if let Some(trace) = trace.and_then(|trace| trace.header(part.unwrap_or_else(rand::random))) {
         response.headers_mut().insert(trace_context::HEADER, trace);
     }
     Ok(response)

@@ -9,6 +9,11 @@ pub const HEADER: HeaderName = HeaderName::from_static("traceparent");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     id: u128,
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(dead_code, reason = "only a collector is told whose part a request is")
+    )]
+    parent: u64,
     flags: u8,
 }
 
@@ -22,7 +27,7 @@ impl Trace {
         let (id, parent) = (hex(parts.next()?, 32)?, hex(parts.next()?, 16)?);
         let flags = hex(parts.next()?, 2)? as u8;
         let known = version != 0xFF && (version > 0 || parts.next().is_none());
-        (known && id != 0 && parent != 0).then_some(Self { id, flags })
+        (known && id != 0 && parent != 0).then_some(Self { id, parent: parent as u64, flags })
     }
 
     /// The id, as log lines have it.
@@ -35,6 +40,38 @@ impl Trace {
         HeaderValue::from_str(&format!("00-{:032x}-{:016x}-{:02x}", self.id, request.max(1), self.flags)).ok()
     }
 }
+
+#[cfg(feature = "otlp")]
+mod told {
+    use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState};
+    use opentelemetry::{Context, SpanId, TraceId};
+    use tracing::Span;
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    use super::Trace;
+
+    impl Trace {
+        /// Makes a span a part of this trace.
+        pub fn adopt(self, span: &Span) {
+            let caller = SpanContext::new(
+                TraceId::from_bytes(self.id.to_be_bytes()),
+                SpanId::from_bytes(self.parent.to_be_bytes()),
+                TraceFlags::new(self.flags),
+                true,
+                TraceState::NONE,
+            );
+            // Nobody is told when there is no collector.
+            let _ = span.set_parent(Context::new().with_remote_span_context(caller));
+        }
+    }
+
+    /// The id by which a collector knows a span.
+    pub fn id_of(span: &Span) -> u64 {
+        u64::from_be_bytes(span.context().span().span_context().span_id().to_bytes())
+    }
+}
+#[cfg(feature = "otlp")]
+pub use told::id_of;
 
 fn hex(text: &str, length: usize) -> Option<u128> {
     let plain = text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
