@@ -48,7 +48,7 @@ async fn million_messages_with_200_kills_all_arrive_once() {
         kills: kills as u32,
         per_second: None,
         messages,
-        between: 2 * messages / (kills + 1),
+        between: 3 * messages / 2 / (kills + 1), // the kills end before the messages do
         boot_per_second: Some(1_000),
         online_within: Duration::from_secs(25),
         online_every: 2,

@@ -183,10 +183,6 @@ async fn load(siege: Siege, parties: &[Party], shared: &Shared, seed: u64) {
         let mut random = StdRng::seed_from_u64(seed.wrapping_add(number));
         while !shared.done.load(Ordering::SeqCst) {
             write_one(&client, party, &mut random).await;
-            // Not all that is begun is promised: a brief one may be past its end before it is accepted.
-            if pause.is_none() && shared.promises.count() as u64 >= siege.messages {
-                return;
-            }
             if let Some(pause) = pause {
                 sleep(pause.mul_f64(random.random_range(0.0..2.0))).await;
             }
