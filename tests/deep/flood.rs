@@ -105,7 +105,7 @@ async fn behave(api: &Api, session: &str, over: &AtomicBool) -> Vec<Duration> {
     took
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn flood_of_slow_and_huge_requests_ends_by_itself_while_others_are_served() {
     let (connections, rounds) = (size("COLUMBA_DEEP_FLOOD", 2_000), size("COLUMBA_DEEP_FLOOD_ROUNDS", 3));
     let server = Server::start().await;

@@ -67,11 +67,7 @@ pub async fn request_id<B: MessageBody + 'static>(
     response.headers_mut().insert(HEADER, id.header());
     #[cfg(feature = "otlp")]
     span.record("status", status);
-    #[cfg(feature = "otlp")]
-    let part = Some(trace_context::id_of(&span)).filter(|&id| id != 0);
-    #[cfg(not(feature = "otlp"))]
-    let part = None;
-    if let Some(trace) = trace.and_then(|trace| trace.header(part.unwrap_or_else(rand::random))) {
+    if let Some(trace) = trace.and_then(|trace| trace.header(trace_context::part(&span))) {
         response.headers_mut().insert(trace_context::HEADER, trace);
     }
     Ok(response)

@@ -1,6 +1,7 @@
 //! The caller's trace (W3C Trace Context, level 1): its id goes into our log lines, and back with the answer.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Span;
 
 /// Where it travels.
 pub const HEADER: HeaderName = HeaderName::from_static("traceparent");
@@ -9,10 +10,6 @@ pub const HEADER: HeaderName = HeaderName::from_static("traceparent");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     id: u128,
-    #[cfg_attr(
-        not(feature = "otlp"),
-        expect(dead_code, reason = "only a collector is told whose part a request is")
-    )]
     parent: u64,
     flags: u8,
 }
@@ -65,13 +62,21 @@ mod told {
         }
     }
 
-    /// The id by which a collector knows a span.
+    /// The id by which a collector knows a span; 0 when there is none.
     pub fn id_of(span: &Span) -> u64 {
         u64::from_be_bytes(span.context().span().span_context().span_id().to_bytes())
     }
 }
-#[cfg(feature = "otlp")]
-pub use told::id_of;
+
+/// The id of our part: the one a collector knows, if there is one.
+#[cfg_attr(not(feature = "otlp"), expect(unused_variables, reason = "nobody knows an id of it"))]
+pub fn part(span: &Span) -> u64 {
+    #[cfg(feature = "otlp")]
+    if let known @ 1.. = told::id_of(span) {
+        return known;
+    }
+    rand::random()
+}
 
 fn hex(text: &str, length: usize) -> Option<u128> {
     let plain = text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
