@@ -244,6 +244,7 @@ pub struct Entry {
     /// Who.
     pub actor: Who,
     /// What: a word of [`Action`].
+    #[schemars(description = "What was done, such as `key.create`.")]
     pub action: String,
     /// On what.
     pub subject: Subject,
