@@ -16,12 +16,8 @@ pub type Found = Result<Head, Misfit>;
 pub async fn verify(config: &Config, data: &Path, known: Vec<Head>) -> Result<Found, Failure> {
     let path = database_path(config, data);
     if !path.is_file() {
-        let advice = "give the server's data directory with --data";
-        return Err(Failure::Usage(format!("there is no database {}; {advice}", path.display())));
+        return Err(Failure::Usage(format!("there is no database {}", path.display())));
     }
-    audit::verify(&path, known).await.map_err(|error| {
-        let advice =
-            "a database of an older version has no audit log until the server has been started on it";
-        Failure::Unavailable(format!("cannot read {}: {error}; {advice}", path.display()))
-    })
+    let unreadable = |error| Failure::Unavailable(format!("cannot read {}: {error}", path.display()));
+    audit::verify(&path, known).await.map_err(unreadable)
 }

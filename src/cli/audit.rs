@@ -85,13 +85,26 @@ impl Audit {
             Self::Verify { heads, offline: true, config } => {
                 let settings = Settings { config: config.clone(), listen: None };
                 let config = settings.load()?.config;
-                say(screen, app::block_on(audit::verify(&config, &target.data(), heads.clone()))?)
+                let walked = app::block_on(audit::verify(&config, &target.data(), heads.clone()));
+                say(screen, walked.map_err(unwalked)?)
             }
             Self::Verify { heads, .. } => {
                 say(screen, app::block_on(over_http(&target.api()?, screen, heads.clone()))?)
             }
         }
     }
+}
+
+/// Why the file could not be read, and what to do.
+fn unwalked(failure: app::exit::Failure) -> Failure {
+    let failure = Failure::from(failure);
+    let next = match failure.exit {
+        Exit::Usage => "point --data at the server's data directory",
+        _ => {
+            "a database of an older version has no audit log until a server of this version has been started on it"
+        }
+    };
+    failure.next(next)
 }
 
 fn say(screen: Screen, found: audit::Found) -> Result<(), Failure> {

@@ -7,11 +7,13 @@ use super::api::{Api, Paging};
 use super::confirm::Confirm;
 use super::exit::Failure;
 use super::reply::{self, Column};
-use super::screen::{Form, Screen, cell};
+use super::screen::Screen;
+use super::span::Span;
 use super::target::As;
+use crate::domain::address::AddressRange;
 use crate::domain::id::{KeyId, TenantId};
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 10] = [
     ("ID", "/id"),
     ("NAME", "/name"),
     ("ENDS IN", "/last4"),
@@ -20,6 +22,8 @@ const COLUMNS: [Column; 8] = [
     ("CREATED", "/created_at"),
     ("EXPIRES", "/expires_at"),
     ("REVOKED", "/revoked_at"),
+    ("LAST USED", "/last_used_at"),
+    ("ALLOWED FROM", "/allowed_addresses"),
 ];
 
 /// What a key may be used for.
@@ -63,6 +67,9 @@ pub enum Key {
         /// From then on it is refused: RFC 3339, such as 2027-01-01T00:00:00Z.
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
+        /// Only from this address or range, such as 192.0.2.0/24; may be given often. From anywhere, if it is not said.
+        #[arg(long = "allow", value_name = "ADDRESS", value_delimiter = ',')]
+        allowed: Vec<AddressRange>,
     },
     /// List a tenant's keys, revoked ones too.
     List {
@@ -71,6 +78,17 @@ pub enum Key {
         tenant: TenantId,
         #[command(flatten)]
         paging: Paging,
+    },
+    /// Make one that takes another's place. Its text is shown once: keep it now. The old one opens for a while still.
+    Rotate {
+        /// Which.
+        #[arg(value_name = "key_…")]
+        id: KeyId,
+        /// How long the old one opens still, 30 days at most; 0 ends it at once.
+        #[arg(long, value_name = "SPAN", default_value = "24h")]
+        overlap: Span,
+        #[command(flatten)]
+        confirm: Confirm,
     },
     /// Refuse a key from now on, for good.
     Revoke {
@@ -86,7 +104,7 @@ impl Key {
     /// Does it.
     pub async fn run(&self, api: &Api, screen: Screen) -> Result<(), Failure> {
         match self {
-            Self::Create { tenant, name, scopes, test, expires_at } => {
+            Self::Create { tenant, name, scopes, test, expires_at, allowed } => {
                 let mut body = json!({"name": name, "test": test});
                 if !scopes.is_empty() {
                     body["scopes"] = scopes.iter().map(|scope| scope.word()).collect();
@@ -94,19 +112,25 @@ impl Key {
                 if let Some(end) = expires_at {
                     body["expires_at"] = end.as_str().into();
                 }
+                if !allowed.is_empty() {
+                    body["allowed_addresses"] = json!(allowed);
+                }
                 let path = format!("/v1/admin/tenants/{tenant}/keys");
                 let answer = api.post(As::Operator, &path, Some(body)).await?;
-                let text = cell(&answer.value, "/key");
-                match screen.form {
-                    Form::Json => screen.line(&answer.text),
-                    Form::Quiet => screen.line(text),
-                    Form::Human => {
-                        screen.line(format_args!("made {}\n{text}", answer.id()))?;
-                        screen.hint("the text is shown once: keep it now");
-                        screen.hint("next: export COLUMBA_KEY=… with it, then columba session create LABEL");
-                        Ok(())
-                    }
+                let next = "export COLUMBA_KEY=… with it, then columba session create LABEL";
+                reply::once(screen, &answer, "/key", &format!("made {}", answer.id()), next)
+            }
+            Self::Rotate { id, overlap, confirm } => {
+                if overlap.0 == 0 {
+                    confirm.ask(&format!("Whoever uses {id} is refused from now on, for good."))?;
                 }
+                let body = json!({"overlap_s": overlap.0});
+                let answer =
+                    api.post(As::Operator, &format!("/v1/admin/keys/{id}/rotate"), Some(body)).await?;
+                let what = format!("made {}, which takes the place of {id}", answer.id());
+                let next =
+                    format!("give it to whoever uses {id}; to end that one earlier: columba key revoke {id}");
+                reply::once(screen, &answer, "/key", &what, &next)
             }
             Self::List { tenant, paging } => {
                 let path = format!("/v1/admin/tenants/{tenant}/keys");

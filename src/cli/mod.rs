@@ -16,6 +16,7 @@ mod manual;
 mod message;
 mod migrate;
 mod openapi;
+mod operator;
 mod pairing;
 mod plan;
 mod qr;
@@ -25,10 +26,12 @@ mod screen;
 mod serve;
 mod session;
 mod settings;
+mod span;
 mod steps;
 mod tail;
 mod target;
 mod tenant;
+mod webhook;
 mod words;
 
 use std::process::ExitCode;
@@ -72,10 +75,14 @@ enum Command {
     Plan(Remote<plan::Plan>),
     /// API keys of tenants.
     Key(Remote<key::Key>),
+    /// People and programs with an operator's token of their own.
+    Operator(Remote<operator::Operator>),
     /// A tenant's connected numbers: make, pair, start, stop.
     Session(Remote<session::Session>),
     /// Send messages, and look at what was sent and received.
     Message(Remote<message::Message>),
+    /// Where a tenant is told of its events: make, try, change, send again.
+    Webhook(Remote<webhook::Webhook>),
     /// Show a tenant's events as they happen.
     Feed(Listen),
     /// What operators did, and whether it stands as it was written.
@@ -144,8 +151,10 @@ impl Command {
             Self::Tenant(Remote { target, .. }) => target.form(),
             Self::Plan(Remote { target, .. }) => target.form(),
             Self::Key(Remote { target, .. }) => target.form(),
+            Self::Operator(Remote { target, .. }) => target.form(),
             Self::Session(Remote { target, .. }) => target.form(),
             Self::Message(Remote { target, .. }) => target.form(),
+            Self::Webhook(Remote { target, .. }) => target.form(),
             Self::Feed(Listen { target, .. }) => target.form(),
             Self::Audit(Remote { target, .. }) => target.form(),
         }
@@ -162,10 +171,12 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Tenant(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Plan(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Key(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Operator(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Session(Remote { what, target }) => {
             calling(what.run(&target.api()?, target.screen(), target.has_key()))
         }
         Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Webhook(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
         Command::Audit(Remote { what, target }) => what.run(target),
         Command::Openapi(openapi) => openapi.run(),

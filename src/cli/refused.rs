@@ -23,11 +23,14 @@ pub struct Asked<'a> {
 }
 
 /// Begins of a path's part, and the command that lists what they name.
-const LISTS: [(&str, &str); 4] = [
+const LISTS: [(&str, &str); 7] = [
     ("msg_", "columba message list"),
     ("ses_", "columba session list"),
     ("key_", "columba key list --tenant ten_…"),
     ("ten_", "columba tenant list"),
+    ("whk_", "columba webhook list"),
+    ("dlv_", "columba webhook deliveries whk_…"),
+    ("opr_", "columba operator list"),
 ];
 
 /// A refusal as a failure of the command.
@@ -71,6 +74,15 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
             "the key came from {credential}; it may be revoked, expired or of another server: the operator lists \
              them with `columba key list --tenant ten_…` and makes one with `columba key create --tenant ten_…`"
         ),
+        ("forbidden", As::Operator) => format!(
+            "the token came from {credential}; one that may do it: columba operator create NAME --role owner"
+        ),
+        ("forbidden", _) if path.starts_with("/v1/webhooks") || path.starts_with("/v1/deliveries") => {
+            format!(
+                "the key came from {credential}; a live key with the scope session: columba key create --tenant ten_… \
+             --scope read,session"
+            )
+        }
         ("forbidden", _) => {
             format!(
                 "the key came from {credential}; a key with other scopes: columba key create --tenant ten_… --scope …"
@@ -93,6 +105,18 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
         ("session_not_ready", _) => format!("columba session pair {session}"),
         ("not_pairing", _) => format!("columba session start {session} --qr"),
         ("conflict", _) if path.ends_with("/plans") => "columba plan put changes one that exists".to_owned(),
+        ("conflict", _) if path.ends_with("/webhooks") => {
+            "delete one that is not needed: columba webhook delete whk_…".to_owned()
+        }
+        ("conflict", _) if path.ends_with("/test") || path.ends_with("/redeliver") => {
+            let webhook = path.split('/').find(|part| part.starts_with("whk_")).unwrap_or("whk_…");
+            format!("columba webhook enable {webhook}")
+        }
+        ("conflict", _) if path.contains("/keys/") => {
+            "which keys there are, and which takes whose place: columba key list --tenant ten_… --json"
+                .to_owned()
+        }
+        ("conflict", _) if path.contains("/operators") => "which there are: columba operator list".to_owned(),
         ("conflict", _) if path.contains("/messages/") => "only what still waits can be canceled".to_owned(),
         ("quota_exceeded", _) => {
             "a larger plan: the operator runs columba tenant change ten_… --plan CODE".to_owned()
@@ -164,6 +188,21 @@ mod tests {
             (409, "session_not_ready", "/v1/sessions/ses_1/messages", Exit::No, "columba session pair ses_1"),
             (409, "not_pairing", "/v1/sessions/ses_1/qr", Exit::No, "columba session start ses_1 --qr"),
             (409, "conflict", "/v1/admin/plans", Exit::No, "columba plan put"),
+            (
+                403,
+                "forbidden",
+                "/v1/admin/tenants",
+                Exit::Forbidden,
+                "columba operator create NAME --role owner",
+            ),
+            (403, "forbidden", "/v1/webhooks", Exit::Forbidden, "a live key with the scope session"),
+            (404, "not_found", "/v1/webhooks/whk_1/test", Exit::Absent, "columba webhook list"),
+            (404, "not_found", "/v1/deliveries/dlv_1", Exit::Absent, "columba webhook deliveries whk_…"),
+            (404, "not_found", "/v1/admin/operators/opr_1", Exit::Absent, "columba operator list"),
+            (409, "conflict", "/v1/webhooks", Exit::No, "columba webhook delete"),
+            (409, "conflict", "/v1/webhooks/whk_1/test", Exit::No, "columba webhook enable whk_1"),
+            (409, "conflict", "/v1/admin/keys/key_1/rotate", Exit::No, "columba key list"),
+            (409, "conflict", "/v1/admin/operators", Exit::No, "columba operator list"),
             (409, "idempotency_in_flight", "/v1/sessions", Exit::Later, "try again in 7 s"),
             (422, "invalid_request", "/v1/sessions", Exit::Data, ""),
             (400, "invalid_request", "/v1/sessions", Exit::Data, ""),

@@ -33,6 +33,21 @@ pub fn done(screen: Screen, answer: &Answer, what: &str, next: &str) -> Result<(
     }
 }
 
+/// Something with a text that is shown once, such as a key.
+pub fn once(screen: Screen, answer: &Answer, at: &str, what: &str, next: &str) -> Result<(), Failure> {
+    let text = cell(&answer.value, at);
+    match screen.form {
+        Form::Json => screen.line(&answer.text),
+        Form::Quiet => screen.line(text),
+        Form::Human => {
+            screen.line(format_args!("{what}\n{text}"))?;
+            screen.hint("the text is shown once: keep it now");
+            screen.hint(format_args!("next: {next}"));
+            Ok(())
+        }
+    }
+}
+
 /// Something that leaves nothing to show.
 pub fn gone(screen: Screen, what: &str) -> Result<(), Failure> {
     if screen.is_human() { screen.line(what) } else { Ok(()) }

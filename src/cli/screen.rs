@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 const WIDTH: u16 = 80;
 
 /// Heads of columns that may be broken over lines.
-const WRAPPED: [&str; 4] = ["NAME", "LABEL", "VALUE", "FROM"];
+const WRAPPED: [&str; 7] = ["NAME", "LABEL", "VALUE", "FROM", "URL", "EVENTS", "ALLOWED FROM"];
 
 /// In which form a command answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,8 +174,8 @@ fn colour_of(word: &str) -> Style {
         "starting" | "pairing" | "reconnecting" | "queued" | "held" | "sending" | "warn" | "pending"
         | "unknown" => Style::new().yellow(),
         "suspended" | "parked" | "logged_out" | "quarantined" | "failed" | "dead" | "expired" | "revoked"
-        | "fail" => Style::new().red(),
-        "stopped" | "canceled" => Style::new().dim(),
+        | "disabled" | "fail" => Style::new().red(),
+        "stopped" | "canceled" | "skipped" => Style::new().dim(),
         _ => Style::new(),
     }
 }

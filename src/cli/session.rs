@@ -138,7 +138,8 @@ pub enum Session {
     },
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

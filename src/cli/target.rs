@@ -45,7 +45,7 @@ pub struct Target {
     /// Answer with the API's own JSON documents; errors too, on standard error.
     #[arg(long, global = true, conflicts_with = "quiet")]
     json: bool,
-    /// Answer with ids only, or with a new key's text.
+    /// Answer with ids only, or with the text of a new key, token or secret.
     #[arg(long, short, global = true)]
     quiet: bool,
 }

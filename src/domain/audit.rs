@@ -1,15 +1,17 @@
 //! What operators did: an append-only list in which each entry carries a hash over itself and the hash of the one
 //! before. Whoever changes, removes, inserts or moves an entry breaks every hash behind it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 use thiserror::Error;
 
 use super::id::OperatorId;
@@ -80,8 +82,20 @@ pub enum Action {
     CallRefused,
 }
 
+impl JsonSchema for Action {
+    fn schema_name() -> Cow<'static, str> {
+        "AuditAction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = Self::iter().map(Into::into).collect();
+        json_schema!({"type": "string", "description": "What an operator can do.", "enum": words})
+    }
+}
+
 /// What was acted on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditSubject")]
 pub struct Subject {
     /// `tenant`, `plan`, `key`, `operator` or `call`.
     pub kind: String,
@@ -142,6 +156,18 @@ impl fmt::Debug for ChainHash {
     }
 }
 
+impl JsonSchema for ChainHash {
+    fn schema_name() -> Cow<'static, str> {
+        "ChainHash".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "description": "A SHA-256 in the chain of the audit.", "pattern": "^[0-9a-f]{64}$",
+        })
+    }
+}
+
 /// Text that is no hash or head of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
@@ -173,7 +199,8 @@ impl<'de> Deserialize<'de> for ChainHash {
 }
 
 /// The end of the list: number and hash of the last entry, 0 and zeros when there is none. In text: `NUMBER:HASH`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditHead")]
 pub struct Head {
     /// Number of the last entry.
     pub seq: u64,
@@ -197,7 +224,8 @@ impl FromStr for Head {
 }
 
 /// Who acted, as it was written down. Text, so that whatever stands in a row can be judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditActor")]
 pub struct Who {
     /// Id of the operator; `None` is the server itself.
     pub id: Option<String>,
@@ -206,7 +234,8 @@ pub struct Who {
 }
 
 /// One entry. Its JSON keeps `before` and `after` to the byte, so that whoever reads it can check the hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct Entry {
     /// Its number: 1, 2, 3 without gaps.
     pub seq: u64,
@@ -215,14 +244,17 @@ pub struct Entry {
     /// Who.
     pub actor: Who,
     /// What: a word of [`Action`].
+    #[schemars(description = "What was done, such as `key.create`.")]
     pub action: String,
     /// On what.
     pub subject: Subject,
     /// How it was, as JSON.
     #[serde(serialize_with = "verbatim", deserialize_with = "raw")]
+    #[schemars(schema_with = "as_it_was")]
     pub before: Option<String>,
     /// How it was then, as JSON.
     #[serde(serialize_with = "verbatim", deserialize_with = "raw")]
+    #[schemars(schema_with = "as_it_was")]
     pub after: Option<String>,
     /// From which address.
     pub address: Option<String>,
@@ -239,6 +271,11 @@ fn verbatim<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok
         Ok(value) => value.serialize(serializer),
         Err(_) => serializer.serialize_str(text),
     }
+}
+
+/// A record, or the text of a row that somebody spoiled.
+fn as_it_was(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["object", "string", "null"]})
 }
 
 fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

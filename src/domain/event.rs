@@ -127,15 +127,16 @@ pub(crate) struct Wire<'a> {
     op: &'static str,
     /// Position in the tenant's feed, from 1; gapless before filtering, so a filter skips numbers.
     q: u64,
-    /// The session it happened on; absent for `usage`.
+    /// The session it happened on; absent for `usage` and `webhook`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SessionId")]
     s: Option<SessionId>,
     /// What it is about.
     e: EventKind,
-    /// What it concerns: a message for `msg` and `in`, the session for `session`, the tenant for `usage`.
+    /// What it concerns: a message for `msg` and `in`, the session for `session`, the tenant for `usage`, the endpoint for
+    /// `webhook`.
     id: Subject,
-    /// The new state: a message's or a session's status, or so many percent.
+    /// The new state: the status of a message, a session or an endpoint, or so many percent.
     c: &'a str,
     /// When it was committed, in milliseconds since 1970, UTC.
     t: i64,

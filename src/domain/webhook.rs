@@ -1,7 +1,9 @@
 //! Webhooks: where a tenant wants to be told, of what, and what became of each telling.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
 
@@ -20,6 +22,9 @@ pub const IN_FLIGHT: u32 = 8;
 
 /// How long events and what became of them are kept.
 pub const KEPT: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// Bytes an endpoint's address may have.
+pub const URL_MAX: usize = 2_048;
 
 /// The event that a person asks for to see whether an endpoint hears.
 pub const TEST: &str = "webhook.test";
@@ -80,6 +85,33 @@ impl EventFilter {
             None => pattern == "*" || event_types().iter().any(|kind| kind == pattern),
         }
     }
+}
+
+/// One entry of an [`EventFilter`], for the API's description.
+#[derive(Debug, Clone, Copy)]
+pub struct EventPattern;
+
+impl JsonSchema for EventPattern {
+    fn schema_name() -> Cow<'static, str> {
+        "EventPattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A type of event, a family of them such as `message.*`, or `*` for all.",
+            "enum": event_patterns(),
+        })
+    }
+}
+
+/// Every pattern that can match: all, each family, each type.
+fn event_patterns() -> Vec<String> {
+    let types = event_types();
+    let mut families: Vec<String> =
+        types.iter().filter_map(|kind| Some(format!("{}.*", kind.split_once('.')?.0))).collect();
+    families.dedup();
+    ["*".to_owned()].into_iter().chain(families).chain(types).collect()
 }
 
 /// Every type an event may have.
@@ -408,7 +440,9 @@ mod tests {
         {
             assert!(!EventFilter::knows(unknown), "{unknown}");
         }
-        assert!(event_types().iter().all(|kind| EventFilter::knows(kind)));
+        let listed = event_patterns();
+        assert!(listed.iter().all(|pattern| EventFilter::knows(pattern)), "{listed:?}");
+        assert_eq!(listed.iter().filter(|pattern| pattern.ends_with('*')).count(), 5, "{listed:?}");
     }
 
     #[test]

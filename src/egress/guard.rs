@@ -6,8 +6,7 @@ use url::{Host, Url};
 
 use super::addresses::is_public;
 use crate::config::webhooks::{Target, WebhooksOptions};
-
-const URL_MAX: usize = 2_048;
+use crate::domain::webhook::URL_MAX;
 
 /// Ends of names that never lead outside: RFC 6761, RFC 6762, RFC 8375, RFC 7686, and what resolvers of clouds serve.
 const INSIDE: [&str; 6] = ["localhost", "local", "internal", "home.arpa", "onion", "localdomain"];

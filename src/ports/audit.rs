@@ -2,6 +2,7 @@
 //! here the list is read, and what changed nothing is added.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 
 use super::store::StoreError;
 use crate::domain::audit::{Act, Actor, Entry, Head};
@@ -25,12 +26,15 @@ pub struct AuditFilter {
 }
 
 /// Which way a list of entries runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename = "AuditOrder")]
 pub enum Order {
     /// Newest first.
     #[default]
+    #[schemars(rename = "desc")]
     Descending,
     /// Oldest first, as the chain is walked.
+    #[schemars(rename = "asc")]
     Ascending,
 }
 

@@ -20,7 +20,10 @@ KEYS = {TOKENS["a"]: "a", TOKENS["b"]: "b"}
 STANDING = set(TOKENS["standing"])
 PLAN = TOKENS["plan"]
 COUNT = os.environ["FACES_COUNT"]
-ID = re.compile(r"\b(?:ses|msg|ten|key)_[0-9a-f]{32}\b")
+ID = re.compile(r"\b(?:ses|msg|whk|dlv|evt|ten|key|opr)_[0-9a-f]{32}\b")
+TENANTS_OWN = ("ses_", "msg_", "whk_", "dlv_", "evt_")
+# A name that leads nowhere (RFC 6761): what is tried here sends nothing out.
+ENDPOINT = "https://columba.invalid/hook"
 ABSENT = "0" * 32
 
 draw = random.Random(int(os.environ["FACES_SEED"]))
@@ -48,7 +51,10 @@ class Token:
 
 def prefix_of(path):
     before = path.split("/{id}")[0].rsplit("/", 1)[-1]
-    return {"sessions": "ses_", "messages": "msg_", "tenants": "ten_", "keys": "key_"}.get(before)
+    return {
+        "sessions": "ses_", "messages": "msg_", "webhooks": "whk_", "deliveries": "dlv_", "tenants": "ten_",
+        "keys": "key_", "operators": "opr_",
+    }.get(before)
 
 
 def known_id(prefix):
@@ -65,7 +71,7 @@ def spare(case):
     """Keeps the run's own tenants, keys and plan as they are."""
     path, method = case.operation.path, case.operation.method.upper()
     named = (case.path_parameters or {}).get("id")
-    changes = method in {"DELETE", "PATCH", "PUT"} or path.endswith(("/suspend", "/resume"))
+    changes = method in {"DELETE", "PATCH", "PUT"} or path.endswith(("/suspend", "/resume", "/rotate"))
     if changes and named in STANDING:
         case.path_parameters["id"] = "absent" if named == PLAN else f"{named[:4]}{ABSENT}"
     # It keeps a thread for ten seconds, and all that waits for it; the tests of supervision do that.
@@ -88,8 +94,22 @@ def before_call(context, case, kwargs):
                 case.query["session"] = session
             if isinstance(case.body, dict) and "plan" in case.body:
                 case.body["plan"] = PLAN
+            if "/webhooks" in case.operation.path and isinstance(case.body, dict):
+                tell(case.body, session)
         one_of_two(case)
         spare(case)
+
+
+def tell(body, session):
+    """What no schema says of webhooks: where they may lead, whose sessions they may name, what comes before what."""
+    if "url" in body:
+        body["url"] = ENDPOINT
+    if body.get("sessions"):
+        body["sessions"] = [session] if session else []
+    if "from" in body:
+        body |= {"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    if body.get("statuses"):
+        body["statuses"] = [status for status in body["statuses"] if status != "pending"] or ["dead"]
 
 
 def one_of_two(case):
@@ -118,10 +138,10 @@ def after_call(context, case, response):
         for found in ID.findall(response.text):
             if found not in owner and found not in STANDING:
                 # What only the operator has seen is nobody's yet: the tenant who sees it first is its owner.
-                if who is not None and found.startswith(("ses_", "msg_")):
+                if who is not None and found.startswith(TENANTS_OWN):
                     owner[found] = who
                     known[found[:4]].append(found)
-                elif who is None and found not in known[found[:4]] and found.startswith(("ten_", "key_")):
+                elif who is None and found not in known[found[:4]] and found.startswith(("ten_", "key_", "opr_")):
                     known[found[:4]].append(found)
 
 

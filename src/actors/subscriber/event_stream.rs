@@ -2,7 +2,8 @@
 //! position from which the client goes on when its connection breaks.
 
 use bytes::Bytes;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::machine::{CloseCode, RETRY_MS};
 
@@ -21,6 +22,24 @@ struct Head<'a> {
     seq: Option<u64>,
     #[serde(default)]
     recovered: bool,
+}
+
+/// The last event: why the stream ends.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CloseEvent")]
+pub(crate) struct CloseEvent {
+    /// Always `close`.
+    #[schemars(extend("const" = "close"))]
+    op: &'static str,
+    /// 1001: the server goes. 4000: come back. 4001: the key is no longer good. 4008: events came faster than they were
+    /// read.
+    code: u16,
+}
+
+impl From<CloseCode> for CloseEvent {
+    fn from(code: CloseCode) -> Self {
+        Self { op: "close", code: code as u16 }
+    }
 }
 
 /// One client's stream.
@@ -52,7 +71,9 @@ impl EventStream {
 
     /// The last event: why the stream ends.
     pub(super) fn close(code: CloseCode) -> Bytes {
-        format!("event: close\ndata: {{\"op\":\"close\",\"code\":{}}}\n\n", code as u16).into()
+        // A word and a number: serialising them cannot fail.
+        let data = serde_json::to_string(&CloseEvent::from(code)).unwrap_or_default();
+        format!("event: close\ndata: {data}\n\n").into()
     }
 }
 

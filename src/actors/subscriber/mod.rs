@@ -16,7 +16,7 @@ use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::tickets::Grant;
 
-mod event_stream;
+pub(crate) mod event_stream;
 pub mod framed;
 pub mod line;
 pub mod machine;

@@ -106,8 +106,10 @@ pub struct NewKey {
     /// From then on it is refused; later than now.
     #[serde(default)]
     expires_at: Option<WallTime>,
-    /// From anywhere, if it is not said. Text, so that what is wrong with each is said at once.
+    // Text, so that what is wrong with each is said at once.
+    /// From where it may be used, addresses and CIDR ranges; from anywhere, if it is not said.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<AddressRange>>", length(min = 1, max = ADDRESSES))]
     allowed_addresses: Option<Vec<String>>,
 }
 
@@ -175,6 +177,19 @@ pub fn operations() -> Vec<Operation> {
             .named("revokeKey", "Revoke a key")
             .about("At once and for good.")
             .answering_nothing(204, "It opens nothing any more."),
+        post("/v1/admin/keys/{id}/rotate", rotate)
+            .named("rotateKey", "Replace a key")
+            .about(
+                "The new one has the same name, scopes, kind and addresses. The old one opens until the overlap has \
+                 passed, and no longer than it would have anyway. Two live at once, not three: 409.",
+            )
+            .asking(json!({"overlap_s": 3600}))
+            .answering(
+                201,
+                "The new key, shown this once.",
+                &NewKeyRecord { record: record(&sample::key()), key: Some("col_live_…7f3a") },
+            )
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
     ]
 }
 
@@ -225,11 +240,13 @@ pub async fn create(
 }
 
 /// The body of `POST /keys/{id}/rotate`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyRotation")]
 pub struct Rotation {
     /// How long the old key opens still, in seconds; a day, if it is not said.
     #[serde(default)]
+    #[schemars(range(max = OVERLAP_MAX.as_secs()))]
     overlap_s: Option<u64>,
 }
 

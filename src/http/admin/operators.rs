@@ -1,14 +1,16 @@
 //! Operators: each with a token and a role. The first, `root`, is whoever has the token in the data directory.
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::wrong_name;
+use super::{NAME, wrong_name};
 use crate::domain::audit::SYSTEM;
 use crate::domain::id::OperatorId;
 use crate::domain::operator::{OperatorAccount, ROOT, Role};
 use crate::domain::page::Page;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
@@ -19,21 +21,28 @@ use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
 use crate::http::listing::{Listing, cut};
+use crate::http::openapi::operation::{self, Operation, get, post};
+use crate::http::openapi::sample;
 use crate::tenancy::operator::OperatorToken;
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Operator")]
 struct OperatorRecord {
     id: OperatorId,
+    /// What they are called, in the audit too.
     name: String,
     role: Role,
     /// Null for `root`, who came with the data directory.
     created_at: Option<WallTime>,
+    /// From then on the token is refused.
     expires_at: Option<WallTime>,
+    /// Since then it is refused, by decision.
     revoked_at: Option<WallTime>,
 }
 
 /// The answer to `POST /operators`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OperatorShownOnce")]
 struct NewOperatorRecord<'a> {
     #[serde(flatten)]
     record: OperatorRecord,
@@ -64,18 +73,47 @@ fn root() -> OperatorRecord {
 }
 
 /// The body of `POST /operators`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOperator {
+    /// What they are called; `root` and `system` are taken.
+    #[schemars(length(min = 1, max = NAME))]
     name: String,
     /// `viewer`, if it is not said: who is to change things is named as such.
     #[serde(default)]
     role: Option<Role>,
+    /// From then on the token is refused; later than now.
     #[serde(default)]
     expires_at: Option<WallTime>,
 }
 
 impl Form for NewOperator {}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    let account = sample::operator();
+    vec![
+        post("/v1/admin/operators", create)
+            .named("createOperator", "Make an operator")
+            .about("Who is to change things is made with the role `owner`. A hundred can have a token that opens.")
+            .asking(json!({"name": "on call", "role": "viewer"}))
+            .answering(
+                201,
+                "The operator, and the token, shown this once.",
+                &NewOperatorRecord { record: record(&account), token: Some("col_op_…") },
+            )
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+        get("/v1/admin/operators", list)
+            .named("listOperators", "List operators")
+            .about("Those that were deleted too; `root` last.")
+            .answering(200, "One page.", &Listing::whole(vec![record(&account), root()])),
+        operation::delete("/v1/admin/operators/{id}", delete)
+            .named("deleteOperator", "Delete an operator")
+            .about("The token is refused at once and for good. `root` cannot be deleted: 409.")
+            .answering_nothing(204, "The token opens nothing any more.")
+            .refusing(&[Code::Conflict]),
+    ]
+}
 
 impl NewOperator {
     fn faults(&self, now: WallTime) -> Vec<Fault> {

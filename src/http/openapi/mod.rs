@@ -19,9 +19,11 @@ use serde_json::{Map, Value, json};
 
 use self::operation::Operation;
 use self::schemas::Schemas;
-use super::admin::{keys, log, plans, sessions as fleet, tenants};
+use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
 use super::reference;
-use super::v1::{events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage};
+use super::v1::{
+    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage, webhooks,
+};
 
 /// Routes that belong together: a tag of the document.
 pub struct Group {
@@ -63,12 +65,23 @@ pub fn groups() -> Vec<Group> {
             feed::operations().into_iter().chain(events::operations()).collect(),
         ),
         group(
+            "Webhooks",
+            "Where a tenant is told, of what, and what became of each telling. `asyncapi.json` describes the events.",
+            webhooks::operations().into_iter().chain(deliveries::operations()).collect(),
+        ),
+        group(
             "Sandbox",
             "Plays the phone, a correspondent and trouble on the simulated network.",
             sandbox::operations(),
         ),
         group("Tenants", "For the operator: customers.", tenants::operations()),
         group("Keys", "For the operator: the keys of a tenant's programs.", keys::operations()),
+        group(
+            "Operators",
+            "For the operator: people and programs with a token of their own.",
+            operators::operations(),
+        ),
+        group("Audit", "For the operator: what operators did, in a chain of hashes.", audit::operations()),
         group("Plans", "For the operator: what tenants have bought.", plans::operations()),
         group("Fleet", "For the operator: sessions of all tenants.", fleet::operations()),
         group("Health", "For whoever runs the server; open to anybody.", health::operations()),
@@ -165,7 +178,8 @@ fn security_schemes() -> Value {
         },
         "operator": {
             "type": "http", "scheme": "bearer", "bearerFormat": "col_op_…",
-            "description": "The operator's token, which the server wrote into `operator.token` in its data directory.",
+            "description": "An operator's token: the one that the server wrote into `operator.token` in its data directory, or one of \
+                            `POST /v1/admin/operators`. A viewer's opens `GET` only.",
         },
         "ticket": {
             "type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol",

@@ -49,6 +49,10 @@ impl Operation {
         if !matches!(path, "/livez" | "/readyz") {
             route.refusals.insert((429, Code::RateLimited));
         }
+        // An operator who may only read is refused whatever does more.
+        if method != "get" && route.security.iter().any(|(scheme, _)| *scheme == "operator") {
+            route.refusals.insert((403, Code::Forbidden));
+        }
         Self { method, path, id: "", summary: "", about: "", route, asked: None, answers: vec![] }
     }
 
@@ -176,7 +180,8 @@ impl Operation {
         }
         if let Some(body) = &self.route.body {
             let content = json!({"schema": (body.schema)(schemas), "example": self.asked});
-            said["requestBody"] = json!({"required": true, "content": {"application/json": content}});
+            said["requestBody"] =
+                json!({"required": body.required, "content": {"application/json": content}});
         }
         said
     }

@@ -51,6 +51,11 @@ impl Parameter {
         Self::new::<String>("cursor", CURSOR, cursor::of_code(code))
     }
 
+    /// `cursor` of a list that is sorted by places.
+    pub fn cursor_by_place(place: u64) -> Self {
+        Self::new::<String>("cursor", CURSOR, cursor::of_place(place))
+    }
+
     /// As the document says it.
     pub fn say(&self, schemas: &mut Schemas) -> Value {
         let mut schema = (self.schema)(schemas);

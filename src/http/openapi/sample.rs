@@ -2,11 +2,15 @@
 
 use std::str::FromStr;
 
+use serde_json::json;
+
 use crate::billing::plan::Proposal;
-use crate::domain::id::{KeyId, MessageId, SessionId, TenantId};
+use crate::domain::audit::{Act, Action, Actor, Entry, Head};
+use crate::domain::id::{DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
 use crate::domain::message::{
     Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,
 };
+use crate::domain::operator::{OperatorAccount, Role, TokenHash};
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Plan, Quota};
 use crate::domain::session::{
@@ -14,9 +18,17 @@ use crate::domain::session::{
 };
 use crate::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStatus};
 use crate::domain::time::WallTime;
+use crate::domain::webhook::{
+    Attempt, Delivery as WebhookDelivery, DeliveryStatus, EventFilter, Health, Subject, TEST, Webhook,
+    WebhookEvent, WebhookStatus,
+};
+use crate::ports::webhooks::Logged;
+use crate::webhooks::confidential::Confidential;
 
 /// `2026-11-22T10:00:00.000Z`.
 pub const NOW: WallTime = WallTime(1_795_341_600_000);
+/// A signing secret: that of Standard Webhooks' own examples.
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A code that a session shows.
 pub const QR: &str = "2@6rTqGZ,V1pHQ,b3BlbmFwaQ==";
 
@@ -45,6 +57,26 @@ pub fn message_id() -> MessageId {
 /// A key's id.
 pub fn key_id() -> KeyId {
     id("key_019a2b3c4d5e7f808192a3b4c5d6e7f4")
+}
+
+/// A webhook's id.
+pub fn webhook_id() -> WebhookId {
+    id("whk_019a2b3c4d5e7f808192a3b4c5d6e7f5")
+}
+
+/// An event's id.
+pub fn event_id() -> EventId {
+    id("evt_019a2b3c4d5e7f808192a3b4c5d6e7f6")
+}
+
+/// A delivery's id.
+pub fn delivery_id() -> DeliveryId {
+    id("dlv_019a2b3c4d5e7f808192a3b4c5d6e7f7")
+}
+
+/// An operator's id.
+pub fn operator_id() -> OperatorId {
+    id("opr_019a2b3c4d5e7f808192a3b4c5d6e7f8")
 }
 
 /// A number of the sandbox.
@@ -151,4 +183,104 @@ pub fn key() -> ApiKey {
         replaced_by: None,
         last_used_at: None,
     }
+}
+
+/// A webhook that hears of messages.
+pub fn webhook() -> Webhook {
+    Webhook {
+        id: webhook_id(),
+        tenant: tenant_id(),
+        url: "https://example.com/hook".to_owned(),
+        description: "The shop".to_owned(),
+        events: EventFilter(vec!["message.*".to_owned()]),
+        sessions: vec![],
+        sealed: vec![],
+        status: WebhookStatus::Active,
+        reason: None,
+        since: NOW,
+        health: Health::default(),
+        revision: 0,
+        created_at: NOW,
+    }
+}
+
+/// What of it nobody may read.
+pub fn confidential() -> Confidential {
+    let kept = json!({"secrets": [{"text": SECRET, "until": null}], "headers": {"x-env": "prod"}});
+    Confidential::from_bytes(kept.to_string().as_bytes()).expect("a secret and a header")
+}
+
+/// An event of this type, as webhooks are told it.
+pub fn webhook_event(kind: &str, subject: Subject) -> WebhookEvent {
+    WebhookEvent {
+        id: event_id(),
+        tenant: tenant_id(),
+        seq: (kind != TEST).then_some(42),
+        at: NOW,
+        kind: kind.to_owned(),
+        session: matches!(subject, Subject::Message(_) | Subject::Session(_)).then(session_id),
+        subject,
+    }
+}
+
+/// A delivery with this status.
+pub fn delivery(status: DeliveryStatus) -> WebhookDelivery {
+    let waits = status == DeliveryStatus::Pending;
+    WebhookDelivery {
+        id: delivery_id(),
+        tenant: tenant_id(),
+        webhook: webhook_id(),
+        event: event_id(),
+        kind: "message.read".to_owned(),
+        status,
+        reason: None,
+        attempts: if waits { 0 } else { 1 },
+        due_at: waits.then_some(NOW),
+        created_at: NOW,
+        settled_at: (!waits).then_some(NOW),
+        repeats: None,
+    }
+}
+
+/// A delivery that was taken, with its request and its log.
+pub fn logged() -> Logged {
+    let attempt = Attempt {
+        number: 1,
+        at: NOW,
+        duration_ms: 87,
+        url: webhook().url,
+        status: Some(204),
+        error: None,
+        body: String::new(),
+    };
+    let message = message(MessageStatus::Read);
+    Logged {
+        delivery: delivery(DeliveryStatus::Delivered),
+        event: webhook_event("message.read", Subject::Message(Box::new(message))),
+        log: vec![attempt],
+    }
+}
+
+/// An operator who may look.
+pub fn operator() -> OperatorAccount {
+    OperatorAccount {
+        id: operator_id(),
+        name: "on call".to_owned(),
+        hash: TokenHash([0; 32]),
+        role: Role::Viewer,
+        created_at: NOW,
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+/// What the audit says of a key that was made.
+pub fn audit_entry() -> Entry {
+    let by = Actor {
+        address: Some([192, 0, 2, 7].into()),
+        request_id: Some("req_8a1f".to_owned()),
+        ..Actor::root()
+    };
+    let act = Act::new(Action::KeyCreate, "key", key_id()).after(&key());
+    Entry::following(Head::default(), &by, act, NOW)
 }

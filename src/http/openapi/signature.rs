@@ -11,7 +11,7 @@ use super::schemas::{SchemaOf, asked};
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
-use crate::http::extract::json::{Form, Json, parse};
+use crate::http::extract::json::{Form, Json, JsonOrNothing, parse};
 use crate::http::extract::operator::Operator;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Parameters, Query};
@@ -43,6 +43,8 @@ pub struct Body {
     pub schema: SchemaOf,
     /// Reads it as the route would.
     pub read: fn(&[u8]) -> Result<(), Refusal>,
+    /// Whether it may not be left out.
+    pub required: bool,
 }
 
 /// An argument of a handler.
@@ -85,10 +87,17 @@ impl<F: Form + JsonSchema> Argument for Json<F> {
             faults if faults.is_empty() => Ok(()),
             faults => Err(Refusal::malformed("the shape is wrong", faults)),
         };
-        route.body = Some(Body { schema: asked::<F>, read });
+        route.body = Some(Body { schema: asked::<F>, read, required: true });
         let said =
             [(400, Code::InvalidRequest), (413, Code::PayloadTooLarge), (415, Code::UnsupportedMediaType)];
         route.refusals.extend(said);
+    }
+}
+
+impl<F: Form + Default + JsonSchema> Argument for JsonOrNothing<F> {
+    fn tell(route: &mut Route) {
+        Json::<F>::tell(route);
+        route.body = route.body.take().map(|body| Body { required: false, ..body });
     }
 }
 

@@ -2,29 +2,39 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::domain::id::{DeliveryId, EventId, SessionId, WebhookId};
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
-    Attempt, Delivery, DeliveryReason, DeliveryStatus, EventFilter, Webhook, WebhookReason, WebhookStatus,
+    Attempt, Delivery, DeliveryReason, DeliveryStatus, EventFilter, EventPattern, Webhook, WebhookReason,
+    WebhookStatus,
 };
 use crate::webhooks::confidential::Confidential;
 
 /// An endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
 #[expect(missing_docs, reason = "each is documented at Webhook")]
 pub struct WebhookRecord<'a> {
     pub id: WebhookId,
+    /// Where its events go.
     pub url: &'a str,
+    /// What its people call it.
     pub description: &'a str,
+    /// Which events it is told of.
+    #[schemars(with = "Vec<EventPattern>")]
     pub events: &'a EventFilter,
+    /// On which sessions; none named means all.
     pub sessions: &'a [SessionId],
     /// Names of the custom headers; their values are never shown.
     pub headers: Vec<&'a str>,
     pub status: WebhookStatus,
+    /// Why it is disabled.
     pub reason: Option<WebhookReason>,
+    /// Since when it has its status.
     pub since: WallTime,
     pub health: HealthRecord,
     /// Until then an older secret signs along.
@@ -33,7 +43,8 @@ pub struct WebhookRecord<'a> {
 }
 
 /// How an endpoint has answered lately.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookHealth")]
 pub struct HealthRecord {
     /// Failures in a row.
     pub failures: u32,
@@ -44,7 +55,8 @@ pub struct HealthRecord {
 }
 
 /// An endpoint with a secret that was just made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookShownOnce")]
 pub struct NewWebhookRecord<'a> {
     /// The endpoint.
     #[serde(flatten)]
@@ -77,19 +89,28 @@ pub fn record<'a>(webhook: &'a Webhook, confidential: &'a Confidential, now: Wal
 }
 
 /// A delivery.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDelivery")]
 #[expect(missing_docs, reason = "each is documented at Delivery")]
 pub struct DeliveryRecord<'a> {
     pub id: DeliveryId,
+    /// To which endpoint.
     pub webhook: WebhookId,
+    /// Of which event; the `webhook-id` of its requests.
     pub event: EventId,
+    /// The event's type, such as `message.delivered`.
     pub r#type: &'a str,
     pub status: DeliveryStatus,
+    /// Why it is dead.
     pub reason: Option<DeliveryReason>,
+    /// Attempts made.
     pub attempts: u32,
+    /// When the next attempt is due, while it is pending.
     pub due_at: Option<WallTime>,
+    /// The delivery that it repeats.
     pub repeats: Option<DeliveryId>,
     pub created_at: WallTime,
+    /// When it came to rest.
     pub settled_at: Option<WallTime>,
 }
 
@@ -111,7 +132,8 @@ pub fn delivery(one: &Delivery) -> DeliveryRecord<'_> {
 }
 
 /// A delivery with all that is known of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDeliveryWithLog")]
 pub struct LoggedRecord<'a> {
     /// The delivery.
     #[serde(flatten)]
@@ -123,27 +145,37 @@ pub struct LoggedRecord<'a> {
 }
 
 /// What is sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookRequest")]
 pub struct RequestRecord {
     /// Always `POST`.
+    #[schemars(extend("const" = "POST"))]
     pub method: &'static str,
     /// Headers that are the same in every attempt. Besides them: custom ones, `webhook-timestamp`,
     /// `webhook-signature`.
     pub headers: BTreeMap<&'static str, String>,
-    /// The body.
+    /// The body: the event, as `asyncapi.json` describes it.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub body: Box<RawValue>,
 }
 
 /// One attempt.
-#[derive(Debug, Serialize)]
-#[expect(missing_docs, reason = "each is documented at Attempt")]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookAttempt")]
 pub struct AttemptRecord<'a> {
+    /// Which one, from 1.
     pub number: u32,
+    /// When it began.
     pub at: WallTime,
+    /// How long it took.
     pub duration_ms: u64,
+    /// Where it went.
     pub url: &'a str,
+    /// The answer's status; null when there was no answer.
     pub status: Option<u16>,
+    /// Why there was none, as a short word.
     pub error: Option<&'a str>,
+    /// The beginning of the answer's body, as text: 4 KiB at most.
     pub body: &'a str,
 }
 

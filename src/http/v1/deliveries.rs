@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::webhooks::live;
 use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::page::Page;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{Delivery, DeliveryStatus};
 use crate::http::answer::{Answer, created, ok};
@@ -21,10 +23,13 @@ use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::parameter::Parameter;
+use crate::http::openapi::sample;
 use crate::http::render::RECORDS;
 use crate::http::render::webhook::{LoggedRecord, RequestRecord, attempt, delivery};
 use crate::ports::store::Created;
-use crate::ports::webhooks::{Logged, Range};
+use crate::ports::webhooks::{Logged, Range, Repeated};
 use crate::webhooks::payload;
 
 /// The query of `GET /webhooks/{id}/deliveries`.
@@ -39,6 +44,45 @@ impl Parameters for Wanted {
         let status = given.word("status", "pending, delivered, dead, skipped");
         Self { status, page: given.page() }
     }
+
+    fn described() -> Vec<Parameter> {
+        vec![
+            Parameter::new::<DeliveryStatus>("status", "Of this status only.", "dead"),
+            Parameter::limit(),
+            Parameter::cursor(),
+        ]
+    }
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    let logged = sample::logged();
+    let shown = shown(&logged).expect("a sample is plain data");
+    let made = sample::delivery(DeliveryStatus::Pending);
+    let repeated = RepeatedRecord::from(Repeated { count: 214, next_from: None });
+    vec![
+        operation::get("/v1/webhooks/{id}/deliveries", list)
+            .named("listDeliveries", "List what became of a webhook's events")
+            .about("Kept for 14 days.")
+            .answering(200, "One page.", &Listing::whole(vec![delivery(&logged.delivery)])),
+        operation::get("/v1/deliveries/{id}", self::get)
+            .named("getDelivery", "Get a delivery, with its request and every attempt")
+            .answering(200, "The delivery.", &shown),
+        post("/v1/deliveries/{id}/redeliver", redeliver)
+            .named("redeliver", "Send one event again")
+            .about("The same event under the same `webhook-id`, as a new delivery.")
+            .answering(202, "The new delivery.", &delivery(&made))
+            .refusing(&[Code::Conflict]),
+        post("/v1/webhooks/{id}/redeliver", redeliver_range)
+            .named("redeliverRange", "Send the events of a time again")
+            .about(
+                "Each event from `from` to before `to` once, oldest first, 10,000 at most; `next_from` says where to \
+                 go on.",
+            )
+            .asking(json!({"from": "2026-11-20T00:00:00Z", "to": "2026-11-22T00:00:00Z"}))
+            .answering(202, "They are on their way.", &repeated)
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+    ]
 }
 
 /// The answer to a request that makes a delivery.
@@ -67,18 +111,20 @@ pub async fn get(
     Id(id): Id<DeliveryId>,
 ) -> Answer {
     let logged = state.webhooks.delivery(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;
-    let Logged { delivery: one, event, log } = &logged;
-    let unreadable = |error: serde_json::Error| {
-        tracing::error!(%error, event = %event.id, "an event cannot be written as JSON");
+    ok(shown(&logged).map_err(|error| {
+        tracing::error!(%error, event = %logged.event.id, "an event cannot be written as JSON");
         Refusal::unavailable("the event cannot be shown")
-    };
-    let body = payload::body(event, RECORDS).map_err(unreadable)?;
-    let body: Box<RawValue> = serde_json::from_slice(&body).map_err(unreadable)?;
+    })?)
+}
+
+fn shown(logged: &Logged) -> serde_json::Result<LoggedRecord<'_>> {
+    let Logged { delivery: one, event, log } = logged;
+    let body: Box<RawValue> = serde_json::from_slice(&payload::body(event, RECORDS)?)?;
     let headers = BTreeMap::from([
         ("content-type", "application/json".to_owned()),
         ("webhook-id", event.id.to_string()),
     ]);
-    ok(LoggedRecord {
+    Ok(LoggedRecord {
         record: delivery(one),
         request: RequestRecord { method: "POST", headers, body },
         log: log.iter().map(attempt).collect(),
@@ -100,13 +146,17 @@ pub async fn redeliver(
 }
 
 /// The body of `POST /webhooks/{id}/redeliver`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "RedeliverRange")]
 pub struct Span {
+    /// Events that happened then or later.
     from: WallTime,
+    /// Events that happened before; later than `from`.
     to: WallTime,
-    /// `dead` and `skipped`, if it is not said.
+    /// Only those with these statuses, never `pending`; `dead` and `skipped`, if it is not said.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     statuses: Option<Vec<DeliveryStatus>>,
 }
 
@@ -135,12 +185,19 @@ impl Span {
 }
 
 /// The answer to `POST /webhooks/{id}/redeliver`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Redelivered")]
 struct RepeatedRecord {
     /// Deliveries made.
     redelivered: u64,
     /// Where to go on, when there were more than 10,000.
     next_from: Option<WallTime>,
+}
+
+impl From<Repeated> for RepeatedRecord {
+    fn from(made: Repeated) -> Self {
+        Self { redelivered: made.count, next_from: made.next_from }
+    }
 }
 
 /// `POST /webhooks/{id}/redeliver`: each event from `from` to before `to` once.
@@ -162,7 +219,5 @@ pub async fn redeliver_range(
     let now = state.clock.wall();
     let made = state.webhooks.redeliver_range(tenant.scope(), id, range, now, idempotent.0).await?;
     let replayed = made.is_replayed();
-    let made = made.into_inner();
-    let record = RepeatedRecord { redelivered: made.count, next_from: made.next_from };
-    created(StatusCode::ACCEPTED, replayed, record)
+    created(StatusCode::ACCEPTED, replayed, RepeatedRecord::from(made.into_inner()))
 }

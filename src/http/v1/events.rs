@@ -70,7 +70,11 @@ impl Parameters for Wanted {
                 "Of these sessions only: up to 100 ids, with commas.",
                 sessions,
             ),
-            Parameter::new::<String>("events", "Of these kinds only: msg, in, session, usage.", "msg,in"),
+            Parameter::new::<String>(
+                "events",
+                "Of these kinds only: msg, in, session, usage, webhook.",
+                "msg,in",
+            ),
         ]
     }
 }

@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::deliveries::accepted_delivery;
 use crate::domain::id::{SessionId, WebhookId};
 use crate::domain::page::Page;
-use crate::domain::refusal::{Fault, Refusal};
+use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::scope::TenantScope;
 use crate::domain::time::WallTime;
-use crate::domain::webhook::{ENDPOINTS_MAX, EventFilter, Health, Webhook, WebhookReason, WebhookStatus};
+use crate::domain::webhook::{
+    DeliveryStatus, ENDPOINTS_MAX, EventFilter, EventPattern, Health, URL_MAX, Webhook, WebhookReason,
+    WebhookStatus,
+};
 use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
@@ -23,8 +28,10 @@ use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Need, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
+use crate::http::openapi::operation::{self, Operation};
+use crate::http::openapi::sample;
 use crate::http::problem::Problem;
-use crate::http::render::webhook::{NewWebhookRecord, record};
+use crate::http::render::webhook::{NewWebhookRecord, delivery, record};
 use crate::http::state::HttpState;
 use crate::ports::store::WriteError;
 use crate::webhooks::confidential::{Confidential, SECRETS_MAX, place};
@@ -60,39 +67,58 @@ const RESERVED: [&str; 15] = [
 ];
 
 /// The body of `POST /webhooks`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
+    /// `https`, to a public address, on port 443, 8443 or 80, unless the operator allows more.
+    #[schemars(length(min = 1, max = URL_MAX))]
     url: String,
+    /// What its people call it.
     #[serde(default)]
+    #[schemars(length(max = DESCRIPTION))]
     description: Option<String>,
     /// All of them, if it is not said.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<EventPattern>>", length(min = 1, max = EVENTS))]
     events: Option<Vec<String>>,
     /// Of all sessions, if it is not said.
     #[serde(default)]
+    #[schemars(length(max = SESSIONS))]
     sessions: Option<Vec<SessionId>>,
+    /// Sent with each request, besides ours. Their values are kept sealed and never shown.
     #[serde(default)]
+    #[schemars(schema_with = "header_wish")]
     headers: Option<BTreeMap<String, String>>,
 }
 
 impl Form for NewWebhook {}
 
 /// The body of `PATCH /webhooks/{id}`. What is not named stays.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "WebhookChange")]
 pub struct WebhookPatch {
+    /// As when it was made.
     #[serde(default)]
+    #[schemars(length(min = 1, max = URL_MAX))]
     url: Option<String>,
+    /// What its people call it.
     #[serde(default)]
+    #[schemars(length(max = DESCRIPTION))]
     description: Option<String>,
+    /// All of them anew.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<EventPattern>>", length(min = 1, max = EVENTS))]
     events: Option<Vec<String>>,
+    /// All of them anew; none named means all sessions.
     #[serde(default)]
+    #[schemars(length(max = SESSIONS))]
     sessions: Option<Vec<SessionId>>,
     /// All of them anew.
     #[serde(default)]
+    #[schemars(schema_with = "header_wish")]
     headers: Option<BTreeMap<String, String>>,
+    /// Disables it, or enables it again.
     #[serde(default)]
     status: Option<WebhookStatus>,
 }
@@ -100,15 +126,80 @@ pub struct WebhookPatch {
 impl Form for WebhookPatch {}
 
 /// The body of `POST /webhooks/{id}/rotate`, which may be left out.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "WebhookRotation")]
 pub struct Rotation {
-    /// Seconds for which older secrets sign along.
+    /// Seconds for which older secrets sign along; a day, if it is not said. 0 ends them at once.
     #[serde(default)]
+    #[schemars(range(max = OVERLAP_MAX))]
     overlap_s: Option<u32>,
 }
 
 impl Form for Rotation {}
+
+/// Names and values of custom headers, as [`wrong_headers`] takes them.
+fn header_wish(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["object", "null"],
+        "maxProperties": HEADERS,
+        "propertyNames": {"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$"},
+        "additionalProperties": {
+            "type": "string", "maxLength": HEADER_VALUE, "pattern": "^([!-~]([ -~]*[!-~])?)?$",
+        },
+    })
+}
+
+/// What of this file the OpenAPI document says.
+pub fn operations() -> Vec<Operation> {
+    let (webhook, confidential) = (sample::webhook(), sample::confidential());
+    let shown = || record(&webhook, &confidential, sample::NOW);
+    let once = || NewWebhookRecord { record: shown(), secret: Some(sample::SECRET) };
+    vec![
+        operation::post("/v1/webhooks", create)
+            .named("createWebhook", "Make a webhook")
+            .about("Its secret is shown this once. A test key may not manage webhooks; a tenant has at most 8.")
+            .asking(json!({"url": webhook.url, "events": webhook.events, "headers": {"x-env": "prod"}}))
+            .answering(201, "The endpoint, and its secret.", &once())
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+        operation::get("/v1/webhooks", list).named("listWebhooks", "List webhooks").answering(
+            200,
+            "One page.",
+            &Listing::whole(vec![shown()]),
+        ),
+        operation::get("/v1/webhooks/{id}", self::get).named("getWebhook", "Get a webhook").answering(
+            200,
+            "The endpoint.",
+            &shown(),
+        ),
+        operation::patch("/v1/webhooks/{id}", self::patch)
+            .named("updateWebhook", "Change a webhook")
+            .about("What is not named stays.")
+            .asking(json!({"events": ["message.delivered", "session.*"]}))
+            .answering(200, "The endpoint.", &shown())
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+        operation::delete("/v1/webhooks/{id}", self::delete)
+            .named("deleteWebhook", "Delete a webhook")
+            .about("What was pending for it is not sent any more.")
+            .answering_nothing(204, "It is gone."),
+        operation::post("/v1/webhooks/{id}/enable", enable)
+            .named("enableWebhook", "Enable a webhook")
+            .about("It begins in good health. What it missed can be sent with `redeliver`.")
+            .answering(200, "The endpoint.", &shown())
+            .refusing(&[Code::Conflict]),
+        operation::post("/v1/webhooks/{id}/rotate", rotate)
+            .named("rotateWebhookSecret", "Make a new secret")
+            .about("Shown this once. Older secrets sign along until the overlap has passed; four are valid at most.")
+            .asking(json!({"overlap_s": 3600}))
+            .answering(200, "The endpoint, and its new secret.", &once())
+            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+        operation::post("/v1/webhooks/{id}/test", self::test)
+            .named("testWebhook", "Send a test event")
+            .about("An event of type `webhook.test`, to this endpoint alone. A disabled one answers 409.")
+            .answering(202, "It is on its way.", &delivery(&sample::delivery(DeliveryStatus::Pending)))
+            .refusing(&[Code::Conflict]),
+    ]
+}
 
 impl From<NewWebhook> for WebhookPatch {
     fn from(body: NewWebhook) -> Self {

@@ -1,9 +1,14 @@
 //! Every command on a real server: what people see, what programs get.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::{Desk, run_with};
+use tempfile::TempDir;
+
+use super::{Desk, run, run_with};
 use crate::support::api::{ANNA, BERT};
+use crate::support::receiver::Receiver;
 use crate::support::server::{BODY_MARK, Server};
 
 /// The head of a table and its rows, by runs of two blanks and more.
@@ -221,5 +226,195 @@ async fn a_message_is_sent_watched_listed_and_canceled() {
     desk.run(&["session", "stop", &session]).await.good();
     let waits = desk.run(&["message", "send", &session, "--to", ANNA, "--text", "x", "-q"]).await.word();
     assert_eq!(desk.run(&["message", "cancel", &waits]).await.word(), format!("canceled {waits}"));
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_makes_others_and_reads_and_verifies_what_they_did() {
+    let server = Server::start().await;
+    let desk = Desk::at(&server).await;
+    let list = desk.run(&["operator", "list"]).await.good();
+    let (head, rows) = table(&list);
+    assert_eq!((head[..3].to_vec(), rows.len()), (vec!["ID", "NAME", "ROLE"], 1));
+    assert_eq!((rows[0][1], rows[0][2]), ("root", "owner"));
+
+    let made = desk.run(&["operator", "create", "on call"]).await;
+    let viewer = made.out.lines().nth(1).unwrap().to_owned();
+    assert!(made.out.starts_with("made opr_") && viewer.starts_with("col_op_"), "{made:?}");
+    assert!(made.err.contains("keep it now") && made.err.contains("next: "), "{made:?}");
+    desk.run(&["tenant", "list", "--token", &viewer]).await.good();
+    let refused = desk.run(&["plan", "put", "basic", "--name", "x", "--token", &viewer]).await;
+    assert_eq!(refused.code, 77);
+    assert!(refused.err.contains("columba operator create NAME --role owner"), "{}", refused.err);
+    let create =
+        ["operator", "create", "eve", "--role", "owner", "--expires-at", "2999-01-01T00:00:00Z", "-q"];
+    let owner = desk.run(&create).await.word();
+    assert!(owner.starts_with("col_op_") && !owner.contains('\n'), "{owner}");
+    let eve = desk.run(&["operator", "list", "--json"]).await.json()["data"][0].clone();
+    assert_eq!((&eve["name"], &eve["role"]), (&json!("eve"), &json!("owner")));
+    assert_eq!(eve["expires_at"], "2999-01-01T00:00:00.000Z");
+
+    // A key that is for one place only, and one that takes its place.
+    let tenant = desk.run(&["tenant", "list", "-q"]).await.word();
+    let elsewhere = [
+        "key",
+        "create",
+        "--tenant",
+        &tenant,
+        "--name",
+        "far",
+        "--allow",
+        "192.0.2.1",
+        "--allow",
+        "2001:db8::/32",
+        "--token",
+        &owner,
+        "--json",
+    ];
+    let far = desk.run(&elsewhere).await.json();
+    assert_eq!(far["allowed_addresses"], json!(["192.0.2.1", "2001:db8::/32"]));
+    assert_eq!(desk.run(&["session", "list", "--key", far["key"].as_str().unwrap()]).await.code, 77);
+    let keys = desk.run(&["key", "list", "--tenant", &tenant, "--json"]).await.json();
+    let first = keys["data"][1]["id"].as_str().unwrap();
+    let rotated = desk.run(&["key", "rotate", first, "--overlap", "1h"]).await;
+    let next = rotated.out.lines().nth(1).unwrap().to_owned();
+    assert!(rotated.out.contains(&format!("which takes the place of {first}")), "{rotated:?}");
+    assert!(rotated.err.contains("keep it now") && rotated.err.contains("columba key revoke"), "{rotated:?}");
+    for key in [&desk.key, &next] {
+        desk.run(&["session", "list", "--key", key]).await.good();
+    }
+    let again = desk.run(&["key", "rotate", first]).await;
+    assert_eq!(again.code, 1, "{again:?}");
+    let next_id = desk.run(&["key", "list", "--tenant", &tenant, "--limit", "1", "-q"]).await.word();
+    assert_eq!(desk.run(&["key", "rotate", &next_id, "--overlap", "0"]).await.code, 64, "nobody was asked");
+
+    assert_eq!(
+        desk.run(&["operator", "delete", eve["id"].as_str().unwrap()]).await.code,
+        64,
+        "nobody was asked"
+    );
+    let gone = desk.run(&["operator", "delete", eve["id"].as_str().unwrap(), "-y"]).await.word();
+    assert_eq!(gone, format!("deleted {}", eve["id"].as_str().unwrap()));
+    assert_eq!(desk.run(&["tenant", "list", "--token", &owner]).await.code, 77);
+
+    let log = desk.run(&["audit", "list", "--actor", "eve"]).await.good();
+    let (head, rows) = table(&log);
+    assert_eq!(head, ["NUMBER", "AT", "WHO", "FROM", "DID", "TO"]);
+    let did: Vec<_> = rows.iter().map(|row| (row[2], row[3], row[4])).collect();
+    assert_eq!(did, [("eve", "127.0.0.1", "call.refused"), ("eve", "127.0.0.1", "key.create")]);
+    let none = desk.run(&["audit", "list", "--actor", "nobody"]).await;
+    assert!(none.out.is_empty() && !none.err.is_empty(), "{none:?}");
+    let walked = desk.run(&["audit", "verify"]).await;
+    let kept = walked.err.split("--head ").nth(1).unwrap().trim().to_owned();
+    assert!(walked.out.contains("entries, each fits") && walked.out.contains(&kept), "{walked:?}");
+    desk.run(&["operator", "create", "later", "-q"]).await.good();
+    for offline in [&[][..], &["--offline"]] {
+        let head = desk.run(&[&["audit", "verify", "-q", "--head", &kept], offline].concat()).await.word();
+        assert_ne!(head, kept, "it has gone on, through what was kept");
+    }
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_made_tried_changed_sent_again_rotated_and_deleted() {
+    let loopback = [("COLUMBA__WEBHOOKS__ALLOW_PRIVATE", "127.0.0.1")];
+    let server = Server::start_in(Arc::new(TempDir::new().unwrap()), &loopback).await;
+    let desk = Desk::at(&server).await;
+    let receiver = Receiver::start().await;
+    let empty = desk.run(&["webhook", "list"]).await;
+    assert!(empty.out.is_empty() && empty.err.contains("columba webhook create"), "{empty:?}");
+
+    let create =
+        ["webhook", "create", &receiver.url(), "--event", "message.*,session.*", "--header", "x-env=prod"];
+    let made = desk.run(&create).await;
+    let lines: Vec<&str> = made.out.lines().collect();
+    let id = lines[0].strip_prefix("made ").unwrap();
+    assert!(id.starts_with("whk_") && lines[1].starts_with("whsec_"), "{made:?}");
+    assert!(made.err.contains("keep it now"), "{made:?}");
+    assert!(made.err.contains(&format!("next: columba webhook test {id}")), "{made:?}");
+
+    let sent = desk.run(&["webhook", "test", id]).await;
+    let delivery = sent.out.split(' ').next().unwrap();
+    assert!(sent.err.contains(&format!("columba webhook delivery {delivery}")), "{sent:?}");
+    let got = receiver.until("the test", |got| got.len() == 1).await;
+    assert!(got[0].is_signed_with(lines[1]) && got[0].header("x-env") == "prod");
+    // It was answered; that this is written takes a moment, and asks nothing of the endpoint.
+    let settled = async {
+        loop {
+            let record = desk.run(&["webhook", "delivery", delivery, "--json"]).await.json();
+            if record["status"] == "delivered" {
+                break record;
+            }
+        }
+    };
+    let record = tokio::time::timeout(super::PATIENCE, settled).await.unwrap();
+    assert_eq!(record["request"]["body"]["type"], "webhook.test");
+    let shown = desk.run(&["webhook", "delivery", delivery]).await.good();
+    assert!(shown.lines().last().unwrap().starts_with("  1  20"), "each attempt: {shown}");
+    let list = desk.run(&["webhook", "deliveries", id, "--status", "delivered"]).await.good();
+    let (head, rows) = table(&list);
+    assert_eq!((head[0], rows.len(), rows[0][1]), ("ID", 1, "webhook.test"));
+    let none = desk.run(&["webhook", "deliveries", id, "--status", "dead"]).await;
+    assert!(none.out.is_empty() && none.err.contains("columba webhook test"), "{none:?}");
+
+    // The same again; and while it is disabled what happens is kept for later.
+    desk.run(&["webhook", "redeliver", delivery, "-q"]).await.good();
+    receiver.until("it again", |got| got.len() == 2).await;
+    let off = desk.run(&["webhook", "disable", id]).await;
+    assert!(off.out.starts_with("disabled ") && off.err.contains("columba webhook enable"), "{off:?}");
+    let refused = desk.run(&["webhook", "test", id]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains(&format!("next: columba webhook enable {id}")), "{}", refused.err);
+    desk.connected().await;
+    let on = desk.run(&["webhook", "enable", id]).await;
+    assert!(on.err.contains(&format!("columba webhook redeliver {id} --from")), "{on:?}");
+    let span = ["--from", "2026-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z"];
+    let missed = desk.run(&[&["webhook", "redeliver", id], &span[..]].concat()).await;
+    assert!(missed.out.ends_with(" are on their way\n") && !missed.out.starts_with('0'), "{missed:?}");
+    receiver
+        .until("what it missed", |got| got.iter().any(|one| one.json()["type"] == "session.connected"))
+        .await;
+    let none = desk.run(&[&["webhook", "redeliver", id, "--status", "dead", "-q"], &span[..]].concat()).await;
+    assert_eq!(none.word(), "0");
+    for wrong in [vec!["webhook", "redeliver", id], [&["webhook", "redeliver", delivery], &span[..]].concat()]
+    {
+        assert_eq!(desk.run(&wrong).await.code, 64, "{wrong:?}");
+    }
+
+    let change =
+        ["webhook", "change", id, "--event", "webhook.*", "--description", "shop", "--no-headers", "--json"];
+    let changed = desk.run(&change).await.json();
+    assert_eq!((&changed["events"], &changed["headers"]), (&json!(["webhook.*"]), &json!([])), "{changed}");
+    let nothing = desk.run(&["webhook", "change", id]).await;
+    assert!(nothing.code == 64 && nothing.err.contains("--endpoint"), "{nothing:?}");
+    let shown = desk.run(&["webhook", "show", id]).await.good();
+    assert!(shown.lines().any(|line| line.starts_with("description") && line.ends_with("shop")), "{shown}");
+    let list = desk.run(&["webhook", "list"]).await.good();
+    assert_eq!((table(&list).0[..2].to_vec(), table(&list).1[0][0]), (vec!["ID", "URL"], id));
+
+    let second = desk.run(&["webhook", "rotate", id, "-q"]).await.word();
+    let rotated = desk.run(&["webhook", "rotate", id, "--overlap", "2h"]).await;
+    assert!(rotated.out.contains("older ones sign along until 20"), "{rotated:?}");
+    assert_eq!(desk.run(&["webhook", "rotate", id, "--overlap", "0"]).await.code, 64, "nobody was asked");
+    let last = desk.run(&["webhook", "rotate", id, "--overlap", "0", "-y", "-q"]).await.word();
+    desk.run(&["webhook", "test", id]).await.good();
+    let got = receiver.until("a test", |got| got.last().unwrap().header("x-env").is_empty()).await;
+    assert!(got.last().unwrap().is_signed_with(&last) && !got.last().unwrap().is_signed_with(&second));
+
+    // A program gets both lines that it needs; a test key may not manage what hears of real messages.
+    let quiet = desk.run(&["webhook", "create", &receiver.url(), "-q"]).await.good();
+    let quiet: Vec<&str> = quiet.lines().collect();
+    assert!(quiet.len() == 2 && quiet[0].starts_with("whk_") && quiet[1].starts_with("whsec_"), "{quiet:?}");
+    let tenant = desk.run(&["tenant", "list", "-q"]).await.word();
+    let test = desk.run(&["key", "create", "--tenant", &tenant, "--test", "-q"]).await.word();
+    let refused = desk.run(&["webhook", "create", &receiver.url(), "--key", &test]).await;
+    assert!(refused.code == 77 && refused.err.contains("a live key"), "{refused:?}");
+
+    assert_eq!(desk.run(&["webhook", "delete", id]).await.code, 64, "nobody was asked");
+    assert_eq!(desk.run(&["webhook", "delete", id, "-y"]).await.word(), format!("deleted {id}"));
+    let gone = desk.run(&["webhook", "show", id]).await;
+    assert!(gone.code == 66 && gone.err.contains("columba webhook list"), "{gone:?}");
+    let keyless = run(&["webhook", "list", "--url", &server.url], &[]).await;
+    assert!(keyless.code == 77 && keyless.err.contains("COLUMBA_KEY"), "{keyless:?}");
     server.finish().await;
 }

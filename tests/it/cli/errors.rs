@@ -14,6 +14,10 @@ const NO_SESSION: &str = "ses_01a2035721e37384b6433d3532e325b2";
 const NO_TENANT: &str = "ten_01a2035721e37384b6433d3532e325b2";
 const NO_MESSAGE: &str = "msg_01a2035721e37384b6433d3532e325b2";
 const NO_KEY: &str = "key_01a2035721e37384b6433d3532e325b2";
+const NO_WEBHOOK: &str = "whk_01a2035721e37384b6433d3532e325b2";
+const NO_DELIVERY: &str = "dlv_01a2035721e37384b6433d3532e325b2";
+const NO_OPERATOR: &str = "opr_01a2035721e37384b6433d3532e325b2";
+const ROOT: &str = "opr_00000000000000000000000000000000";
 
 /// `text` with ids as `ses_…`, and what differs from run to run under a name.
 fn plain(text: &str, names: &[(&str, &str)]) -> String {
@@ -21,7 +25,7 @@ fn plain(text: &str, names: &[(&str, &str)]) -> String {
     for (found, name) in names {
         text = text.replace(found, name);
     }
-    for prefix in ["ten_", "ses_", "msg_", "key_", "cli-"] {
+    for prefix in ["ten_", "ses_", "msg_", "key_", "whk_", "dlv_", "opr_", "cli-"] {
         let mut from = 0;
         while let Some(at) = text[from..].find(prefix) {
             let digits = from + at + prefix.len();
@@ -72,6 +76,25 @@ async fn what_needs_no_server_to_be_wrong() {
         &["session", "logout", NO_SESSION],
         &["key", "revoke", NO_KEY],
         &["key", "create", "--tenant", NO_TENANT, "--scope", "everything"],
+        &["key", "create", "--tenant", NO_TENANT, "--allow", "192.0.2.7/24"],
+        &["key", "rotate", NO_KEY, "--overlap", "soon"],
+        &["key", "rotate", NO_KEY, "--overlap", "0"],
+        &["operator", "create", "eve", "--role", "king"],
+        &["operator", "delete", NO_OPERATOR],
+        &["webhook", "list"],
+        &["webhook", "create"],
+        &["webhook", "change", NO_WEBHOOK],
+        &["webhook", "delete", NO_WEBHOOK],
+        &["webhook", "rotate", NO_WEBHOOK, "--overlap", "0s"],
+        &["webhook", "deliveries", NO_WEBHOOK, "--status", "lost"],
+        &["webhook", "redeliver", NO_MESSAGE],
+        &["webhook", "redeliver", NO_WEBHOOK],
+        &["webhook", "redeliver", NO_WEBHOOK, "--from", "yesterday"],
+        &["webhook", "redeliver", NO_DELIVERY, "--status", "dead"],
+        &["audit", "list", "--action", "king.crown", "--token", "t"],
+        &["audit", "verify", "--head", "17"],
+        &["audit", "verify", "--config", "columba.toml"],
+        &["audit", "verify", "--offline", "--data", "/nowhere/at/all"],
         &["plan", "create", "gold", "--file", "/nowhere/plan.json", "--token", "t"],
         &["tenant", "list", "--token", "t", "--url", "http://127.0.0.1:1"],
         &["feed", "--key", "k", "--url", "http://127.0.0.1:1"],
@@ -95,6 +118,8 @@ async fn what_a_server_refuses() {
     let sent =
         desk.run(&["message", "send", &paired, "--to", "+15551230001", "--text", "x", "-q", "--wait"]).await;
     let sent = sent.word();
+    let tenant = desk.run(&["tenant", "list", "-q"]).await.word();
+    let key = desk.run(&["key", "list", "--tenant", &tenant, "-q"]).await.word();
     let cases: &[&[&str]] = &[
         &["tenant", "list", "--token", "col_op_wrong"],
         &["session", "list", "--key", "col_live_wrong"],
@@ -125,6 +150,29 @@ async fn what_a_server_refuses() {
         &["message", "send", &paired, "--to", "12", "--text", ""],
         &["message", "cancel", &sent],
         &["session", "pair", &session, "--phone", "12", "-q"],
+        &["key", "rotate", NO_KEY],
+        &["key", "rotate", &key, "--overlap", "31d"],
+        &["operator", "create", "root"],
+        &["operator", "delete", ROOT, "--yes"],
+        &["operator", "delete", NO_OPERATOR, "--yes"],
+        &["audit", "list", "--token", "col_op_wrong"],
+        &["audit", "verify", "--token", "col_op_wrong"],
+        &["audit", "verify", "--head", &format!("900:{}", "0".repeat(64))],
+        &["webhook", "create", "http://10.0.0.1/hook"],
+        &[
+            "webhook",
+            "create",
+            "https://example.com/hook",
+            "--event",
+            "message.dlivered",
+            "--header",
+            "host=x",
+        ],
+        &["webhook", "show", NO_WEBHOOK],
+        &["webhook", "rotate", NO_WEBHOOK, "--overlap", "8d"],
+        &["webhook", "test", NO_WEBHOOK],
+        &["webhook", "delivery", NO_DELIVERY],
+        &["webhook", "redeliver", NO_DELIVERY],
     ];
     let names = [(server.url.as_str(), "http://SERVER"), (desk.data.as_str(), "DATA")];
     let mut text = String::new();

@@ -7,6 +7,7 @@ use std::path::Path;
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use columba::domain::refusal::Code;
+use columba::domain::webhook::event_types;
 use columba::http::openapi::errors;
 use columba::http::{asyncapi, openapi};
 use roas::validation::{Options, Validate as _};
@@ -183,6 +184,49 @@ fn the_feed_s_messages_have_examples_of_their_form() {
             assert!(resolve(&document, message)["payload"].is_object(), "{message}");
         }
     }
+}
+
+/// Asks the library of Standard Webhooks whether an example is signed as it says; its time is long past.
+fn is_signed(example: &Value) -> bool {
+    let [id, at, signature] = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        .map(|name| example["headers"][name].as_str().unwrap());
+    let webhook = standardwebhooks::Webhook::new(openapi::sample::SECRET).unwrap();
+    let expected = webhook.sign(id, at.parse().unwrap(), example["payload"].to_string().as_bytes());
+    expected.unwrap() == signature
+}
+
+#[test]
+fn every_type_of_event_that_webhooks_are_told_is_described_with_an_example_that_is_signed() {
+    let document: Value = serde_json::from_str(&asyncapi::document()).unwrap();
+    let described: BTreeSet<String> =
+        document["channels"]["webhooks"]["messages"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(described, event_types().into_iter().collect());
+    for kind in described {
+        let message = &document["components"]["messages"][&kind];
+        let examples = message["examples"].as_array().unwrap();
+        assert!(!examples.is_empty(), "{kind}");
+        for example in examples {
+            fits(&document, &message["payload"], &example["payload"], &kind);
+            fits(&document, &message["headers"], &example["headers"], &kind);
+            assert_eq!(example["payload"]["type"], *kind);
+            assert!(is_signed(example), "{example}");
+        }
+        let mut other = examples[0]["payload"].clone();
+        other["type"] = json!("message.other");
+        let root = json!({"allOf": [message["payload"]], "components": document["components"]});
+        assert!(!jsonschema::draft202012::is_valid(&root, &other), "{kind} is told by its type");
+    }
+}
+
+#[test]
+fn the_stream_of_events_says_what_the_feed_says_and_why_it_ends() {
+    let document: Value = serde_json::from_str(&asyncapi::document()).unwrap();
+    let said: BTreeSet<&str> =
+        document["channels"]["events"]["messages"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(said, BTreeSet::from(["hello", "ready", "event", "lagged", "resync", "going_away", "close"]));
+    let close = &document["components"]["messages"]["close"];
+    fits(&document, &close["payload"], &close["examples"][0]["payload"], "close");
+    assert!(document["operations"].get("eventsHear").is_none(), "it cannot be spoken to");
 }
 
 #[test]
