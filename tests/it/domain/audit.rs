@@ -34,7 +34,7 @@ fn actor(n: u8) -> Actor {
             id: Some(OperatorId::from(uuid::Uuid::from_u128(n.into()))),
             name: format!("operator {n}"),
             address: Some(IpAddr::from([192, 0, 2, n])),
-            request_id: (n % 2 == 0).then(|| format!("req_{n}")),
+            request_id: n.is_multiple_of(2).then(|| format!("req_{n}")),
         },
     }
 }

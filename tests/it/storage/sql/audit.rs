@@ -18,7 +18,8 @@ async fn renamed(desk: &Desk, times: u32) -> Head {
     let tenant = desk.tenant(10).await;
     for n in 0..times {
         let patch = TenantPatch { name: Some(format!("name {n}")), ..TenantPatch::default() };
-        desk.stores().directory.patch_tenant(tenant, patch, desk.clock.0.lock().unwrap().wall).await.unwrap();
+        let now = desk.clock.0.lock().unwrap().wall;
+        desk.stores().directory.patch_tenant(tenant, patch, now).await.unwrap();
     }
     desk.stores().audit.head(SystemScope).await.unwrap()
 }
