@@ -113,7 +113,12 @@ fn say(screen: Screen, found: audit::Found) -> Result<(), Failure> {
             Form::Json => screen.line(json!({"head": head})),
             Form::Quiet => screen.line(head),
             Form::Human => {
-                screen.line(format_args!("{} entries, each fits\nhead {head}", head.seq))?;
+                let entries = match head.seq {
+                    0 => "no entry yet".to_owned(),
+                    1 => "1 entry, and it fits".to_owned(),
+                    many => format!("{many} entries, each fits"),
+                };
+                screen.line(format_args!("{entries}\nhead {head}"))?;
                 screen.hint(format_args!("keep it elsewhere; next time: columba audit verify --head {head}"));
                 Ok(())
             }

@@ -23,7 +23,7 @@ async fn what_the_framework_refuses_is_a_problem_document_too() {
         (Method::GET, "/v1".to_owned(), 404, "not_found"),
         (Method::GET, "/v1/sessions/".to_owned(), 404, "not_found"),
         (Method::GET, "/v1/invoices".to_owned(), 404, "not_found"),
-        (Method::GET, "/v1/admin/audit".to_owned(), 404, "not_found"),
+        (Method::GET, "/v1/admin/invoices".to_owned(), 404, "not_found"),
         (Method::GET, format!("/v1/messages/{absent}"), 404, "not_found"),
         (Method::GET, "/v1/messages/msg_1".to_owned(), 404, "not_found"),
         (Method::PUT, "/v1/sessions".to_owned(), 405, "method_not_allowed"),

@@ -108,8 +108,16 @@ async fn no_described_call_reaches_what_is_somebody_elses() {
     let mut feed = acme.feed(json!({"op": "subscribe"})).await;
     let message = acme.send(&session, ANNA).await;
     feed.until(&message, "read").await;
+    let made = acme.post("/v1/webhooks", json!({"url": "https://hooks.example.com/acme"})).await.expect(201);
+    let webhook = made["id"].as_str().unwrap();
+    let tested = acme.act(&format!("/v1/webhooks/{webhook}/test")).await.expect(202);
     // Of each kind of id that a path may name, one that is Acme's. A new kind needs its line here.
-    let ids = BTreeMap::from([("SessionId", session.as_str()), ("MessageId", message.as_str())]);
+    let ids = BTreeMap::from([
+        ("SessionId", session.as_str()),
+        ("MessageId", message.as_str()),
+        ("WebhookId", webhook),
+        ("DeliveryId", tested["id"].as_str().unwrap()),
+    ]);
 
     let document: Value = serde_json::from_str(&openapi::document()).unwrap();
     let (mut by_path, mut by_body, mut by_query) = (0, 0, 0);
@@ -146,10 +154,20 @@ async fn no_described_call_reaches_what_is_somebody_elses() {
             if reply.status == 200 && path.contains('?') && reply.body["data"] == json!([]) {
                 continue;
             }
+            // A list of sessions in a body is judged like any other field, and a foreign one as one that is nowhere.
+            if reply.status == 422 {
+                let absent = text.unwrap().replace(&session, "ses_01a2035721e37384b6433d3532e325b2");
+                let nowhere =
+                    bolt.call(method, &path, Some(&absent), &[]).await.refused(422, "invalid_request");
+                let foreign = reply.refused(422, "invalid_request");
+                assert_eq!(foreign["errors"], nowhere["errors"], "{path}");
+                assert_eq!(foreign["errors"][0]["pointer"], "/sessions/0", "{path}");
+                continue;
+            }
             reply.refused(404, "not_found");
         }
     }
-    assert!(by_path >= 12 && by_body >= 3 && by_query >= 2, "{by_path} {by_body} {by_query}");
+    assert!(by_path >= 22 && by_body >= 4 && by_query >= 2, "{by_path} {by_body} {by_query}");
     let record = acme.get(&format!("/v1/sessions/{session}")).await.expect(200);
     assert_eq!((&record["status"], &record["counters"]["sent"]), (&json!("connected"), &json!(1)));
     server.finish().await;

@@ -16,10 +16,10 @@ async fn intruder(desk: &Desk) -> DatabaseConnection {
 
 async fn renamed(desk: &Desk, times: u32) -> Head {
     let tenant = desk.tenant(10).await;
-    let at = desk.clock.0.lock().unwrap().wall;
     for n in 0..times {
         let patch = TenantPatch { name: Some(format!("name {n}")), ..TenantPatch::default() };
-        desk.stores().directory.patch_tenant(tenant, patch, at).await.unwrap();
+        let now = desk.clock.0.lock().unwrap().wall;
+        desk.stores().directory.patch_tenant(tenant, patch, now).await.unwrap();
     }
     desk.stores().audit.head(SystemScope).await.unwrap()
 }
