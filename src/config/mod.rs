@@ -17,6 +17,7 @@ mod file;
 pub mod http;
 pub mod log;
 mod names;
+pub mod redis;
 pub mod sandbox;
 pub mod sessions;
 mod source;
@@ -33,6 +34,7 @@ pub const DEFAULT: &str = include_str!("../../config/default.toml");
 pub struct Config {
     pub http: http::HttpOptions,
     pub database: database::DatabaseOptions,
+    pub redis: redis::RedisOptions,
     pub vault: vault::VaultOptions,
     pub sandbox: sandbox::SandboxOptions,
     pub sessions: sessions::SessionsOptions,
@@ -160,6 +162,7 @@ impl Config {
             );
             return Err(("database.url", problem));
         }
+        self.redis.address().map_err(|problem| ("redis.url", problem))?;
         let sandbox = &self.sandbox.url;
         if !sandbox.is_empty() && !sandbox.starts_with("http://") {
             return Err((

@@ -7,6 +7,8 @@ pub mod events;
 pub mod load;
 pub mod network;
 pub mod receiver;
+#[allow(dead_code, reason = "only some test binaries need one")]
+pub mod redis;
 pub mod rig;
 pub mod server;
 pub mod siege;
