@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access, major, minor, statvfs};
 
 use super::backends;
+use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use crate::config::Config;
 use crate::ports::store::StoreError;
+pub use crate::storage::redis::survey::Survey;
 use crate::storage::sql::steps;
 pub use crate::storage::sql::steps::{Standing, Step};
 use crate::storage::vault;
@@ -100,6 +102,16 @@ pub fn key_file(config: &Config, data: &Path) -> (PathBuf, Result<KeyFile, Strin
     let options = backends::vault_options(config, data);
     let found = vault::look(&options).map_err(|error| error.to_string());
     (options.key_file, found)
+}
+
+/// How Redis stands, where one is used; the error says why that cannot be told.
+pub async fn redis(config: &Config) -> Option<Result<Survey, String>> {
+    let address = match config.redis.address() {
+        Ok(None) => return None,
+        Ok(Some(address)) => address,
+        Err(problem) => return Some(Err(problem)),
+    };
+    Some(crate::storage::redis::look(&address, &SystemClock::new()).await)
 }
 
 /// Whether somebody else listens at `address`, or why nobody could.

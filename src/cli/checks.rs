@@ -1,10 +1,11 @@
 //! What a fact about an installation means, and what to do about it. No IO.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::app::inspection::{Holder, KeyFile, Place, Standing};
+use crate::app::inspection::{Holder, KeyFile, Place, Standing, Survey};
 use crate::domain::time::WallTime;
 
 /// Below this much free space something should be done soon, and below this much nothing can be promised.
@@ -16,6 +17,9 @@ const EARLIEST: WallTime = WallTime(1_795_305_600_000);
 const LATEST: WallTime = WallTime(EARLIEST.0 + 40 * 365 * 86_400_000);
 /// By how much rows may be ahead of the clock without anybody having to ask why, in milliseconds.
 const AHEAD_MS: i64 = 2_000;
+
+/// An answer of Redis that takes longer is felt.
+const REDIS_SLOW: Duration = Duration::from_millis(5);
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -188,6 +192,31 @@ pub fn clock(now: WallTime, newest: Option<WallTime>, has_boot_id: bool) -> Chec
         return Check::warn(NAME, format!("{shown}, and the system names no boot"), advice);
     }
     Check::ok(NAME, shown)
+}
+
+/// Redis: whether it answers, takes writes, keeps what it was given, and how fast.
+pub fn redis(found: Result<Survey, String>) -> Check {
+    const NAME: &str = "redis";
+    let survey = match found {
+        Ok(survey) => survey,
+        Err(why) => {
+            return Check::warn(
+                NAME,
+                format!("it cannot be used: {why}"),
+                "the server runs without it, and what processes share it counts in the database; see redis.url",
+            );
+        }
+    };
+    if let Some(objection) = survey.objection() {
+        return Check::fail(NAME, objection, "the server does not start with it; change it, or set redis.url to \"\"");
+    }
+    let Survey { version, policy, latency, .. } = survey;
+    let took = latency.unwrap_or_default();
+    let detail = format!("version {version}, {policy}, {:.1} ms an answer", took.as_secs_f64() * 1_000.0);
+    if took > REDIS_SLOW {
+        return Check::warn(NAME, detail, "each message with a sum over sessions waits for it: bring it nearer");
+    }
+    Check::ok(NAME, detail)
 }
 
 /// The key-encryption key: whether it fits, and whether it lies apart from what it seals.

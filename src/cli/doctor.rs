@@ -129,6 +129,10 @@ async fn looked_at(config: &Config, data: &Path) -> Result<Vec<Check>, Failure> 
     let token = data.join("operator.token");
     checks.push(checks::secret_file("operator token", &token, place(&token)?, "the first start makes it"));
 
+    if let Some(found) = inspection::redis(config).await {
+        checks.push(checks::redis(found));
+    }
+
     let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
     let http = http.map_err(|error| Failure::new(Exit::Software, "software", error.to_string()))?;
     let listener = listener(&http, &config.http.listen).await;

@@ -132,8 +132,7 @@ impl Redis {
     }
 }
 
-/// A connection that takes writes, and how its server stands; or why there is none.
-pub async fn connect(pool: &Pool) -> Result<(Connection, Survey), String> {
+async fn connect(pool: &Pool) -> Result<(Connection, Survey), String> {
     let mut connection = pool.connection().await?;
     let key = keys::of_probe();
     let call = Call { keys: vec![key.name], values: vec![] };
@@ -166,7 +165,8 @@ pub async fn latency(connection: &mut Connection, clock: &dyn Clock) -> Result<D
     Ok(clock.now().since(begun) / TIMED)
 }
 
-async fn attempt(pool: &Pool) -> Result<(Connection, Survey), String> {
+/// A connection that takes writes, and how its server stands; or why there is none. Takes 3 s at most.
+pub async fn attempt(pool: &Pool) -> Result<(Connection, Survey), String> {
     let connected = timeout(CONNECTING, connect(pool)).await;
     connected.unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }

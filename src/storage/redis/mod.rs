@@ -21,7 +21,7 @@ use crate::ports::clock::Clock;
 /// How the servers at `address` stand, for whoever looks into an installation; or why that cannot be told.
 pub async fn look(address: &RedisAddress, clock: &dyn Clock) -> Result<Survey, String> {
     let pool = Pool::new(address).map_err(|error| error.to_string())?;
-    let (mut connection, mut survey) = line::connect(&pool).await?;
+    let (mut connection, mut survey) = line::attempt(&pool).await?;
     survey.latency = Some(line::latency(&mut connection, clock).await?);
     Ok(survey)
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod process;
 mod quota;
 mod recipients;
+mod redis;
 mod restart;
 mod resume;
 mod rubbish;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use columba::config::redis::{RedisAddress, RedisOptions};
-use deadpool_redis::redis::{self, Client, Cmd, FromRedisValue};
+use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, Cmd, FromRedisValue};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -72,12 +72,7 @@ impl RedisServer {
 
     /// Waits until it has the data of the one it follows.
     pub async fn linked(&self) {
-        let linked = timeout(PATIENCE, async {
-            while self.info("master_link_status").await != "up" {
-                sleep(LOOK).await;
-            }
-        });
-        linked.await.expect("it follows");
+        self.until("INFO replication", |info: &String| info.contains("master_link_status:up")).await;
     }
 
     /// `127.0.0.1:port`.
@@ -92,7 +87,8 @@ impl RedisServer {
     /// Asks it on a connection of its own.
     pub async fn try_ask<T: FromRedisValue>(&self, command: &Cmd) -> redis::RedisResult<T> {
         let client = Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         command.query_async(&mut connection).await
     }
 
@@ -106,11 +102,14 @@ impl RedisServer {
         self.try_ask(&command).await.unwrap()
     }
 
-    /// How it says that it stands, by the name of a value.
-    pub async fn info(&self, name: &str) -> String {
-        let info: String = self.ask("INFO").await;
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-        line.trim().to_owned()
+    /// Asks until the answer is as wanted.
+    pub async fn until<T: FromRedisValue>(&self, words: &str, wanted: impl Fn(&T) -> bool) {
+        let found = timeout(PATIENCE, async {
+            while !wanted(&self.ask(words).await) {
+                sleep(LOOK).await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{words} does not become what is wanted"));
     }
 }
 
@@ -136,15 +135,9 @@ pub async fn cluster() -> Vec<RedisServer> {
     create.args(["--cluster", "create"]).args(servers.iter().map(RedisServer::host)).arg("--cluster-yes");
     let made = timeout(PATIENCE, create.output()).await.expect("it ends").unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-    timeout(PATIENCE, async {
-        for server in &servers {
-            while !server.ask::<String>("CLUSTER INFO").await.contains("cluster_state:ok") {
-                sleep(LOOK).await;
-            }
-        }
-    })
-    .await
-    .expect("every node knows the others");
+    for server in &servers {
+        server.until("CLUSTER INFO", |info: &String| info.contains("cluster_state:ok")).await;
+    }
     servers
 }
 
