@@ -208,13 +208,21 @@ pub fn redis(found: Result<Survey, String>) -> Check {
         }
     };
     if let Some(objection) = survey.objection() {
-        return Check::fail(NAME, objection, "the server does not start with it; change it, or set redis.url to \"\"");
+        return Check::fail(
+            NAME,
+            objection,
+            "the server does not start with it; change it, or set redis.url to \"\"",
+        );
     }
     let Survey { version, policy, latency, .. } = survey;
     let took = latency.unwrap_or_default();
     let detail = format!("version {version}, {policy}, {:.1} ms an answer", took.as_secs_f64() * 1_000.0);
     if took > REDIS_SLOW {
-        return Check::warn(NAME, detail, "each message with a sum over sessions waits for it: bring it nearer");
+        return Check::warn(
+            NAME,
+            detail,
+            "each message with a sum over sessions waits for it: bring it nearer",
+        );
     }
     Check::ok(NAME, detail)
 }

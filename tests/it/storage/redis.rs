@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::contract::stage::{ANN, Stage};
 use super::contract::{Backend, Fixture};
 use crate::support::clock::ManualClock;
-use crate::support::redis::{RedisServer, address, pair};
+use crate::support::redis::{RedisServer, WATCHED, address, pair};
 
 /// What is promised for the time after an outage.
 const RECOVERED: Duration = Duration::from_secs(10);
@@ -49,8 +49,12 @@ struct Line {
 
 impl Line {
     async fn to(server: &RedisServer) -> Self {
+        Self::at(&server.url()).await
+    }
+
+    async fn at(url: &str) -> Self {
         let (sender, heard) = watch::channel(false);
-        let redis = Redis::open(&address(&server.url()), Arc::new(Heard(sender))).await.unwrap();
+        let redis = Redis::open(&address(url), Arc::new(Heard(sender))).await.unwrap();
         Self { redis, heard }
     }
 
@@ -70,8 +74,12 @@ struct Sum {
 
 impl Sum {
     async fn on(server: &RedisServer) -> Self {
+        Self::at(&server.url()).await
+    }
+
+    async fn at(url: &str) -> Self {
         let stage = Stage::on(Fixture::of(Backend::Memory).await).await;
-        let line = Line::to(server).await;
+        let line = Line::at(url).await;
         let windows = RedisWindows::new(line.redis.clone(), stage.outbox.clone());
         Self { stage, windows, line }
     }
@@ -166,6 +174,25 @@ async fn what_a_lagging_replica_brings_back_is_not_believed() {
     assert_eq!(first.ask::<u64>(&format!("LLEN {}", key[0])).await, 1, "it lacks two");
     assert!(!sum.send(3).await);
     assert_eq!(first.ask::<u64>(&format!("LLEN {}", key[0])).await, 3, "and was told");
+}
+
+#[tokio::test]
+async fn where_sentinels_promote_a_replica_it_is_followed_within_ten_seconds() {
+    let (mut first, second) = pair().await;
+    let sentinel = RedisServer::sentinel_of(&first).await;
+    let mut sum = Sum::at(&format!("sentinel://{}/{WATCHED}", sentinel.host())).await;
+    assert!(sum.line.redis.stands() && sum.send(4).await);
+    sum.later();
+    assert!(sum.send(4).await);
+    first.kill().await;
+    sum.later();
+    assert!(sum.send(4).await, "meanwhile without");
+    sum.line.notices(false).await;
+    sum.line.notices(true).await;
+    sum.later();
+    assert!(sum.send(4).await && !sum.send(4).await, "however much the replica had");
+    let key: Vec<String> = second.ask("KEYS *attempts").await;
+    assert_eq!(second.ask::<u64>(&format!("LLEN {}", key[0])).await, 4, "the window is there now");
 }
 
 #[tokio::test]

@@ -14,11 +14,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at a process that cannot be awaited otherwise.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// What sentinels call the server they watch.
+pub const WATCHED: &str = "columba";
+
 /// One server. Killed when it is dropped.
 pub struct RedisServer {
     pub port: u16,
     dir: TempDir,
     extra: Vec<String>,
+    /// The port of the server it watches, if it is a sentinel.
+    watched: Option<u16>,
     child: Option<Child>,
 }
 
@@ -36,16 +41,47 @@ impl RedisServer {
     /// The same with more settings, such as `["--appendonly", "yes"]`.
     pub async fn start_with(extra: &[&str]) -> Self {
         let extra = extra.iter().map(ToString::to_string).collect();
-        let mut server = Self { port: free_port(), dir: TempDir::new().unwrap(), extra, child: None };
+        let dir = TempDir::new().unwrap();
+        let mut server = Self { port: free_port(), dir, extra, watched: None, child: None };
         server.revive().await;
         server
+    }
+
+    /// A sentinel that knows a server, and the one that follows it, as [`WATCHED`].
+    pub async fn sentinel_of(first: &Self) -> Self {
+        let (dir, watched) = (TempDir::new().unwrap(), Some(first.port));
+        let mut sentinel = Self { port: free_port(), dir, extra: vec![], watched, child: None };
+        sentinel.revive().await;
+        sentinel
+            .until(&format!("SENTINEL MASTER {WATCHED}"), |told: &Vec<String>| {
+                told.windows(2).any(|pair| pair == ["num-slaves", "1"])
+            })
+            .await;
+        sentinel
     }
 
     /// Starts it on its port and its folder; waits until it answers.
     pub async fn revive(&mut self) {
         let port = self.port.to_string();
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port, "--dir"]).arg(self.dir.path());
+        match self.watched {
+            // A sentinel writes what it learns into its file.
+            Some(watched) => {
+                let file = self.dir.path().join("sentinel.conf");
+                let text = format!(
+                    "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {WATCHED} 127.0.0.1 {watched} 1\n\
+                     sentinel down-after-milliseconds {WATCHED} 500\nsentinel failover-timeout {WATCHED} 2000\n",
+                    self.dir.path().display()
+                );
+                std::fs::write(&file, text).unwrap();
+                command.arg(file).arg("--sentinel");
+            }
+            None => {
+                command
+                    .args(["--bind", "127.0.0.1", "--save", "", "--port", &port, "--dir"])
+                    .arg(self.dir.path());
+            }
+        }
         command.args(&self.extra).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let child = command.spawn();
         self.child = Some(child.unwrap_or_else(|error| {
