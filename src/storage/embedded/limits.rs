@@ -84,7 +84,8 @@ impl MemoryWindows {
 }
 
 /// Sessions read the clock on threads of their own and then wait for each other here, so whoever comes second may have read
-/// it first. That is no clock that went back, which would make the window full: the slot is taken at the later moment.
+/// it first. That is no clock that went back, which would make the window full: the slot is taken at the later moment. The log
+/// dates the attempt by what was read, so a window that catches up may count it twice: that delays, and never exceeds.
 fn in_order(now: Moment, asked_at: Moment) -> Moment {
     if asked_at.since(now) <= PAUSE { now.max(asked_at) } else { now }
 }
