@@ -107,19 +107,19 @@ impl Held {
     }
 
     /// Takes a slot, or says when one opens.
-    pub(in crate::storage) fn take(&mut self, cap: NonZeroU32, at: Reading) -> Result<(), Moment> {
-        let window = self.asked(cap, at);
-        let opens_at = window.opens_at(at.now);
-        if opens_at > at.now {
+    pub(in crate::storage) fn take(&mut self, cap: NonZeroU32, now: Moment) -> Result<(), Moment> {
+        let window = self.asked(cap, now);
+        let opens_at = window.opens_at(now);
+        if opens_at > now {
             return Err(opens_at);
         }
-        window.record(at.now);
+        window.record(now);
         Ok(())
     }
 
     /// Enters a slot that was taken elsewhere.
-    pub(in crate::storage) fn record(&mut self, cap: NonZeroU32, at: Reading) {
-        self.asked(cap, at).record(at.now);
+    pub(in crate::storage) fn record(&mut self, cap: NonZeroU32, now: Moment) {
+        self.asked(cap, now).record(now);
     }
 
     /// What it remembers, as [`Window::past`].
@@ -139,15 +139,26 @@ impl Held {
         }
     }
 
+    /// The moment a slot is taken at. Sessions read the clock on threads of their own and then wait for each other here, so
+    /// whoever comes second may have read it first. That is no clock that went back, which would make the window full: the
+    /// slot is taken at the later moment. The log dates the attempt by what was read, so a window that catches up may count
+    /// it twice: that delays, and never exceeds.
+    pub(in crate::storage) fn in_order(&self, now: Moment) -> Moment {
+        match self.slots.as_ref().map(|slots| slots.asked_at) {
+            Some(asked_at) if asked_at.since(now) <= PAUSE => now.max(asked_at),
+            _ => now,
+        }
+    }
+
     /// Whether there may be attempts in the store that were not asked for here.
     fn is_stale(&self, now: Moment) -> bool {
         self.slots.as_ref().is_none_or(|slots| now.since(slots.asked_at) > PAUSE)
     }
 
-    fn asked(&mut self, cap: NonZeroU32, at: Reading) -> &mut Window {
-        let slots = self.slots.get_or_insert_with(|| Slots::new(Window::replay(cap, vec![]), at.now));
-        slots.asked_at = at.now;
-        slots.window.recap(cap, at.now);
+    fn asked(&mut self, cap: NonZeroU32, now: Moment) -> &mut Window {
+        let slots = self.slots.get_or_insert_with(|| Slots::new(Window::replay(cap, vec![]), now));
+        slots.asked_at = now;
+        slots.window.recap(cap, now);
         &mut slots.window
     }
 }
@@ -169,9 +180,10 @@ impl TenantWindows for MemoryWindows {
         at: Reading,
     ) -> Result<Result<(), Moment>, StoreError> {
         let mut held = self.hold(lease.tenant, at.now).await;
+        let at = Reading { now: held.in_order(at.now), ..at };
         if held.is_stale(at.now) {
             held.refresh(cap, at).await?;
         }
-        Ok(held.take(cap, at))
+        Ok(held.take(cap, at.now))
     }
 }

@@ -31,7 +31,7 @@ pub struct RedisWindows {
 
 /// What a script answers.
 enum Answer {
-    Taken,
+    Taken(Moment),
     Wait(Moment),
     Rebuild,
     Fenced,
@@ -44,7 +44,7 @@ impl RedisWindows {
     }
 
     async fn ask(&self, lease: Lease, cap: NonZeroU32, at: Reading) -> Result<Answer, Away> {
-        let own = [cap.to_string(), PAUSE.as_millis().to_string(), KEPT.to_string()];
+        let own = [cap.to_string(), KEPT.to_string()];
         self.run(&TAKE, lease, at, own).await
     }
 
@@ -71,11 +71,12 @@ impl RedisWindows {
             lease.epoch.0.to_string(),
             at.now.0.to_string(),
             SPAN.as_millis().to_string(),
+            PAUSE.as_millis().to_string(),
         ];
         values.extend(own);
         let call = Call { keys: vec![window.name, log.name], values };
         match self.redis.script(window.shard, script, call).await? {
-            (0, _) => Ok(Answer::Taken),
+            (0, at) => Ok(Answer::Taken(Moment(at))),
             (1, opens_at) => Ok(Answer::Wait(Moment(opens_at))),
             (2, _) => Ok(Answer::Rebuild),
             (3_u8, _) => Ok(Answer::Fenced),
@@ -102,7 +103,7 @@ impl RedisWindows {
         }
         held.refresh(cap, at).await?;
         match self.rebuild(lease, held, at).await {
-            Ok(Answer::Taken) => held.share(true),
+            Ok(Answer::Taken(_)) => held.share(true),
             other => return Ok(other),
         }
         Ok(self.ask(lease, cap, at).await)
@@ -119,9 +120,10 @@ impl TenantWindows for RedisWindows {
     ) -> Result<Result<(), Moment>, StoreError> {
         // Held while Redis and the log are asked: of this process one asks for a tenant at a time.
         let mut held = self.local.hold(lease.tenant, at.now).await;
+        let at = Reading { now: held.in_order(at.now), ..at };
         match self.take_there(lease, cap, at, &mut held).await? {
-            Ok(Answer::Taken) => {
-                held.record(cap, at);
+            Ok(Answer::Taken(taken_at)) => {
+                held.record(cap, taken_at);
                 Ok(Ok(()))
             }
             Ok(Answer::Wait(opens_at)) => Ok(Err(opens_at)),
@@ -130,7 +132,7 @@ impl TenantWindows for RedisWindows {
                 // What is taken now Redis does not know of.
                 held.share(false);
                 held.refresh(cap, at).await?;
-                Ok(held.take(cap, at))
+                Ok(held.take(cap, at.now))
             }
         }
     }

@@ -1,7 +1,7 @@
--- Enters what the database knows. ARGV[6]: since when the past is unknown, or nothing; ARGV[7]: moments kept at most;
+-- Enters what the database knows. ARGV[7]: since when the past is unknown, or nothing; ARGV[8]: moments kept at most;
 -- then moments, oldest first. What other processes entered stays: of those made at one moment the larger number counts.
-local kept = tonumber(ARGV[7])
-local since = tonumber(ARGV[6])
+local kept = tonumber(ARGV[8])
+local since = tonumber(ARGV[7])
 local all, had = {}, {}
 if whole and asked <= now then
   if unknown and (not since or unknown > since) then since = unknown end
@@ -13,7 +13,7 @@ if whole and asked <= now then
     end
   end
 end
-for i = 8, #ARGV do
+for i = 9, #ARGV do
   local at = tonumber(ARGV[i])
   if had[at] and had[at] > 0 then had[at] = had[at] - 1 else all[#all + 1] = at end
 end
@@ -24,7 +24,7 @@ for i = math.max(1, #all - kept + 1), #all do
   redis.call('RPUSH', KEYS[2], string.format('%.0f', all[i]))
   n = n + 1
 end
-redis.call('HSET', KEYS[1], 'gen', gen, 'asked', ARGV[4], 'n', n, epoch_of, ARGV[3])
+redis.call('HSET', KEYS[1], 'gen', gen, 'asked', now_text, 'n', n, epoch_of, ARGV[3])
 if since then redis.call('HSET', KEYS[1], 'unknown', string.format('%.0f', since)) else redis.call('HDEL', KEYS[1], 'unknown') end
 keep()
-return {TAKEN, 0}
+return {TAKEN, now}
