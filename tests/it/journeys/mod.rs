@@ -10,6 +10,7 @@ mod first_message;
 mod isolation;
 mod kill_loop;
 mod metrics;
+mod outages;
 mod process;
 mod quota;
 mod recipients;

@@ -6,6 +6,8 @@ pub mod events;
 #[allow(dead_code, reason = "each test binary writes in its own way")]
 pub mod load;
 pub mod network;
+#[allow(dead_code, reason = "each test binary breaks other things")]
+pub mod outage;
 pub mod receiver;
 #[allow(dead_code, reason = "only some test binaries need one")]
 pub mod redis;

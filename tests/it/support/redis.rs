@@ -100,6 +100,13 @@ impl RedisServer {
         self.child.take().expect("it runs").kill().await.unwrap();
     }
 
+    /// It answers at another's port, which that has left.
+    #[allow(dead_code, reason = "only outages need it")]
+    pub async fn move_to(&mut self, port: u16) {
+        self.ask::<()>(&format!("CONFIG SET port {port}")).await;
+        self.port = port;
+    }
+
     /// From its next start on it follows another.
     pub fn follow(&mut self, other: &Self) {
         let port = other.port.to_string();
