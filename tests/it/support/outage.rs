@@ -23,17 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Readiness has no event: it is asked for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What happens to a part.
+/// What happens to Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Redis dies with all it held, and comes back with nothing.
-    RedisKilled,
-    /// Redis forgets everything and goes on.
-    RedisFlushed,
-    /// Redis dies, and what takes its place stopped hearing of it a second and more before.
-    RedisPromoted,
-    /// Redis refuses to write for a while.
-    RedisReadOnly,
+pub enum OfRedis {
+    /// It dies with all it held, and comes back with nothing.
+    Killed,
+    /// It forgets everything and goes on.
+    Flushed,
+    /// It dies, and what takes its place stopped hearing of it a second and more before.
+    Promoted,
+    /// It refuses to write for a while.
+    ReadOnly,
 }
 
 /// What is to be done.
@@ -45,7 +45,7 @@ pub struct Trial {
     pub per_second: u32,
     /// Messages promised before each fault, and again while it lasts.
     pub messages: u64,
-    pub faults: Vec<Fault>,
+    pub faults: Vec<OfRedis>,
 }
 
 /// What was seen.
@@ -69,7 +69,7 @@ impl fmt::Display for Report {
             "seed {seed}: {sessions} sessions, {per_second}/s, {accepted} accepted, {heard} events heard"
         )?;
         for (fault, took) in self.trial.faults.iter().zip(&self.recovered) {
-            writeln!(f, "outage {fault:?}: recovered after {:.1} s", took.as_secs_f32())?;
+            writeln!(f, "outage Redis {fault:?}: recovered after {:.1} s", took.as_secs_f32())?;
         }
         f.write_str(self.verdict.trim_end())
     }
@@ -83,40 +83,40 @@ struct Redis {
 }
 
 impl Redis {
-    async fn begin(&mut self, fault: Fault, more: impl Future<Output = ()>) {
+    async fn begin(&mut self, fault: OfRedis, more: impl Future<Output = ()>) {
         match fault {
-            Fault::RedisKilled => {
+            OfRedis::Killed => {
                 self.first.kill().await;
                 more.await;
             }
-            Fault::RedisFlushed => {
+            OfRedis::Flushed => {
                 self.first.ask::<()>("FLUSHALL").await;
                 more.await;
             }
-            Fault::RedisPromoted => {
+            OfRedis::Promoted => {
                 let second = self.second.as_mut().expect("one promotion a trial");
                 second.linked().await;
                 second.ask::<()>("REPLICAOF NO ONE").await;
                 more.await;
                 self.first.kill().await;
             }
-            Fault::RedisReadOnly => {
+            OfRedis::ReadOnly => {
                 self.first.ask::<()>("REPLICAOF 127.0.0.1 1").await;
                 more.await;
             }
         }
     }
 
-    async fn end(&mut self, fault: Fault) {
+    async fn end(&mut self, fault: OfRedis) {
         match fault {
-            Fault::RedisKilled => self.first.revive().await,
-            Fault::RedisFlushed => {}
-            Fault::RedisPromoted => {
+            OfRedis::Killed => self.first.revive().await,
+            OfRedis::Flushed => {}
+            OfRedis::Promoted => {
                 let mut second = self.second.take().expect("one promotion a trial");
                 second.move_to(self.first.port).await;
                 self.first = second;
             }
-            Fault::RedisReadOnly => self.first.ask("REPLICAOF NO ONE").await,
+            OfRedis::ReadOnly => self.first.ask("REPLICAOF NO ONE").await,
         }
     }
 }
