@@ -155,7 +155,8 @@ impl Held {
         self.slots.as_ref().is_none_or(|slots| now.since(slots.asked_at) > PAUSE)
     }
 
-    fn asked(&mut self, cap: NonZeroU32, now: Moment) -> &mut Window {
+    /// Notes that it was asked for; the window, as it stands under this cap.
+    pub(in crate::storage) fn asked(&mut self, cap: NonZeroU32, now: Moment) -> &mut Window {
         let slots = self.slots.get_or_insert_with(|| Slots::new(Window::replay(cap, vec![]), now));
         slots.asked_at = now;
         slots.window.recap(cap, now);

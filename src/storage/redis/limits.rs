@@ -126,7 +126,10 @@ impl TenantWindows for RedisWindows {
                 held.record(cap, taken_at);
                 Ok(Ok(()))
             }
-            Ok(Answer::Wait(opens_at)) => Ok(Err(opens_at)),
+            Ok(Answer::Wait(opens_at)) => {
+                held.asked(cap, at.now);
+                Ok(Err(opens_at))
+            }
             Ok(Answer::Fenced) => Err(StoreError::Fenced),
             Ok(Answer::Rebuild) | Err(Away) => {
                 // What is taken now Redis does not know of.
