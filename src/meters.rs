@@ -98,6 +98,18 @@ const STORE_FAILURES: Meter = meter(
     &["kind"],
     "Batches that failed: `down` because the store did, `row` because of one write in it",
 );
+const REDIS_UP: Meter = meter(
+    "columba_redis_up",
+    Kind::Gauge,
+    &[],
+    "1 while Redis answers, 0 while this process does without it",
+);
+const REDIS_COMMANDS: Meter = meter(
+    "columba_redis_commands_total",
+    Kind::Counter,
+    &["answered"],
+    "Commands and scripts that were meant for Redis: `yes`, or `no` because it was away",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -126,6 +138,8 @@ pub const ALL: &[Meter] = &[
     COMMIT,
     BATCH,
     STORE_FAILURES,
+    REDIS_UP,
+    REDIS_COMMANDS,
     LISTENERS,
     RESIDENT,
     CPU,
@@ -235,6 +249,16 @@ pub fn committed(writes: usize, took: Duration) {
 /// A batch failed, because of the store or of one row.
 pub fn store_failed(down: bool) {
     counter!(STORE_FAILURES.name, "kind" => if down { "down" } else { "row" }).increment(1);
+}
+
+/// Whether Redis answers. Not called where none is configured.
+pub fn redis(answers: bool) {
+    gauge!(REDIS_UP.name).set(if answers { 1.0 } else { 0.0 });
+}
+
+/// So many commands were meant for Redis.
+pub fn redis_commands(count: u64, answered: bool) {
+    counter!(REDIS_COMMANDS.name, "answered" => if answered { "yes" } else { "no" }).increment(count);
 }
 
 /// Somebody began to listen, until what is answered is dropped.

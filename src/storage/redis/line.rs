@@ -15,6 +15,7 @@ use super::pool::{ANSWERING, Addressed, Connection, Pool};
 use super::script::{Call, Script, script};
 use super::survey::Survey;
 use crate::config::redis::RedisAddress;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::readiness::Readiness;
 use crate::ports::store::StoreError;
@@ -122,13 +123,18 @@ impl Redis {
     }
 
     async fn ask<T: FromRedisValue>(&self, shard: u8, question: Question) -> Result<T, Away> {
+        let value = self.value(shard, question).await;
+        meters::redis_commands(1, value.is_ok());
+        T::from_redis_value(value?).map_err(|_| Away)
+    }
+
+    async fn value(&self, shard: u8, question: Question) -> Result<Value, Away> {
         if !self.stands() {
             return Err(Away);
         }
         let (answer, answered) = oneshot::channel();
         self.jobs.try_send(Job { shard, question, answer }).map_err(|_| Away)?;
-        let value = answered.await.map_err(|_| Away)??;
-        T::from_redis_value(value).map_err(|_| Away)
+        answered.await.map_err(|_| Away)?
     }
 }
 
@@ -225,6 +231,7 @@ impl Line {
     fn up(&mut self) {
         self.stands.store(true, Ordering::Release);
         self.readiness.note_spare(PART, true);
+        meters::redis(true);
         match self.told.replace(true) {
             None => tracing::info!("redis answers"),
             Some(false) => tracing::info!("redis answers again"),
@@ -236,6 +243,7 @@ impl Line {
     fn down(&mut self, why: &str) {
         self.stands.store(false, Ordering::Release);
         self.readiness.note_spare(PART, false);
+        meters::redis(false);
         if self.told.replace(false) != Some(false) {
             tracing::warn!(why, "redis is away; this process goes on without it and tries again");
         }

@@ -25,6 +25,10 @@ async fn says(server: &Server, wanted: &str) {
     said.await.unwrap_or_else(|_| panic!("not {wanted} within 10 s:\n{}", server.logged()));
 }
 
+async fn metrics(server: &Server) -> String {
+    server.operator().get("/metrics").await.text
+}
+
 fn lines(server: &Server, words: &str) -> usize {
     server.logged().lines().filter(|line| line.contains(words)).count()
 }
@@ -51,8 +55,10 @@ async fn a_server_whose_redis_dies_goes_on_says_so_once_and_comes_back_to_it() {
         feed.until(&message, "read").await;
     }
     assert_eq!(lines(&server, "redis is away"), 1, "{}", server.logged());
+    assert!(metrics(&server).await.contains("\ncolumba_redis_up 0\n"));
     redis.revive().await;
     says(&server, "ok").await;
+    assert!(metrics(&server).await.contains("\ncolumba_redis_up 1\n"));
     let mut last = vec![];
     for _ in 0..3 {
         last.push(acme.send(&session, ANNA).await);

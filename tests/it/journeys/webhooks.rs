@@ -1,7 +1,6 @@
 //! A tenant that is told: registered, verified, killed in between, rotated, redelivered.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
