@@ -44,6 +44,7 @@ impl SqlFeedLog {
 
     /// Backwards, stride by stride, until the first wanted event was seen.
     async fn read_range(&self, tenant: TenantId, first: u64, last: u64) -> Result<Vec<StatusEvent>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
         let newest = event::Entity::find().order_by_desc(event::Column::Ord).one(&self.readers).await?;
         let Some(newest) = newest else { return Ok(vec![]) };
         let (mut top, floor) = (newest.ord, (newest.ord - REACH).max(0));
@@ -56,7 +57,7 @@ impl SqlFeedLog {
                 .filter(event::Column::TenantId.eq(tenant.uuid()))
                 .filter(event::Column::Seq.between(bound(first), bound(last)))
                 .order_by_desc(event::Column::Ord)
-                .all(&self.readers)
+                .all(db)
                 .await?;
             for row in rows {
                 events.push(row.into_domain()?);

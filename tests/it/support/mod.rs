@@ -6,6 +6,7 @@ pub mod events;
 #[allow(dead_code, reason = "each test binary writes in its own way")]
 pub mod load;
 pub mod network;
+pub mod postgres;
 pub mod receiver;
 pub mod rig;
 pub mod server;
