@@ -24,17 +24,6 @@ pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $
 
 pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
 
-pub(super) const LIVE_OF: &str = "
-    SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
-    CROSS JOIN session_tally AS t ON t.session_id = s.id
-    WHERE s.tenant_id = $1";
-
-pub(super) const ATTEMPTS_SINCE: &str = "
-    SELECT s.id, count(*) FROM session AS s
-    CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
-    WHERE s.tenant_id = $1
-    GROUP BY s.id";
-
 /// Deleted ones too: their messages stay readable.
 async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
     let rows = dialect::query(db, SESSIONS_OF, [tenant.uuid().into()]).await?;
@@ -79,7 +68,7 @@ impl SqlMessages {
         let values = [tenant.uuid().into(), period.start.0.into()];
         let Some(row) = dialect::query(db, USAGE, values).await?.pop() else { return Ok(None) };
         let (_, month) = usage_row(&row)?;
-        let live = dialect::query(db, LIVE_OF, [tenant.uuid().into()]).await?.pop();
+        let live = dialect::query(db, dialect::LIVE_OF, [tenant.uuid().into()]).await?.pop();
         let queued = live.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map_or(0, count);
         Ok(Some(Usage { allowance: month.allowance, used: month.used, held: month.held, queued }))
     }
@@ -87,7 +76,7 @@ impl SqlMessages {
     async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
         let values = [tenant.uuid().into(), since.0.into()];
         let db = &dialect::scoped(&self.readers, tenant).await?;
-        let rows = dialect::query(db, ATTEMPTS_SINCE, values).await?;
+        let rows = dialect::query(db, dialect::ATTEMPTS_SINCE, values).await?;
         rows.iter()
             .map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?))))
             .collect()

@@ -268,6 +268,12 @@ in_both_tongues! {
     FORGET_WEBHOOK_EVENTS,
     /// `[{id, at}]`
     NOTE_USE_OF_KEYS,
+    /// How many messages of a tenant wait.
+    LIVE_OF,
+    /// Attempts of each of a tenant's sessions since a time.
+    ATTEMPTS_SINCE,
+    /// A tenant's part of the log that the rate window reads; see `attempts`.
+    ATTEMPTS_OF_TENANT,
     /// Whether any step of the schema was taken.
     HAS_STEPS,
 }

@@ -428,3 +428,19 @@ pub(super) const NOTE_USE_OF_KEYS: &str = "
     WHERE api_key.id = w.id AND (api_key.last_used_at IS NULL OR api_key.last_used_at < w.at)";
 
 pub(super) const HAS_STEPS: &str = "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL";
+
+pub(super) const LIVE_OF: &str = "
+    SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
+    JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.tenant_id = $1";
+
+pub(super) const ATTEMPTS_SINCE: &str = "
+    SELECT s.id, count(*) FROM session AS s
+    JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
+    WHERE s.tenant_id = $1
+    GROUP BY s.id";
+
+pub(super) const ATTEMPTS_OF_TENANT: &str = "
+    SELECT a.boot_id, a.moment FROM session AS s
+    JOIN send_attempt AS a ON a.session_id = s.id
+    WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";

@@ -379,3 +379,21 @@ pub(super) const NOTE_USE_OF_KEYS: &str = "
 
 pub(super) const HAS_STEPS: &str =
     "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'";
+
+// `CROSS JOIN` here tells the planner where to begin.
+
+pub(in crate::storage::sql) const LIVE_OF: &str = "
+    SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
+    CROSS JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.tenant_id = $1";
+
+pub(in crate::storage::sql) const ATTEMPTS_SINCE: &str = "
+    SELECT s.id, count(*) FROM session AS s
+    CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
+    WHERE s.tenant_id = $1
+    GROUP BY s.id";
+
+pub(in crate::storage::sql) const ATTEMPTS_OF_TENANT: &str = "
+    SELECT a.boot_id, a.moment FROM session AS s
+    CROSS JOIN send_attempt AS a ON a.session_id = s.id
+    WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";
