@@ -40,7 +40,7 @@ check: tools ## format, clippy, docs, licences
 	@scripts/check.sh
 
 .PHONY: deep
-deep: tools ## what is too long for the gate, within an hour: kills, failpoints, disk faults, a million messages
+deep: tools ## what is too long for the gate, an hour to an hour and a half: kills, failpoints, disk faults, a million messages
 	@scripts/deep.sh
 
 .PHONY: dist

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is too long for the gate, in release: an hour on two cores. Each part can be run alone: scripts/deep.sh kills disk
+# What is too long for the gate, in release: an hour on two cores that do nothing else, half as much again beside others. Each part can be run alone: scripts/deep.sh kills disk
 # Sizes and seeds come from the environment (COLUMBA_DEEP_*, COLUMBA_SIM_SEEDS, COLUMBA_FAILPOINT_SEEDS, PROPTEST_CASES).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,5 @@
 //! How the process ends, by `sysexits.h`, so that a service manager and a script can tell.
 
-use std::process::ExitCode;
-
 use thiserror::Error;
 
 /// Why the process could not do its work. Every text says what to do next.
@@ -19,16 +17,4 @@ pub enum Failure {
     /// 75: another process works on the same data directory.
     #[error("{0}")]
     InUse(String),
-}
-
-impl Failure {
-    /// The exit code.
-    pub fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Usage(_) => 64,
-            Self::Unavailable(_) => 69,
-            Self::Software(_) => 70,
-            Self::InUse(_) => 75,
-        })
-    }
 }

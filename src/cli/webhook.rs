@@ -72,7 +72,7 @@ pub enum Webhook {
     List(Paging),
     /// Make one. Its secret is shown once: keep it now.
     Create {
-        /// Where the events go, such as https://example.com/hook.
+        /// Where the events go: an https address of yours.
         endpoint: String,
         #[command(flatten)]
         wish: Wish,

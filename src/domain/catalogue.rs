@@ -59,7 +59,8 @@ impl Code {
                  key was shown where the operator's token belongs, or the other way round."
             }
             Self::Forbidden => {
-                "The key is good and lacks the scope, or is a test key and the session is not of the sandbox; or a page of \
+                "The key is good and lacks the scope, is not for the address the request comes from, or is a test key and \
+                 the session is not of the sandbox; an operator only looks, and this changes something; or a page of \
                  another origin opens the feed."
             }
             Self::TenantSuspended => "The operator has suspended the tenant.",

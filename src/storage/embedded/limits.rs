@@ -83,6 +83,13 @@ impl MemoryWindows {
     }
 }
 
+/// Sessions read the clock on threads of their own and then wait for each other here, so whoever comes second may have read
+/// it first. That is no clock that went back, which would make the window full: the slot is taken at the later moment. The log
+/// dates the attempt by what was read, so a window that catches up may count it twice: that delays, and never exceeds.
+fn in_order(now: Moment, asked_at: Moment) -> Moment {
+    if asked_at.since(now) <= PAUSE { now.max(asked_at) } else { now }
+}
+
 /// Whether somebody uses a window or it could still delay an attempt.
 fn is_idle(slots: &Arc<Mutex<Option<Slots>>>, now: Moment) -> bool {
     Arc::strong_count(slots) == 1
@@ -114,13 +121,14 @@ impl TenantWindows for MemoryWindows {
                 empty.insert(Slots { window, asked_at: at.now })
             }
         };
-        slots.asked_at = at.now;
-        slots.window.recap(cap, at.now);
-        let opens_at = slots.window.opens_at(at.now);
-        if opens_at > at.now {
+        let now = in_order(at.now, slots.asked_at);
+        slots.asked_at = now;
+        slots.window.recap(cap, now);
+        let opens_at = slots.window.opens_at(now);
+        if opens_at > now {
             return Ok(Err(opens_at));
         }
-        slots.window.record(at.now);
+        slots.window.record(now);
         Ok(Ok(()))
     }
 }

@@ -135,8 +135,19 @@ async fn a_clock_that_went_back_makes_the_window_full() {
     let gate = Gate::new().await;
     assert_eq!(gate.take(10).await, Ok(()));
     let at = gate.reading();
-    let back = Reading { now: Moment(at.now.0 - 1), ..at };
+    let back = Reading { now: Moment(at.now.0 - 2_001), ..at };
     assert_eq!(gate.take_at(10, back).await, Err(back.now + SPAN));
+}
+
+#[tokio::test]
+async fn sessions_that_ask_in_another_order_than_they_read_the_clock_share_the_cap_and_are_not_shut_out() {
+    let gate = Gate::new().await;
+    let at = gate.reading();
+    for earlier in [0, 1, 2_000, 1] {
+        let read = Reading { now: Moment(at.now.0 - earlier), ..at };
+        assert_eq!(gate.take_at(4, read).await, Ok(()), "{earlier} ms earlier");
+    }
+    assert_eq!(gate.take_at(4, at).await, Err(at.now + SPAN), "four in any span, and not one more");
 }
 
 #[tokio::test]

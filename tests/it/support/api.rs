@@ -304,7 +304,8 @@ impl Feed {
         // Pings come all the time and prove nothing.
         let late = tokio::time::Instant::now() + self.patience;
         loop {
-            let next = tokio::time::timeout_at(late, self.socket.next()).await.expect("a frame in time");
+            let next = tokio::time::timeout_at(late, self.socket.next()).await;
+            let next = next.unwrap_or_else(|_| panic!("no frame in time; before it came {:?}", self.seen));
             match next {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map(|frame| frame.code.into()))),

@@ -227,6 +227,16 @@ impl Errand for Bury {
     }
 }
 
+/// The tenant's own endpoint, if it is to be told anything now.
+async fn active(
+    desk: &Desk<'_>,
+    scope: TenantScope,
+    id: WebhookId,
+) -> Result<Result<Webhook, Refusal>, Fault> {
+    let is_active = |webhook: &Webhook| webhook.status == WebhookStatus::Active;
+    Ok(own(desk, scope, id).await?.and_then(|own| if is_active(&own) { Ok(own) } else { Err(disabled()) }))
+}
+
 /// A new delivery, pending from `at`.
 fn pending(
     id: DeliveryId,
@@ -288,9 +298,8 @@ impl Errand for TestWebhook {
             Ok(Some(id)) => return replayed(desk, &id).await,
             Ok(None) => {}
         }
-        let webhook = match own(desk, self.scope, self.id).await? {
-            Ok(webhook) if webhook.status == WebhookStatus::Active => webhook,
-            Ok(_) => return Ok(Err(disabled().into())),
+        let webhook = match active(desk, self.scope, self.id).await? {
+            Ok(webhook) => webhook,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let event = EventId::mint(self.at);
@@ -334,9 +343,8 @@ impl Errand for Redeliver {
         }
         let first = read(desk, self.id).await?.filter(|row| row.tenant_id == self.scope.tenant().uuid());
         let Some(first) = first else { return Ok(Err(Refusal::not_found().into())) };
-        let webhook = match own(desk, self.scope, first.webhook_id.into()).await? {
-            Ok(webhook) if webhook.status == WebhookStatus::Active => webhook,
-            Ok(_) => return Ok(Err(disabled().into())),
+        let webhook = match active(desk, self.scope, first.webhook_id.into()).await? {
+            Ok(webhook) => webhook,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let id = DeliveryId::mint(self.at);
@@ -388,9 +396,8 @@ impl Errand for RedeliverRange {
             }
             Ok(None) => {}
         }
-        let webhook = match own(desk, self.scope, self.id).await? {
-            Ok(webhook) if webhook.status == WebhookStatus::Active => webhook,
-            Ok(_) => return Ok(Err(disabled().into())),
+        let webhook = match active(desk, self.scope, self.id).await? {
+            Ok(webhook) => webhook,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let mut found = self.found.clone();
