@@ -165,8 +165,8 @@ CREATE UNIQUE INDEX message_heard ON message (session_id, chat, wa_id) WHERE dir
 -- What waits. `chat` rides along so that the order of a chat is checked inside the index.
 CREATE INDEX message_live ON message (session_id, ord, chat) WHERE status IN ('queued', 'held', 'sending');
 CREATE INDEX message_sending ON message (session_id, ord) WHERE status = 'sending';
-CREATE INDEX message_expiring ON message (expires_at) WHERE status IN ('queued', 'held');
-CREATE INDEX message_doubtful ON message (unknown_at) WHERE status = 'unknown' AND charge = 'held';
+CREATE INDEX message_expiring ON message (expires_at, ord) WHERE status IN ('queued', 'held');
+CREATE INDEX message_doubtful ON message (unknown_at, ord) WHERE status = 'unknown' AND charge = 'held';
 
 -- The truth of the rate window. Append only.
 CREATE TABLE send_attempt (

@@ -212,6 +212,11 @@ pub(super) fn farewell(db: &impl ConnectionTrait) -> Option<&'static str> {
     }
 }
 
+/// Whether a tenant's events are found by an index. SQLite has none: each commit would dirty a page of it a tenant.
+pub(super) fn finds_events_by_tenant(db: &impl ConnectionTrait) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
+}
+
 macro_rules! in_both_tongues {
     ($($(#[$about:meta])* $name:ident),* $(,)?) => {
         $(

@@ -37,7 +37,12 @@ const WRITER: &[(&str, &str)] = &[
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    NO_COMPILER,
 ];
+
+/// A discouraged way is only made dear, which costs nothing until PostgreSQL compiles what looks dear: seconds for a batch.
+const NO_COMPILER: (&str, &str) = ("jit", "off");
 
 const OWNER: &[(&str, &str)] = &[("lock_timeout", "5s")];
 
@@ -46,6 +51,7 @@ const READER: &[(&str, &str)] = &[
     ("default_transaction_read_only", "on"),
     ("statement_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
+    NO_COMPILER,
 ];
 
 /// Without a role: what it looks at may have no schema yet.
