@@ -23,7 +23,7 @@ use crate::storage::embedded::tickets::MemoryTickets;
 use crate::storage::redis::Redis;
 use crate::storage::redis::limits::RedisWindows;
 use crate::storage::redis::tickets::RedisTickets;
-use crate::storage::sql::{Sql, SqlOptions};
+use crate::storage::sql::{Place, Sql};
 use crate::storage::vault::VaultOptions;
 use crate::transport::sandbox::{Latency, Network, RemoteNetwork, SandboxTransport, Wire};
 
@@ -53,17 +53,10 @@ impl Backends {
         sink: Arc<dyn FeedSink>,
         readiness: Arc<dyn Readiness>,
     ) -> Result<Self, Failure> {
-        let path = database_path(config, data.path());
-        let sql = crate::storage::sql::open(
-            SqlOptions { path: path.clone() },
-            Arc::clone(&clock),
-            quota::decide,
-            sink,
-        )
-        .await
-        .map_err(|error| {
-            Failure::Unavailable(format!("cannot open the database {}: {error}", path.display()))
-        })?;
+        let place = database(config, data.path());
+        let sql = crate::storage::sql::open(place.clone(), Arc::clone(&clock), quota::decide, sink)
+            .await
+            .map_err(|error| Failure::Unavailable(format!("cannot open the database {place}: {error}")))?;
         if config.vault.key_file.is_empty() {
             tracing::warn!(
                 "the vault's key lies in the data directory: whoever copies the directory has every account; \
@@ -116,10 +109,10 @@ fn shared(redis: Redis, stores: &Stores, clock: &Arc<dyn Clock>) -> Shared {
 }
 
 /// Where the rows lie: in the data directory `data`, unless the settings say otherwise.
-pub fn database_path(config: &Config, data: &Path) -> PathBuf {
-    match config.database.url.strip_prefix("sqlite://") {
-        Some(path) => PathBuf::from(path),
-        None => data.join("columba.db"),
+pub fn database(config: &Config, data: &Path) -> Place {
+    match config.database.url.as_str() {
+        "" => Place::File(data.join("columba.db")),
+        url => Place::named(url),
     }
 }
 

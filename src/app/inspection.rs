@@ -14,6 +14,7 @@ use super::data_dir::DataDir;
 use crate::config::Config;
 use crate::ports::store::StoreError;
 pub use crate::storage::redis::survey::Survey;
+pub use crate::storage::sql::Place as Database;
 use crate::storage::sql::steps;
 pub use crate::storage::sql::steps::{Standing, Step};
 use crate::storage::vault;
@@ -83,13 +84,13 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
 }
 
 /// Where the rows are kept.
-pub fn database(config: &Config, data: &Path) -> PathBuf {
-    backends::database_path(config, data)
+pub fn database(config: &Config, data: &Path) -> Database {
+    backends::database(config, data)
 }
 
-/// How the database at `path`, which has to exist, stands.
-pub async fn standing(path: &Path) -> Result<Standing, StoreError> {
-    steps::look(path).await
+/// How a database, which has to exist, stands.
+pub async fn standing(database: &Database) -> Result<Standing, StoreError> {
+    steps::look(database).await
 }
 
 /// The schema's steps that this program knows.

@@ -15,7 +15,7 @@ use columba::history::read::read_file;
 use columba::history::record::{AsOf, Record, Refusing};
 use columba::history::verdict::{Invariant, Verdict};
 use columba::ports::clock::Clock as _;
-use columba::storage::sql;
+use columba::storage::sql::{self, Place};
 use columba::transport::sandbox::{FILE_NAME, REFUSING};
 use strum::IntoEnumIterator as _;
 
@@ -111,7 +111,7 @@ fn gather(cli: &Cli, mut each: impl FnMut(Record)) -> Result<(), String> {
     }
     if let Some(data) = &cli.data {
         let database = cli.database.clone().unwrap_or_else(|| data.join("columba.db"));
-        let rows = columba::app::block_on(sql::history::rows(&database, each));
+        let rows = columba::app::block_on(sql::history::rows(&Place::File(database.clone()), each));
         rows.map_err(|error| format!("{}: {error}", database.display()))?;
     }
     Ok(())

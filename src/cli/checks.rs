@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::app::inspection::{Holder, KeyFile, Place, Standing, Survey};
+use crate::app::inspection::{Database, Holder, KeyFile, Place, Standing, Survey};
 use crate::domain::time::WallTime;
 
 /// Below this much free space something should be done soon, and below this much nothing can be promised.
@@ -137,16 +137,23 @@ pub fn space(free: Option<u64>) -> Check {
 }
 
 /// The database's schema.
-pub fn schema(path: &Path, found: Option<Result<&Standing, &str>>) -> Check {
+pub fn schema(database: &Database, found: Option<Result<&Standing, &str>>) -> Check {
     const NAME: &str = "database";
-    let shown = path.display();
+    let shown = database;
     let standing = match found {
         None => return Check::ok(NAME, format!("{shown} does not exist: the first start makes it")),
         Some(Err(why)) => {
             return Check::fail(
                 NAME,
                 format!("{shown} does not open: {why}"),
-                "if it is no SQLite file, put the right one there; if it is damaged, go back to a copy",
+                match database {
+                    Database::File(_) => {
+                        "if it is no SQLite file, put the right one there; if it is damaged, go back to a copy"
+                    }
+                    Database::Server(_) => {
+                        "see that PostgreSQL runs there and lets the user of database.url in: psql with the same address"
+                    }
+                },
             );
         }
         Some(Ok(standing)) => standing,
@@ -398,16 +405,16 @@ mod tests {
     #[test]
     fn a_schema_may_lack_steps_and_may_not_have_strange_ones() {
         let step = |name: &str, taken, known| Step { name: name.to_owned(), taken, known };
-        let path = Path::new("/srv/data/columba.db");
+        let database = &Database::File("/srv/data/columba.db".into());
         for (steps, expected) in [
             (vec![step("m1", true, true), step("m2", true, true)], Level::Ok),
             (vec![step("m1", true, true), step("m2", false, true)], Level::Warn),
             (vec![step("m1", true, true), step("m9", true, false)], Level::Fail),
         ] {
-            assert_eq!(level(schema(path, Some(Ok(&Standing { steps, newest: None })))), expected);
+            assert_eq!(level(schema(database, Some(Ok(&Standing { steps, newest: None })))), expected);
         }
-        assert_eq!(level(schema(path, None)), Level::Ok);
-        assert_eq!(level(schema(path, Some(Err("file is not a database")))), Level::Fail);
+        assert_eq!(level(schema(database, None)), Level::Ok);
+        assert_eq!(level(schema(database, Some(Err("file is not a database")))), Level::Fail);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen};
 use super::settings::{DataFlag, Settings};
 use crate::app::clock::SystemClock;
+use crate::app::inspection::Database;
 use crate::app::{self, inspection};
 use crate::config::{Config, Loaded, Source};
 use crate::ports::clock::Clock as _;
@@ -114,9 +115,13 @@ async fn looked_at(config: &Config, data: &Path) -> Result<Vec<Check>, Failure> 
     }
 
     let database = inspection::database(config, data);
-    let standing = match place(&database)? {
-        None => None,
-        Some(_) => Some(inspection::standing(&database).await.map_err(|error| error.to_string())),
+    let exists = match &database {
+        Database::File(path) => place(path)?.is_some(),
+        Database::Server(_) => true,
+    };
+    let standing = match exists {
+        false => None,
+        true => Some(inspection::standing(&database).await.map_err(|error| error.to_string())),
     };
     let shown = standing.as_ref().map(|found| found.as_ref().map_err(String::as_str));
     checks.push(checks::schema(&database, shown));

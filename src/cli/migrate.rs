@@ -6,7 +6,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen};
 use super::settings::{DataFlag, Settings};
-use crate::app::inspection::Step;
+use crate::app::inspection::{Database, Step};
 use crate::app::{self, inspection, migration};
 
 /// The schema's steps.
@@ -34,12 +34,16 @@ impl Migrate {
     pub fn run(&self) -> Result<(), Failure> {
         let screen = Screen::new(self.form());
         let config = self.settings.load()?.config;
-        let path = inspection::database(&config, &self.data.data);
-        let before = match path.exists() {
+        let database = inspection::database(&config, &self.data.data);
+        let exists = match &database {
+            Database::File(path) => path.exists(),
+            Database::Server(_) => true,
+        };
+        let before = match exists {
             true => {
-                app::block_on(inspection::standing(&path))
+                app::block_on(inspection::standing(&database))
                     .map_err(|error| {
-                        let detail = format!("cannot read the database {}: {error}", path.display());
+                        let detail = format!("cannot read the database {database}: {error}");
                         Failure::new(Exit::Unavailable, "unavailable", detail)
                             .next("columba doctor says more of what lies there")
                     })?
@@ -50,11 +54,10 @@ impl Migrate {
             }
         };
         if self.status {
-            return say(screen, &path.display().to_string(), &before);
+            return say(screen, &database.to_string(), &before);
         }
         if let Some(strange) = before.iter().find(|step| !step.known) {
-            let detail =
-                format!("{} has taken {}, which this program does not know", path.display(), strange.name);
+            let detail = format!("{database} has taken {}, which this program does not know", strange.name);
             return Err(Failure::new(Exit::Unavailable, "newer_database", detail).next(
                 "run the newer program it was made by, or go back to the copy made before that one ran",
             ));
@@ -79,7 +82,7 @@ impl Migrate {
             };
         }
         let after: Vec<Step> = before.into_iter().map(|step| Step { taken: true, ..step }).collect();
-        say(screen, &path.display().to_string(), &after)
+        say(screen, &database.to_string(), &after)
     }
 }
 

@@ -154,11 +154,12 @@ impl Config {
             return Err(("http.body_limit", problem));
         }
         let database = &self.database.url;
-        if !database.is_empty() && !database.starts_with("sqlite://") {
+        let known = ["sqlite://", "postgres://", "postgresql://"];
+        if !database.is_empty() && !known.iter().any(|scheme| database.starts_with(scheme)) {
             // Not the whole of it: a password may be in there.
             let scheme = database.split(':').next().unwrap_or_default();
             let problem = format!(
-                "`{scheme}` is not supported so far, only sqlite:// is; leave it \"\" for a file in the data directory"
+                "`{scheme}` is not supported, sqlite:// and postgres:// are; leave it \"\" for a file in the data directory"
             );
             return Err(("database.url", problem));
         }

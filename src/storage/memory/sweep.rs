@@ -21,18 +21,24 @@ const DOUBTED: Duration = Duration::from_secs(24 * 3600);
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(3600);
 const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-fn first(state: &State, limit: u32, wanted: impl Fn(&MessageRow) -> bool) -> Vec<MessageId> {
-    let mut ids = state.ids(wanted);
-    ids.truncate(limit as usize);
-    ids
+/// Those that are due, longest due first: at most `limit` of them.
+fn longest_due(state: &State, limit: u32, due: impl Fn(&MessageRow) -> Option<WallTime>) -> Vec<MessageId> {
+    let mut found: Vec<_> = state
+        .messages
+        .values()
+        .filter_map(|row| due(row).map(|since| (since, row.position, row.message.id)))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().take(limit as usize).map(|(_, _, id)| id).collect()
 }
 
 #[async_trait]
 impl Sweep for MemoryStore {
     async fn expire(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
         Ok(self.write(|state| {
-            let over = |row: &MessageRow| row.message.expires_at.is_some_and(|end| end <= at);
-            let ids = first(state, limit, |row| is_waiting(row) && over(row));
+            let ids = longest_due(state, limit, |row| {
+                row.message.expires_at.filter(|&end| is_waiting(row) && end <= at)
+            });
             for &id in &ids {
                 state.pass(id, MessageStatus::Expired, Some(MessageReason::Expired), at);
             }
@@ -49,8 +55,10 @@ impl Sweep for MemoryStore {
 
     async fn abandon(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
         Ok(self.write(|state| {
-            let ids = first(state, limit, |row| {
-                row.message.status == MessageStatus::Sending && at.since(row.attempted_at) > ABANDONED
+            let ids = longest_due(state, limit, |row| {
+                let is_left =
+                    row.message.status == MessageStatus::Sending && at.since(row.attempted_at) > ABANDONED;
+                is_left.then_some(row.attempted_at)
             });
             for &id in &ids {
                 state.pass(id, MessageStatus::Unknown, Some(MessageReason::Interrupted), at);
@@ -62,10 +70,9 @@ impl Sweep for MemoryStore {
     async fn release(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
         Ok(self.write(|state| {
             let since = |row: &MessageRow| row.message.times.get("unknown").copied();
-            let ids = first(state, limit, |row| {
-                row.message.status == MessageStatus::Unknown
-                    && row.charge == Charge::Held
-                    && since(row).is_some_and(|since| at.since(since) > DOUBTED)
+            let ids = longest_due(state, limit, |row| {
+                let is_held = row.message.status == MessageStatus::Unknown && row.charge == Charge::Held;
+                since(row).filter(|&since| is_held && at.since(since) > DOUBTED)
             });
             ids.iter().for_each(|&id| state.release(id));
             ids.len() as u64

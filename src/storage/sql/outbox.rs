@@ -80,6 +80,7 @@ impl SqlOutbox {
             Ok(None) => Ok(Ok(None)),
             Ok(Some(id)) => {
                 let wanted = dialect::statement(
+                    &self.readers,
                     "SELECT * FROM message WHERE id = $1 AND tenant_id = $2",
                     [subject(id)?.into(), tenant.uuid().into()],
                 );

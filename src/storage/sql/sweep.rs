@@ -21,14 +21,15 @@ use crate::ports::sweep::Sweep;
 
 pub(super) const EXPIRED: &str = "
     SELECT id FROM message WHERE status IN ('queued', 'held') AND expires_at <= $1
-    ORDER BY expires_at LIMIT $2";
+    ORDER BY expires_at, ord LIMIT $2";
 
 pub(super) const ABANDONED: &str = "
-    SELECT id FROM message WHERE status = 'sending' AND attempted_at < $1 LIMIT $2";
+    SELECT id FROM message WHERE status = 'sending' AND attempted_at < $1
+    ORDER BY attempted_at, ord LIMIT $2";
 
 pub(super) const DOUBTFUL: &str = "
     SELECT id FROM message WHERE status = 'unknown' AND charge = 'held' AND unknown_at < $1
-    ORDER BY unknown_at LIMIT $2";
+    ORDER BY unknown_at, ord LIMIT $2";
 
 /// Session by session, so that one long queue is left at its first message that is due.
 pub(super) const DUE: &str = "

@@ -5,17 +5,17 @@
 //! its neighbours are written. When the database itself is away, everybody is told to ask again, and the connection
 //! is replaced, so that no state an error of the disk left it in outlives that error.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Place;
 use super::book::Book;
 use super::desk::Desk;
-use super::dialect::{self, Fault};
-use super::flush::{self, News, flush};
+use super::dialect::{self, Batch, Fault};
+use super::flush::{News, flush};
 use super::kept::Kept;
 use super::line::Line;
 use super::load::{Needs, load};
@@ -170,7 +170,7 @@ impl Job {
 
 /// The writer's own side.
 pub(super) struct Writer {
-    path: PathBuf,
+    place: Place,
     /// Until it is held.
     db: Option<DatabaseConnection>,
     /// `None` at first, and after an error that may have left it unusable.
@@ -184,13 +184,13 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        path: PathBuf,
+        place: Place,
         db: DatabaseConnection,
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = Self { path, db: Some(db), line: None, kept: Kept::default(), clock, sink, queue };
+        let writer = Self { place, db: Some(db), line: None, kept: Kept::default(), clock, sink, queue };
         (writer, WriterHandle { queue: sender })
     }
 
@@ -220,7 +220,7 @@ impl Writer {
 
     async fn close(&mut self) {
         let Ok(line) = self.line().await else { return };
-        if let Err(fault) = line.checkpoint().await {
+        if let Err(fault) = line.take_leave().await {
             tracing::warn!(?fault, "the log could not be copied back; the next start does it");
         }
         if let Err(error) = line.close().await {
@@ -271,7 +271,9 @@ impl Writer {
         }
         let db = match self.db.take() {
             Some(db) => db,
-            None => dialect::open_writer(&self.path).await.map_err(|error| Fault::Down(error.to_string()))?,
+            None => {
+                dialect::open_writer(&self.place).await.map_err(|error| Fault::Down(error.to_string()))?
+            }
         };
         Line::hold(db).await
     }
@@ -318,7 +320,7 @@ impl Writer {
             return (Err(tripped.into()), false);
         }
         let at = self.clock.wall();
-        match flush(&line.conn, book, &mut self.kept, at, flush::ALONE).await {
+        match flush(&line.conn, book, &mut self.kept, at, Batch::Alone).await {
             Ok(news) => committed(news).await,
             Err(fault) => undone(line, fault).await,
         }

@@ -8,6 +8,7 @@ pub mod load;
 pub mod network;
 #[allow(dead_code, reason = "each test binary breaks other things")]
 pub mod outage;
+pub mod postgres;
 pub mod receiver;
 #[allow(dead_code, reason = "only some test binaries need one")]
 pub mod redis;

@@ -34,7 +34,7 @@ use crate::domain::time::WallTime;
 /// Counts a write to tenants, plans or keys, so that other processes read again.
 async fn touch_directory(desk: &Desk<'_>) -> Result<(), Fault> {
     const TEXT: &str =
-        "UPDATE store_meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = $1";
+        "UPDATE store_meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = $1";
     dialect::execute(desk.txn, TEXT, [DIRECTORY_VERSION.into()]).await.map(drop)
 }
 

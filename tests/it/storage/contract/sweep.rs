@@ -11,6 +11,7 @@ use super::stage::{ANN, BOB, Stage};
 
 contract!(
     what_waits_past_its_time_expires_in_batches,
+    what_ends_first_expires_first_whatever_the_order_of_acceptance,
     what_is_under_way_does_not_expire,
     a_session_is_due_when_one_of_its_messages_is,
     what_was_left_under_way_for_a_quarter_of_an_hour_becomes_unknown,
@@ -49,6 +50,23 @@ async fn what_waits_past_its_time_expires_in_batches(fixture: Fixture) {
     assert_eq!((stage.status(stays).await, stage.usage().await), (Status::Queued, (0, 1)));
     let told = stage.told();
     assert!(told.len() == 4 && over.iter().all(|&id| told.contains(&Change::Message(id, Status::Expired))));
+}
+
+async fn what_ends_first_expires_first_whatever_the_order_of_acceptance(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let mut accepted = vec![];
+    for secs in [30, 10, 20, 10] {
+        let mut draft = stage.draft(ANN);
+        draft.expires_at = stage.in_secs(secs);
+        accepted.push(stage.accept_draft(draft).await.id);
+    }
+    stage.told();
+    stage.wait_secs(60);
+    for _ in 0..2 {
+        assert_eq!(stage.sweep.expire(SystemScope, stage.now(), 2).await, Ok(2));
+    }
+    let expected = [1, 3, 2, 0].map(|at: usize| Change::Message(accepted[at], Status::Expired));
+    assert_eq!(stage.told(), expected);
 }
 
 async fn what_is_under_way_does_not_expire(fixture: Fixture) {
