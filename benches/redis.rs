@@ -90,7 +90,7 @@ async fn rounds(name: &str, windows: &dyn TenantWindows, leases: &[Lease], serve
 async fn main() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let (server, address) = stores::redis(folder.path());
-    let options = RedisOptions { url: format!("redis://{address}") };
+    let options = RedisOptions { url: format!("redis://{address}"), sentinel_password: String::new() };
     let address = options.address().expect("an address of ours").expect("it is given");
     let line = Redis::open(&address, Arc::new(Unheard)).await.expect("it stands");
     let outbox = memory::open(Arc::new(SystemClock::new()), quota::decide, Arc::new(Unheard)).outbox;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use url::form_urlencoded;
 
 /// Section `redis`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -10,6 +11,8 @@ use serde::Deserialize;
 pub struct RedisOptions {
     /// Where it is, as [`RedisAddress`] reads it; empty for none.
     pub url: String,
+    /// What sentinels ask for; empty for nothing. Often not what the servers they watch ask for.
+    pub sentinel_password: String,
 }
 
 /// How the servers at an address belong together.
@@ -38,6 +41,8 @@ pub struct RedisAddress {
     pub database: u16,
     /// `user:password`, as it was given.
     credentials: Option<String>,
+    /// What sentinels ask for.
+    sentinel_password: String,
 }
 
 /// Without the password.
@@ -56,7 +61,11 @@ const FORMS: &str =
 impl RedisOptions {
     /// The address, if one is set; otherwise what is wrong with it, without anything that may be secret.
     pub fn address(&self) -> Result<Option<RedisAddress>, String> {
-        if self.url.is_empty() { Ok(None) } else { RedisAddress::parse(&self.url).map(Some) }
+        if self.url.is_empty() {
+            return Ok(None);
+        }
+        let sentinel_password = self.sentinel_password.clone();
+        Ok(Some(RedisAddress { sentinel_password, ..RedisAddress::parse(&self.url)? }))
     }
 }
 
@@ -104,7 +113,7 @@ impl RedisAddress {
         if kind == Kind::Single && hosts.len() > 1 {
             return Err("redis:// names one server; several are sentinel:// or cluster://".to_owned());
         }
-        Ok(Self { kind, hosts, tls, database, credentials })
+        Ok(Self { kind, hosts, tls, database, credentials, sentinel_password: String::new() })
     }
 
     /// What a client of one server is told: `redis://user:password@host:port/database`. Holds the password.
@@ -114,10 +123,14 @@ impl RedisAddress {
         format!("{scheme}://{credentials}{host}/{}", self.database)
     }
 
-    /// What a client of one sentinel is told: nothing of the servers it watches.
+    /// What a client of one sentinel is told: nothing of the servers it watches. May hold the sentinels' password.
     pub fn sentinel_url(&self, host: &str) -> String {
         let scheme = if self.tls { "rediss" } else { "redis" };
-        format!("{scheme}://{host}/0")
+        let password: String = form_urlencoded::byte_serialize(self.sentinel_password.as_bytes()).collect();
+        // In an address a space is no plus.
+        let password = password.replace('+', "%20");
+        let credentials = if password.is_empty() { String::new() } else { format!(":{password}@") };
+        format!("{scheme}://{credentials}{host}/0")
     }
 }
 
@@ -151,6 +164,8 @@ mod tests {
         assert_eq!(watched.kind, Kind::Sentinel("mymaster".to_owned()));
         assert_eq!(watched.hosts, ["a:26379", "b:26380", "[::1]:26379"]);
         assert_eq!(watched.sentinel_url("a:26379"), "rediss://a:26379/0");
+        let asking = RedisAddress { sentinel_password: "a b@c".to_owned(), ..watched };
+        assert_eq!(asking.sentinel_url("a:26379"), "rediss://:a%20b%40c@a:26379/0");
         let cluster = read("cluster://a:1,b:2").expect("complete");
         assert_eq!((cluster.kind, cluster.hosts), (Kind::Cluster, vec!["a:1".to_owned(), "b:2".to_owned()]));
         assert!(read("rediss://a").expect("complete").tls);

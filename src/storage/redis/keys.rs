@@ -31,9 +31,9 @@ pub fn of_ticket(ticket: &str) -> Key {
     Key { shard, name: format!("columba:{{{shard}}}:ticket:{}", hex::encode(digest)) }
 }
 
-/// The key that shows whether anything can be written.
-pub fn of_probe() -> Key {
-    Key { shard: 0, name: "columba:{0}:probe".to_owned() }
+/// The key that shows whether anything of a shard can be written.
+pub fn of_probe(shard: u8) -> Key {
+    Key { shard, name: format!("columba:{{{shard}}}:probe") }
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(4
 /// Commands whose time is taken for [`latency`].
 const TIMED: u32 = 50;
 
+/// How long a probe is kept.
+const PROBE_LIVES_MS: u32 = 60_000;
+
 static PROBE: Script = script!("lua/probe.lua");
 
 /// Redis did not answer, or refused. Whether it did what it was asked is not known.
@@ -138,20 +141,41 @@ impl Redis {
     }
 }
 
+/// Writes to a shard, and asks its server how it stands.
+fn probe(shard: u8) -> Addressed {
+    let call = Call { keys: vec![keys::of_probe(shard).name], values: vec![] };
+    (shard, PROBE.in_full(&call))
+}
+
+/// Looks at a connection. In a cluster a server that is gone leaves the others answering: every shard has to take writes.
+async fn look(connection: &mut Connection) -> Result<Survey, String> {
+    let mut probes = vec![probe(0)];
+    if connection.is_to_many() {
+        probes.extend((1..=u8::MAX).map(|shard| {
+            let mut command = Cmd::new();
+            command.arg("SET").arg(keys::of_probe(shard).name).arg(1).arg("PX").arg(PROBE_LIVES_MS);
+            (shard, command)
+        }));
+    }
+    let values = connection.ask(probes).await.map_err(|error| error.to_string())?;
+    let refused = values.iter().find_map(|value| match value {
+        Value::ServerError(error) => Some(refusal(error)),
+        _ => None,
+    });
+    match (refused, values.into_iter().next()) {
+        (Some(refused), _) => Err(refused),
+        (None, info) => {
+            let info =
+                String::from_redis_value(info.unwrap_or_default()).map_err(|error| error.to_string())?;
+            Ok(Survey::read(&info))
+        }
+    }
+}
+
 async fn connect(pool: &Pool) -> Result<(Connection, Survey), String> {
     let mut connection = pool.connection().await?;
-    let key = keys::of_probe();
-    let call = Call { keys: vec![key.name], values: vec![] };
-    let asked = connection.ask(vec![(key.shard, PROBE.in_full(&call))]).await;
-    let info = asked.map_err(|error| error.to_string()).and_then(|mut values| {
-        let value = values.pop().unwrap_or_default();
-        match &value {
-            Value::ServerError(error) => Err(refusal(error)),
-            _ => String::from_redis_value(value).map_err(|error| error.to_string()),
-        }
-    });
-    match info {
-        Ok(info) => Ok((connection, Survey::read(&info))),
+    match look(&mut connection).await {
+        Ok(survey) => Ok((connection, survey)),
         Err(why) => {
             connection.discard();
             Err(why)
@@ -163,7 +187,7 @@ async fn connect(pool: &Pool) -> Result<(Connection, Survey), String> {
 pub async fn latency(connection: &mut Connection, clock: &dyn Clock) -> Result<Duration, String> {
     let begun = clock.now();
     for _ in 0..TIMED {
-        let key = keys::of_probe();
+        let key = keys::of_probe(0);
         let mut command = Cmd::new();
         command.arg("GET").arg(&key.name);
         connection.ask(vec![(key.shard, command)]).await.map_err(|error| error.to_string())?;
@@ -266,14 +290,15 @@ impl Line {
     /// Answers until the line breaks.
     async fn serve(&mut self, connection: &mut Connection) -> Result<Closed, String> {
         let mut batch = Vec::with_capacity(TOGETHER);
+        let mut tried: u8 = 0;
         loop {
             match timeout(QUIET, self.jobs.recv_many(&mut batch, TOGETHER)).await {
                 Ok(0) => return Ok(Closed),
                 Ok(_) => answer(connection, std::mem::take(&mut batch)).await?,
                 Err(_) => {
-                    let key = keys::of_probe();
-                    let call = Call { keys: vec![key.name], values: vec![] };
-                    let values = send(connection, vec![(key.shard, PROBE.in_full(&call))]).await?;
+                    // In a cluster another server each time, sooner or later.
+                    tried = if connection.is_to_many() { tried.wrapping_add(1) } else { 0 };
+                    let values = send(connection, vec![probe(tried)]).await?;
                     if let Some(Value::ServerError(error)) = values.first() {
                         return Err(refusal(error));
                     }

@@ -131,6 +131,11 @@ impl Connection {
         }
     }
 
+    /// Whether several servers stand behind it.
+    pub fn is_to_many(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     /// Closes it, so that nobody gets it again.
     pub fn discard(self) {
         match self {

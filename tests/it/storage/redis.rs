@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use columba::config::redis::RedisOptions;
 use columba::domain::id::{KeyId, TenantId};
 use columba::domain::session::{Epoch, Lease};
 use columba::domain::time::Moment;
@@ -16,13 +17,14 @@ use columba::ports::tickets::{Grant, Tickets as _};
 use columba::storage::redis::limits::RedisWindows;
 use columba::storage::redis::tickets::RedisTickets;
 use columba::storage::redis::{OpenError, Redis};
+use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::contract::stage::{ANN, Stage};
 use super::contract::{Backend, Fixture};
 use crate::support::clock::ManualClock;
-use crate::support::redis::{RedisServer, WATCHED, address, pair};
+use crate::support::redis::{RedisServer, WATCHED, address, cluster, cluster_url, pair};
 
 /// What is promised for the time after an outage.
 const RECOVERED: Duration = Duration::from_secs(10);
@@ -193,6 +195,68 @@ async fn where_sentinels_promote_a_replica_it_is_followed_within_ten_seconds() {
     assert!(sum.send(4).await && !sum.send(4).await, "however much the replica had");
     let key: Vec<String> = second.ask("KEYS *attempts").await;
     assert_eq!(second.ask::<u64>(&format!("LLEN {}", key[0])).await, 4, "the window is there now");
+}
+
+#[tokio::test]
+async fn sentinels_that_ask_for_a_password_are_told_it() {
+    let (first, _second) = pair().await;
+    let sentinel = RedisServer::sentinel_of(&first).await;
+    sentinel.ask::<()>("ACL SETUSER default on resetpass >gu@rd").await;
+    let url = format!("sentinel://{}/{WATCHED}", sentinel.host());
+    for (password, stands) in [("", false), ("gu@rd", true)] {
+        let options = RedisOptions { url: url.clone(), sentinel_password: password.to_owned() };
+        let address = options.address().unwrap().unwrap();
+        let line = Redis::open(&address, Arc::new(Heard(watch::channel(false).0))).await.unwrap();
+        assert_eq!(line.stands(), stands, "`{password}`");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_or_hangs_is_done_without_until_it_takes_writes_again() {
+    let server = RedisServer::start().await;
+    let mut sum = Sum::on(&server).await;
+    assert!(sum.send(4).await);
+    for trouble in ["full", "hung"] {
+        match trouble {
+            "full" => server.ask::<()>("CONFIG SET maxmemory 1").await,
+            _ => server.signal(Signal::STOP),
+        }
+        sum.later();
+        assert!(sum.send(4).await, "{trouble}: it goes on without");
+        sum.line.notices(false).await;
+        match trouble {
+            "full" => server.ask::<()>("CONFIG SET maxmemory 0").await,
+            _ => server.signal(Signal::CONT),
+        }
+        sum.line.notices(true).await;
+    }
+    sum.later();
+    assert!(sum.send(4).await && !sum.send(4).await, "four in all");
+}
+
+async fn server_keys(server: &RedisServer) -> usize {
+    server.ask::<Vec<String>>("KEYS *attempts").await.len()
+}
+
+#[tokio::test]
+async fn a_cluster_that_loses_a_node_is_done_without_until_it_is_whole() {
+    let mut servers = cluster().await;
+    let mut sum = Sum::at(&cluster_url(&servers)).await;
+    assert!(sum.send(3).await);
+    let mut holder = 0;
+    while server_keys(&servers[holder]).await == 0 {
+        holder += 1;
+    }
+    // It has no follower: its slots are away with it.
+    servers[holder].kill().await;
+    sum.later();
+    assert!(sum.send(3).await);
+    sum.line.notices(false).await;
+    sum.later();
+    assert!(!sum.line.redis.stands(), "two of three answer, and that is not enough");
+    servers[holder].revive().await;
+    sum.line.notices(true).await;
+    assert!(sum.send(3).await && !sum.send(3).await);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use columba::config::redis::{RedisAddress, RedisOptions};
 use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, Cmd, FromRedisValue};
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -100,6 +101,12 @@ impl RedisServer {
         self.child.take().expect("it runs").kill().await.unwrap();
     }
 
+    /// Stops it or lets it go on; its sockets stay open.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
+        rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+    }
+
     /// It answers at another's port, which that has left.
     #[allow(dead_code, reason = "only outages need it")]
     pub async fn move_to(&mut self, port: u16) {
@@ -186,7 +193,7 @@ pub async fn cluster() -> Vec<RedisServer> {
 
 /// A `redis.url` as the program reads it.
 pub fn address(url: &str) -> RedisAddress {
-    RedisOptions { url: url.to_owned() }.address().unwrap().unwrap()
+    RedisOptions { url: url.to_owned(), sentinel_password: String::new() }.address().unwrap().unwrap()
 }
 
 /// `cluster://…` of all of them.
