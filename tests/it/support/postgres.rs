@@ -25,7 +25,7 @@ const WATCH: &str = r#"programs=$1 folder=$2 options=$3
     rm -rf $folder"#;
 
 /// Nothing that these tests write has to outlive the machine.
-const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off";
+const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c autovacuum=off";
 
 /// A server that runs until this process ends.
 struct Server {
