@@ -501,7 +501,7 @@ proptest! {
 
 // A server is asked over a socket, four times for each read in the name of a tenant.
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn postgres_that_is_told_the_same_ends_up_the_same(deeds in prop::collection::vec(deed(), 1..60)) {
