@@ -8,6 +8,8 @@ mod postgres;
 mod scoped;
 pub(super) mod sqlite;
 
+use std::time::Duration;
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Statement, Value, sqlx,
 };
@@ -209,6 +211,16 @@ pub(super) fn farewell(db: &impl ConnectionTrait) -> Option<&'static str> {
     match db.get_database_backend() {
         DbBackend::Postgres => None,
         _ => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+    }
+}
+
+/// How long the writer waits for a transaction, if it may be let down without being told: a network does that, a file does
+/// not. `hot`: a batch, and not errands, which may have much to do.
+pub(super) fn patience(place: &Place, hot: bool) -> Option<Duration> {
+    match place {
+        Place::File(_) => None,
+        Place::Server(_) if hot => Some(postgres::BATCH_PATIENCE),
+        Place::Server(_) => Some(postgres::ERRANDS_PATIENCE),
     }
 }
 
