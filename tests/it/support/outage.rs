@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::load::{Client, text};
+use super::postgres;
 use super::redis::{RedisServer, pair};
-use super::rig::{Rig, Watch};
+use super::rig::{DATABASE, Rig, Watch};
 use super::server::assert_nothing_personal;
 use super::siege::{Party, Shared, gather, load};
 
@@ -22,6 +23,13 @@ const SETTLING: Duration = Duration::from_secs(240);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Readiness has no event: it is asked for.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// What happens to a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Redis(OfRedis),
+    Postgres(OfPostgres),
+}
 
 /// What happens to Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +44,25 @@ pub enum OfRedis {
     ReadOnly,
 }
 
+/// What happens to PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfPostgres {
+    /// It dies and starts again.
+    Restarted,
+    /// Every connection waits for one that never ends.
+    Exhausted,
+}
+
+/// All of them.
+pub const FAULTS: [Fault; 6] = [
+    Fault::Redis(OfRedis::Killed),
+    Fault::Redis(OfRedis::Flushed),
+    Fault::Postgres(OfPostgres::Restarted),
+    Fault::Redis(OfRedis::ReadOnly),
+    Fault::Postgres(OfPostgres::Exhausted),
+    Fault::Redis(OfRedis::Promoted),
+];
+
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Trial {
@@ -45,7 +72,8 @@ pub struct Trial {
     pub per_second: u32,
     /// Messages promised before each fault, and again while it lasts.
     pub messages: u64,
-    pub faults: Vec<OfRedis>,
+    /// At most one of them a promotion.
+    pub faults: Vec<Fault>,
 }
 
 /// What was seen.
@@ -69,7 +97,7 @@ impl fmt::Display for Report {
             "seed {seed}: {sessions} sessions, {per_second}/s, {accepted} accepted, {heard} events heard"
         )?;
         for (fault, took) in self.trial.faults.iter().zip(&self.recovered) {
-            writeln!(f, "outage Redis {fault:?}: recovered after {:.1} s", took.as_secs_f32())?;
+            writeln!(f, "outage {fault:?}: recovered after {:.1} s", took.as_secs_f32())?;
         }
         f.write_str(self.verdict.trim_end())
     }
@@ -121,11 +149,32 @@ impl Redis {
     }
 }
 
+/// How long PostgreSQL is away. Nothing is promised meanwhile that could be waited for.
+const AWAY: Duration = Duration::from_secs(2);
+
+async fn break_database(postgres: &postgres::Server, url: &str, fault: OfPostgres) {
+    match fault {
+        OfPostgres::Restarted => {
+            postgres.stop();
+            sleep(AWAY).await;
+            postgres.start_again();
+        }
+        OfPostgres::Exhausted => {
+            let superuser = postgres::Session::on(url).await;
+            superuser.say("BEGIN; LOCK TABLE message IN ACCESS EXCLUSIVE MODE").await;
+            sleep(AWAY).await;
+            superuser.say("ROLLBACK").await;
+        }
+    }
+}
+
 /// Does what is to be done; panics if anything is not as promised.
 pub async fn run(trial: Trial) -> Report {
     let (first, second) = pair().await;
     let mut redis = Redis { first, second: Some(second) };
-    let mut rig = Rig::start(&[("COLUMBA__REDIS__URL", &redis.first.url())]).await;
+    let postgres = postgres::Server::start();
+    let database = postgres.empty_database("columba").await;
+    let mut rig = Rig::start(&[("COLUMBA__REDIS__URL", &redis.first.url()), (DATABASE, &database)]).await;
     let parties = gather(&rig, trial.sessions).await;
     let shared = Shared::default();
     let mut random = StdRng::seed_from_u64(trial.seed);
@@ -139,8 +188,13 @@ pub async fn run(trial: Trial) -> Report {
         for &fault in &trial.faults {
             let promised = |more| shared.promises.reach(shared.promises.count() as u64 + more);
             promised(trial.messages).await;
-            redis.begin(fault, promised(trial.messages)).await;
-            redis.end(fault).await;
+            match fault {
+                Fault::Redis(fault) => {
+                    redis.begin(fault, promised(trial.messages)).await;
+                    redis.end(fault).await;
+                }
+                Fault::Postgres(fault) => break_database(&postgres, &database, fault).await,
+            }
             let begun = Instant::now();
             recovered_from(&parties, &shared, &mut random).await;
             recovered.push(begun.elapsed());
@@ -161,8 +215,10 @@ pub async fn run(trial: Trial) -> Report {
     let ended = rig.terminate().await;
     assert!(ended.success(), "{ended}");
     assert_nothing_personal(&rig.logged());
-    let away = rig.logged().lines().filter(|line| line.contains("redis is away")).count();
-    assert!(away <= trial.faults.len(), "{away} lines for {:?}", trial.faults);
+    for part in ["redis is away", "the store is away"] {
+        let said = rig.logged().lines().filter(|line| line.contains(part)).count();
+        assert!(said <= trial.faults.len(), "{said} times {part}: {:?}", trial.faults);
+    }
     let verdict = rig.judge(&shared.promises).await;
     Report { trial, accepted: shared.promises.count(), recovered, heard, verdict }
 }
