@@ -266,7 +266,10 @@ impl Running {
         if tokio::time::timeout(LAST_POST, self.couriers.drain()).await.is_err() {
             tracing::info!("some webhooks did not answer in time; the next start delivers them again");
         }
-        housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
+        let noted = housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "when keys were last used is not written");
+        }
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

@@ -123,7 +123,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) | StoreError::Fenced => {
-                tracing::warn!(%error, "store refused a request's work");
+                // Whoever keeps the store says that it is away; an outage has many requests.
+                tracing::debug!(%error, "store refused a request's work");
                 Refusal::unavailable("the store does not answer; nothing was changed, try again").into()
             }
             StoreError::Poisoned(_) => {

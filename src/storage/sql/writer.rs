@@ -180,6 +180,8 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     sink: Arc<dyn FeedSink>,
     queue: mpsc::Receiver<Job>,
+    /// Whether the last batch found the database away.
+    away: bool,
 }
 
 impl Writer {
@@ -190,7 +192,8 @@ impl Writer {
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = Self { place, db: Some(db), line: None, kept: Kept::default(), clock, sink, queue };
+        let kept = Kept::default();
+        let writer = Self { place, db: Some(db), line: None, kept, clock, sink, queue, away: false };
         (writer, WriterHandle { queue: sender })
     }
 
@@ -236,6 +239,9 @@ impl Writer {
             let begun = self.clock.now();
             match self.attempt(&mut jobs).await {
                 Ok(News { events, posted }) => {
+                    if std::mem::take(&mut self.away) {
+                        tracing::info!("the store takes writes again");
+                    }
                     meters::committed(jobs.len(), self.clock.now().since(begun));
                     if !events.is_empty() {
                         self.sink.publish(events);
@@ -247,7 +253,10 @@ impl Writer {
                 }
                 Err(Fault::Down(text)) => {
                     meters::store_failed(true);
-                    tracing::error!(%text, jobs = jobs.len(), "batch failed");
+                    // Once an outage, however many ask meanwhile.
+                    if !std::mem::replace(&mut self.away, true) {
+                        tracing::error!(%text, "the store is away; nothing is accepted and nothing sent until it is back");
+                    }
                     answer(jobs, Some(&StoreError::Unavailable(text)));
                 }
                 Err(Fault::Row(text)) if jobs.len() == 1 => {

@@ -85,16 +85,18 @@ pub struct Report {
     pub recovered: Vec<Duration>,
     /// Events that the listeners heard.
     heard: u64,
+    /// Lines of the log that warn of something.
+    warnings: usize,
     verdict: String,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Trial { seed, sessions, per_second, .. } = &self.trial;
-        let Self { accepted, heard, .. } = self;
+        let Self { accepted, heard, warnings, .. } = self;
         writeln!(
             f,
-            "seed {seed}: {sessions} sessions, {per_second}/s, {accepted} accepted, {heard} events heard"
+            "seed {seed}: {sessions} sessions, {per_second}/s, {accepted} accepted, {heard} events heard, {warnings} warnings logged"
         )?;
         for (fault, took) in self.trial.faults.iter().zip(&self.recovered) {
             writeln!(f, "outage {fault:?}: recovered after {:.1} s", took.as_secs_f32())?;
@@ -215,12 +217,14 @@ pub async fn run(trial: Trial) -> Report {
     let ended = rig.terminate().await;
     assert!(ended.success(), "{ended}");
     assert_nothing_personal(&rig.logged());
+    let logged = rig.logged();
+    let lines = |words: &str| logged.lines().filter(|line| line.contains(words)).count();
     for part in ["redis is away", "the store is away"] {
-        let said = rig.logged().lines().filter(|line| line.contains(part)).count();
-        assert!(said <= trial.faults.len(), "{said} times {part}: {:?}", trial.faults);
+        assert!(lines(part) <= trial.faults.len(), "{} times {part}: {:?}", lines(part), trial.faults);
     }
+    let warnings = lines("\"level\":\"WARN\"") + lines("\"level\":\"ERROR\"");
     let verdict = rig.judge(&shared.promises).await;
-    Report { trial, accepted: shared.promises.count(), recovered, heard, verdict }
+    Report { trial, accepted: shared.promises.count(), recovered, heard, warnings, verdict }
 }
 
 /// Waits until every part is in use again and a message that is promised now has been sent.
