@@ -9,6 +9,64 @@ use std::process::Command;
 
 use super::process::Process;
 
+/// Where a server under measurement keeps what it knows.
+pub struct Parts {
+    /// Settings of the server that lead there.
+    pub settings: Vec<(&'static str, String)>,
+    /// The processes whose CPU counts beside the server's, by name.
+    pub processes: Vec<(&'static str, Process)>,
+}
+
+/// What PostgreSQL has been given to write, in all.
+#[derive(Clone, Copy)]
+pub struct Written {
+    /// Rows inserted, changed and deleted.
+    pub rows: f64,
+    /// Transactions, reading ones among them.
+    pub commits: f64,
+    /// Bytes of its log.
+    pub log_bytes: f64,
+}
+
+impl Parts {
+    /// What its PostgreSQL has been given to write.
+    pub fn written(&self) -> Written {
+        let (_, url) =
+            self.settings.iter().find(|(name, _)| name.ends_with("DATABASE__URL")).expect("it has one");
+        let text = "SELECT tup_inserted + tup_updated + tup_deleted, xact_commit, wal_bytes
+            FROM pg_stat_database, pg_stat_wal WHERE datname = current_database()";
+        let said = Command::new("psql").args([url, "-AtF", " ", "-c", text]).output().expect("psql");
+        let said = String::from_utf8(said.stdout).expect("numbers");
+        let numbers: Vec<f64> = said.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+        Written { rows: numbers[0], commits: numbers[1], log_bytes: numbers[2] }
+    }
+
+    /// In its folder and its memory.
+    pub fn embedded() -> Self {
+        Self { settings: vec![], processes: vec![] }
+    }
+
+    /// In PostgreSQL and Redis of its own, which keep theirs in `folder`.
+    pub fn production(folder: &Path) -> Self {
+        let (database, url) = postgres(folder);
+        let (redis, address) = redis(folder);
+        let settings =
+            vec![("COLUMBA__DATABASE__URL", url), ("COLUMBA__REDIS__URL", format!("redis://{address}"))];
+        Self { settings, processes: vec![("PostgreSQL", database), ("redis-server", redis)] }
+    }
+
+    /// The settings as they are given to a server.
+    pub fn given(&self) -> Vec<(&str, &str)> {
+        self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// Everything whose CPU counts, the server first.
+    pub fn counted<'a>(&'a self, server: &'a Process) -> Vec<(&'a str, &'a Process)> {
+        let parts = self.processes.iter().map(|(name, process)| (*name, process));
+        std::iter::once(("columba", server)).chain(parts).collect()
+    }
+}
+
 /// A free port of this machine.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -125,7 +125,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) | StoreError::Fenced => {
                 // Whoever keeps the store says that it is away; an outage has many requests.
                 tracing::debug!(%error, "store refused a request's work");
-                Refusal::unavailable("the store does not answer; nothing was changed, try again").into()
+                Refusal::unavailable(
+                    "the store does not answer; try again, with the same Idempotency-Key if there was one",
+                )
+                .into()
             }
             StoreError::Poisoned(_) => {
                 tracing::error!(%error, "a row cannot be written");

@@ -128,12 +128,12 @@ pub struct Shared {
     pub done: AtomicBool,
 }
 
-/// Does what is to be done; panics if anything is not as promised.
-pub async fn run(siege: Siege) -> Report {
+/// Does what is to be done to a server with this in its environment; panics if anything is not as promised.
+pub async fn run(siege: Siege, environment: &[(&str, &str)]) -> Report {
     let begun = Instant::now();
     let rate = siege.boot_per_second.map(|rate| rate.to_string());
-    let environment: Vec<_> =
-        rate.iter().map(|rate| ("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate.as_str())).collect();
+    let rate = rate.iter().map(|rate| ("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate.as_str()));
+    let environment: Vec<_> = environment.iter().copied().chain(rate).collect();
     let mut rig = Rig::start(&environment).await;
     let parties = gather(&rig, siege.sessions).await;
     let shared = Shared::default();
