@@ -98,6 +98,12 @@ const STORE_FAILURES: Meter = meter(
     &["kind"],
     "Batches that failed: `down` because the store did, `row` because of one write in it",
 );
+const ERASED: Meter = meter(
+    "columba_messages_erased_total",
+    Kind::Counter,
+    &[],
+    "Messages that were erased because their tenant's plan keeps them no longer",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -126,6 +132,7 @@ pub const ALL: &[Meter] = &[
     COMMIT,
     BATCH,
     STORE_FAILURES,
+    ERASED,
     LISTENERS,
     RESIDENT,
     CPU,
@@ -235,6 +242,11 @@ pub fn committed(writes: usize, took: Duration) {
 /// A batch failed, because of the store or of one row.
 pub fn store_failed(down: bool) {
     counter!(STORE_FAILURES.name, "kind" => if down { "down" } else { "row" }).increment(1);
+}
+
+/// So many messages were erased.
+pub fn erased(messages: u64) {
+    counter!(ERASED.name).increment(messages);
 }
 
 /// Somebody began to listen, until what is answered is dropped.

@@ -2,6 +2,7 @@
 
 mod a_minute;
 mod audit;
+mod backup;
 mod caps;
 mod credentials;
 mod events;
@@ -10,6 +11,7 @@ mod first_message;
 mod isolation;
 mod kill_loop;
 mod metrics;
+mod moving;
 mod process;
 mod quota;
 mod recipients;
