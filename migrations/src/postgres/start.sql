@@ -12,7 +12,8 @@ BEGIN
                 NULL; -- another database of this server was faster
             END;
         END IF;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+        -- From PostgreSQL 16 on whoever makes a role is a member that may not use it.
+        IF NOT pg_has_role(current_user, wanted, 'USAGE') THEN
             EXECUTE format('GRANT %I TO %I', wanted, current_user);
         END IF;
     END LOOP;
@@ -165,8 +166,8 @@ CREATE UNIQUE INDEX message_heard ON message (session_id, chat, wa_id) WHERE dir
 -- What waits. `chat` rides along so that the order of a chat is checked inside the index.
 CREATE INDEX message_live ON message (session_id, ord, chat) WHERE status IN ('queued', 'held', 'sending');
 CREATE INDEX message_sending ON message (session_id, ord) WHERE status = 'sending';
-CREATE INDEX message_expiring ON message (expires_at) WHERE status IN ('queued', 'held');
-CREATE INDEX message_doubtful ON message (unknown_at) WHERE status = 'unknown' AND charge = 'held';
+CREATE INDEX message_expiring ON message (expires_at, ord) WHERE status IN ('queued', 'held');
+CREATE INDEX message_doubtful ON message (unknown_at, ord) WHERE status = 'unknown' AND charge = 'held';
 
 -- The truth of the rate window. Append only.
 CREATE TABLE send_attempt (

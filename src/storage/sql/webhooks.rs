@@ -84,7 +84,7 @@ impl SqlWebhooks {
         let list = ids(wanted)?;
         let rows =
             message::Entity::find().from_raw_sql(dialect::statement(db, dialect::MESSAGES, [list.into()]));
-        let rows = rows.all(&self.readers).await?;
+        let rows = rows.all(db).await?;
         rows.into_iter().map(|row| Ok((row.id, row.into_domain()?))).collect()
     }
 

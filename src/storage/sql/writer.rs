@@ -278,8 +278,21 @@ impl Writer {
         Line::hold(db).await
     }
 
-    /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
+    /// One transaction, unless the database does not answer: then it may stand or not, and the connection goes.
     async fn attempt(&mut self, jobs: &mut [Job]) -> Result<News, Fault> {
+        let is_hot = jobs.iter().all(Job::is_hot);
+        let Some(patience) = dialect::patience(&self.place, is_hot) else { return self.transact(jobs).await };
+        match tokio::time::timeout(patience, self.transact(jobs)).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.kept.forget();
+                Err(Fault::Down(format!("the database did not answer within {patience:?}")))
+            }
+        }
+    }
+
+    /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
+    async fn transact(&mut self, jobs: &mut [Job]) -> Result<News, Fault> {
         let line = self.line().await?;
         let is_hot = jobs.iter().all(Job::is_hot);
         let (result, usable) =

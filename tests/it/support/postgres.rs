@@ -1,35 +1,44 @@
 //! A PostgreSQL server of Debian's package, one for the whole test process, and a fresh database a test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use columba::storage::sql::{Place, steps};
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::OnceCell;
 
 const MISSING: &str = "this test starts PostgreSQL 15 or newer: run `scripts/servers.sh postgresql` as root, or \
     `apt-get install postgresql`";
 
-/// Starts the server and says so; ends it when this process is gone, however it went: the pipe it reads closes then.
+/// Does as it is told, a word a line, and says when it is done. Ends the server when this process is gone, however it
+/// went: the pipe it reads closes then.
 const WATCH: &str = r#"programs=$1 folder=$2 options=$3
-    $programs/pg_ctl -D $folder/data -l $folder/log -o "$options" -w -s start || { cat $folder/log >&2; exit 1; }
-    echo ready
-    cat >/dev/null
-    $programs/pg_ctl -D $folder/data -m immediate -s stop
+    ctl() { $programs/pg_ctl -D $folder/data -s "$@" </dev/null >&2; }
+    while read word; do
+        case $word in
+            start) ctl -l $folder/log -o "$options" -w start || { cat $folder/log >&2; exit 1; } ;;
+            stop) ctl -m immediate -w stop ;;
+            freeze) kill -STOP $(head -1 $folder/data/postmaster.pid) $(pgrep -P $(head -1 $folder/data/postmaster.pid)) ;;
+            thaw) kill -CONT $(head -1 $folder/data/postmaster.pid) $(pgrep -P $(head -1 $folder/data/postmaster.pid)) ;;
+        esac
+        echo $word
+    done
+    ctl -m immediate stop
     rm -rf $folder"#;
 
 /// Nothing that these tests write has to outlive the machine.
-const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off";
+const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c autovacuum=off";
 
-/// A server that runs until this process ends.
-struct Server {
+/// A server that runs until this process ends, unless it is told to stop.
+pub struct Server {
     port: u16,
+    watcher: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
 }
 
 static SERVER: OnceLock<Server> = OnceLock::new();
@@ -41,12 +50,11 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// The address of a new database with the schema in it. Its user owns it and is no superuser.
 pub async fn database() -> String {
-    let server = SERVER.get_or_init(start);
+    let server = SERVER.get_or_init(Server::start);
     TEMPLATE
         .get_or_init(async || {
-            server.say("CREATE ROLE columba LOGIN CREATEROLE").await;
-            server.say("CREATE DATABASE migrated OWNER columba").await;
-            steps::take(&Place::Server(server.url("columba", "migrated")), |_| {}).await.unwrap();
+            let url = server.empty_database("migrated").await;
+            steps::take(&Place::Server(url), |_| {}).await.unwrap();
         })
         .await;
     let name = format!("test{}", DATABASES.fetch_add(1, Ordering::Relaxed));
@@ -54,12 +62,123 @@ pub async fn database() -> String {
     server.url("columba", &name)
 }
 
+/// The address of a new database without a schema.
+pub async fn empty() -> String {
+    let name = format!("empty{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    SERVER.get_or_init(Server::start).empty_database(&name).await
+}
+
 /// The same database for a superuser, whom no policy binds.
 pub fn as_superuser(url: &str) -> String {
     url.replace("//columba@", "//postgres@")
 }
 
+/// A superuser's only connection to a database.
+pub struct Session(DatabaseConnection);
+
+impl Session {
+    pub async fn on(url: &str) -> Self {
+        let options = ConnectOptions::new(as_superuser(url)).max_connections(1).to_owned();
+        Self(Database::connect(options).await.unwrap())
+    }
+
+    pub async fn say(&self, text: &str) {
+        self.0.execute_unprepared(text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+
+    pub async fn count(&self, text: &str) -> i64 {
+        let row = self.0.query_one_raw(Statement::from_string(DbBackend::Postgres, text)).await;
+        row.unwrap_or_else(|error| panic!("{text}: {error}")).unwrap().try_get_by_index(0).unwrap()
+    }
+}
+
 impl Server {
+    /// PostgreSQL refuses to run as root, so it runs as the user its package made.
+    pub fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("columba-postgres").tempdir().unwrap().keep();
+        let unprivileged = unprivileged();
+        if let Some((user, group)) = unprivileged {
+            chown(&folder, Some(user), Some(group)).unwrap();
+        }
+        let run = |program: &Path| {
+            let mut command = Command::new(program);
+            if let Some((user, group)) = unprivileged {
+                command.uid(user).gid(group);
+            }
+            command.current_dir(&folder);
+            command
+        };
+        let data = folder.join("data");
+        let made = run(&programs.join("initdb"))
+            .args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--pgdata",
+            ])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options =
+            format!("-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=300 {UNSAFE}");
+        let mut watcher = run(Path::new("sh"))
+            .args(["-c", WATCH, "sh"])
+            .args([&programs, &folder])
+            .arg(options)
+            // A Ctrl-C for the tests would otherwise end the watcher before it has ended the server.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The pipe is held open until this process ends.
+        let watcher = (watcher.stdin.take().unwrap(), BufReader::new(watcher.stdout.take().unwrap()));
+        let server = Self { port, watcher: Mutex::new(watcher) };
+        server.tell("start");
+        server
+    }
+
+    /// Ends it as a power cut would, but for what it had written: every client is cut off.
+    pub fn stop(&self) {
+        self.tell("stop");
+    }
+
+    /// Starts it again where it was.
+    pub fn start_again(&self) {
+        self.tell("start");
+    }
+
+    /// Lets it hang: connections stay open, and nobody answers.
+    pub fn freeze(&self) {
+        self.tell("freeze");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.tell("thaw");
+    }
+
+    fn tell(&self, word: &str) {
+        let (ears, mouth) = &mut *self.watcher.lock().unwrap();
+        writeln!(ears, "{word}").unwrap();
+        let mut done = String::new();
+        mouth.read_line(&mut done).unwrap();
+        assert_eq!(done.trim_end(), word, "PostgreSQL did not do it; what it said stands above");
+    }
+
+    /// The address of a new database without a schema, for its owner.
+    pub async fn empty_database(&self, name: &str) -> String {
+        self.say("DO 'BEGIN CREATE ROLE columba LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object THEN END'")
+            .await;
+        self.say(&format!("CREATE DATABASE {name} OWNER columba")).await;
+        self.url("columba", name)
+    }
+
     fn url(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
@@ -69,56 +188,6 @@ impl Server {
         db.execute_unprepared(text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
         db.close().await.unwrap();
     }
-}
-
-/// PostgreSQL refuses to run as root, so it runs as the user its package made.
-fn start() -> Server {
-    let programs = programs();
-    let folder = tempfile::Builder::new().prefix("columba-postgres").tempdir().unwrap().keep();
-    let unprivileged = unprivileged();
-    if let Some((user, group)) = unprivileged {
-        chown(&folder, Some(user), Some(group)).unwrap();
-    }
-    let run = |program: &Path| {
-        let mut command = Command::new(program);
-        if let Some((user, group)) = unprivileged {
-            command.uid(user).gid(group);
-        }
-        command.current_dir(&folder);
-        command
-    };
-    let data = folder.join("data");
-    let made = run(&programs.join("initdb"))
-        .args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "--pgdata",
-        ])
-        .arg(&data)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let options = format!("-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=300 {UNSAFE}");
-    let mut watcher = run(Path::new("sh"))
-        .args(["-c", WATCH, "sh"])
-        .args([&programs, &folder])
-        .arg(options)
-        // A Ctrl-C for the tests would otherwise end the watcher before it has ended the server.
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Held open until this process ends.
-    std::mem::forget(watcher.stdin.take());
-    let mut word = String::new();
-    BufReader::new(watcher.stdout.take().unwrap()).read_line(&mut word).unwrap();
-    assert_eq!(word, "ready\n", "PostgreSQL did not start; what it said stands above");
-    Server { port }
 }
 
 /// Where Debian's newest PostgreSQL keeps its programs.

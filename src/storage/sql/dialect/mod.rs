@@ -9,6 +9,8 @@ mod rows;
 mod scoped;
 pub(super) mod sqlite;
 
+use std::time::Duration;
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Statement, Value, sqlx,
 };
@@ -212,6 +214,21 @@ pub(super) fn farewell(db: &impl ConnectionTrait) -> Option<&'static str> {
         DbBackend::Postgres => None,
         _ => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
     }
+}
+
+/// How long the writer waits for a transaction, if it may be let down without being told: a network does that, a file does
+/// not. `hot`: a batch, and not errands, which may have much to do.
+pub(super) fn patience(place: &Place, hot: bool) -> Option<Duration> {
+    match place {
+        Place::File(_) => None,
+        Place::Server(_) if hot => Some(postgres::BATCH_PATIENCE),
+        Place::Server(_) => Some(postgres::ERRANDS_PATIENCE),
+    }
+}
+
+/// Whether a tenant's events are found by an index. SQLite has none: each commit would dirty a page of it a tenant.
+pub(super) fn finds_events_by_tenant(db: &impl ConnectionTrait) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
 }
 
 macro_rules! in_both_tongues {

@@ -12,14 +12,23 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, sqlx};
 use uuid::Uuid;
 
-use super::Fault;
+use super::{Fault, Place};
 use crate::ports::store::StoreError;
 
 /// Connections that only read.
 const READERS: u32 = 8;
 
-/// How long a connection is waited for, from the pool or from the server.
+/// How long the server is waited for when it is called for the first time.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a connection of a pool is waited for. sqlx goes on calling a server that refuses for as long.
+const ACQUIRE: Duration = Duration::from_secs(2);
+
+/// A batch takes milliseconds.
+pub(super) const BATCH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than the time-out of a statement.
+pub(super) const ERRANDS_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection that lay idle for longer is asked whether it still works before it is used.
 const FRESH: Duration = Duration::from_secs(1);
@@ -37,10 +46,22 @@ const WRITER: &[(&str, &str)] = &[
     ("role", "columba_writer"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "5s"),
+    // A server that was cut off from its writer lets go of the lock, so that the next one gets it.
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "20s"),
+    ("client_connection_check_interval", "5s"),
+    ("idle_in_transaction_session_timeout", "60s"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    NO_COMPILER,
 ];
+
+/// A discouraged way is only made dear, which costs nothing until PostgreSQL compiles what looks dear: seconds for a batch.
+const NO_COMPILER: (&str, &str) = ("jit", "off");
 
 const OWNER: &[(&str, &str)] = &[("lock_timeout", "5s")];
 
@@ -49,6 +70,7 @@ const READER: &[(&str, &str)] = &[
     ("default_transaction_read_only", "on"),
     ("statement_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
+    NO_COMPILER,
 ];
 
 /// Without a role: what it looks at may have no schema yet.
@@ -77,6 +99,7 @@ pub(super) const TAKEN: &str = "another server writes to this database; end it f
 
 /// The one connection that writes. Waits for its lock: a writer before it may not have ended yet.
 pub(super) async fn open_writer(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
     let db = connect(url, 1, WRITER).await?;
     match db.execute_unprepared(WRITER_LOCK).await {
         Ok(_) => Ok(db),
@@ -107,6 +130,7 @@ pub(super) async fn open_alone(url: &str) -> Result<DatabaseConnection, StoreErr
 
 /// A connection in the role that owns the tables.
 pub(super) async fn open_owner(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
     connect(url, 1, OWNER).await
 }
 
@@ -117,7 +141,31 @@ pub(super) async fn open_readers(url: &str) -> Result<DatabaseConnection, StoreE
 
 /// A connection that could not write if it wanted to.
 pub(super) async fn open_witness(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
     connect(url, 1, WITNESS).await
+}
+
+/// Calls the server once, and says at once what is wrong: a pool would go on calling, and say that it took too long.
+async fn call(url: &str) -> Result<(), StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(|error| refused(url, &error))?;
+    let (host, port) = (options.get_host().to_owned(), options.get_port());
+    let silent = || StoreError::Unavailable(format!("nothing answers at {host}:{port} within {CONNECT:?}"));
+    let call = <sqlx::PgConnection as sqlx::Connection>::connect_with(&options);
+    let connection = tokio::time::timeout(CONNECT, call).await.map_err(|_| silent())?;
+    let connection = connection.map_err(|error| refused(url, &error))?;
+    sqlx::Connection::close(connection).await.map_err(|error| refused(url, &error))
+}
+
+/// Why nobody answers at `url`, without what is secret in it.
+fn refused(url: &str, error: &sqlx::Error) -> StoreError {
+    let place = Place::Server(url.to_owned());
+    StoreError::Unavailable(match error {
+        sqlx::Error::Io(error) => format!("{place} cannot be reached: {error}"),
+        sqlx::Error::Tls(error) => format!("TLS with {place} failed: {error}"),
+        sqlx::Error::Configuration(_) => "the address cannot be read".to_owned(),
+        sqlx::Error::Database(complaint) => complaint.message().to_owned(),
+        error => error.to_string(),
+    })
 }
 
 async fn connect(
@@ -129,8 +177,8 @@ async fn connect(
     options
         .min_connections(1)
         .max_connections(size)
-        .connect_timeout(CONNECT)
-        .acquire_timeout(CONNECT)
+        .connect_timeout(ACQUIRE)
+        .acquire_timeout(ACQUIRE)
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)

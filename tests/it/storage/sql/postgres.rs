@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
-use columba::billing::quota;
+use columba::billing::{period::month_of, quota};
+use columba::domain::page::Page;
+use columba::domain::scope::{SystemScope, TenantScope};
+use columba::domain::session::Lease;
+use columba::domain::time::WallTime;
+use columba::ports::clock::Clock as _;
+use columba::ports::messages::MessageFilter;
+use columba::ports::store::{StoreError, WriteError};
 use columba::storage::sql::{Place, open, steps};
 use migrations::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 
 use super::{Desk, Recorder, TestClock};
 use crate::support::postgres::{as_superuser, database};
+use crate::support::webhooks::webhook;
 
 async fn names(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let rows = db.query_all_raw(Statement::from_string(DbBackend::Postgres, text)).await.unwrap();
@@ -18,6 +26,22 @@ async fn names(db: &DatabaseConnection, text: &str) -> Vec<String> {
 async fn count(db: &DatabaseConnection, text: &str) -> Result<i64, String> {
     let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, text)).await;
     row.map(|row| row.unwrap().try_get_by_index(0).unwrap()).map_err(|error| error.to_string())
+}
+
+async fn say(db: &DatabaseConnection, text: &str) -> Result<(), String> {
+    db.execute_unprepared(text).await.map(drop).map_err(|error| error.to_string())
+}
+
+/// One connection, so that what it is told holds for all that is asked of it.
+async fn alone(url: &str) -> DatabaseConnection {
+    Database::connect(ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap()
+}
+
+/// The same, in one of our roles.
+async fn in_role(url: &str, role: &str) -> DatabaseConnection {
+    let db = alone(url).await;
+    say(&db, &format!("SET ROLE {role}")).await.unwrap();
+    db
 }
 
 /// Tables whose rows belong to somebody, by the names such columns have.
@@ -52,49 +76,150 @@ async fn every_table_with_a_tenant_is_fenced_for_its_owner_too() {
     assert_eq!(names(&db, owning).await, Vec::<String>::new(), "no role that works with tables owns one");
 }
 
-#[tokio::test]
-async fn in_the_name_of_a_tenant_only_its_own_rows_are_there() {
-    let url = database().await;
+/// Two tenants with a session and a message each.
+async fn two_tenants(url: &str) -> (Desk, [Lease; 2]) {
     let (clock, sink): (Arc<TestClock>, Arc<Recorder>) = (Arc::new(TestClock::new()), Arc::default());
-    let sql = open(Place::Server(url.clone()), clock.clone(), quota::decide, sink.clone()).await.unwrap();
+    let sql = open(Place::Server(url.to_owned()), clock.clone(), quota::decide, sink.clone()).await.unwrap();
     let desk = Desk { sql, clock, sink, dir: Arc::new(tempfile::tempdir().unwrap()) };
-    let mut tenants = vec![];
+    let mut leases = vec![];
     for _ in 0..2 {
-        let tenant = desk.tenant(1_000).await;
-        let lease = desk.session(tenant).await;
-        desk.accepted(lease, 1).await;
-        tenants.push(tenant.uuid());
+        let lease = desk.session(desk.tenant(1_000).await).await;
+        let message = desk.accepted(lease, 1).await;
+        desk.claimed(lease, message.id).await;
+        leases.push(lease);
     }
-    let db = Database::connect(&url).await.unwrap();
-    db.execute_unprepared("SET ROLE columba_tenant").await.unwrap();
-    let owned = ["api_key", "session", "session_tally", "message", "usage", "feed_head", "event"];
-    for table in owned {
-        let text = format!("SELECT count(*) FROM {table}");
-        assert_eq!(count(&db, &text).await, Ok(0), "{table}, in nobody's name");
+    (desk, leases.try_into().unwrap())
+}
+
+/// The tables that [`two_tenants`] fills, each with the column that says whose a row is.
+const FILLED: [(&str, &str); 8] = [
+    ("tenant", "id"),
+    ("session", "tenant_id"),
+    ("session_tally", "tenant_id"),
+    ("message", "tenant_id"),
+    ("send_attempt", "tenant_id"),
+    ("usage", "tenant_id"),
+    ("feed_head", "tenant_id"),
+    ("event", "tenant_id"),
+];
+
+/// The fence holds back statements of ours that forgot to ask for the tenant. It does not hold back whoever can choose
+/// both the statement and the setting: `columba.tenant` is its only key, and the user of the address may take any of
+/// the three roles.
+#[tokio::test]
+async fn in_the_name_of_a_tenant_nothing_of_another_is_read_or_written() {
+    let url = database().await;
+    let (desk, leases) = two_tenants(&url).await;
+    let db = in_role(&url, "columba_tenant").await;
+    for (table, _) in FILLED {
+        let all = format!("SELECT count(*) FROM {table}");
+        assert_eq!(count(&db, &all).await, Ok(0), "{table}, in nobody's name");
     }
-    for (own, other) in [(tenants[0], tenants[1]), (tenants[1], tenants[0])] {
-        db.execute_unprepared(&format!("SET columba.tenant = '{own}'")).await.unwrap();
-        for table in ["session", "session_tally", "message", "usage", "feed_head", "event"] {
-            let all = count(&db, &format!("SELECT count(*) FROM {table}")).await.unwrap();
-            let foreign = format!("SELECT count(*) FROM {table} WHERE tenant_id <> '{own}'");
-            assert!(all > 0, "{table}");
-            assert_eq!(count(&db, &foreign).await, Ok(0), "{table}");
+    let mut successes = 0;
+    for [own, other] in [[leases[0], leases[1]], [leases[1], leases[0]]] {
+        let [own, other] = [own.tenant.uuid(), other.tenant.uuid()];
+        say(&db, &format!("SET columba.tenant = '{own}'")).await.unwrap();
+        for (table, tenant) in FILLED {
+            let one = count(&db, &format!("SELECT count(*) FROM {table}")).await;
+            assert!(one.clone().is_ok_and(|rows| rows > 0), "{table}: {one:?}");
+            let foreign = format!("SELECT count(*) FROM {table} WHERE {tenant} = '{other}'");
+            successes += count(&db, &foreign).await.unwrap();
+            let joined =
+                format!("SELECT count(*) FROM {table} AS a JOIN {table} AS b ON a.{tenant} <> b.{tenant}");
+            successes += count(&db, &joined).await.unwrap();
+            for written in [
+                format!("UPDATE {table} SET {tenant} = '{own}' WHERE {tenant} = '{other}'"),
+                format!("DELETE FROM {table} WHERE {tenant} = '{other}'"),
+                format!("INSERT INTO {table} ({tenant}) VALUES ('{other}')"),
+                format!("TRUNCATE {table}"),
+                format!("ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"),
+                format!("CREATE POLICY more ON {table} USING (true)"),
+            ] {
+                let refused = say(&db, &written).await.unwrap_err();
+                assert!(
+                    refused.contains("permission denied") || refused.contains("must be owner"),
+                    "{written}: {refused}"
+                );
+            }
         }
-        assert_eq!(count(&db, &format!("SELECT count(*) FROM tenant WHERE id = '{other}'")).await, Ok(0));
     }
-    for denied in ["SELECT count(*) FROM audit", "SELECT count(*) FROM operator", "SELECT count(*) FROM plan"]
-    {
+    assert_eq!(successes, 0, "rows of another tenant");
+    for denied in [
+        "SELECT count(*) FROM audit",
+        "SELECT count(*) FROM operator",
+        "SELECT count(*) FROM plan",
+        "SELECT count(*) FROM store_meta",
+        "SELECT count(*) FROM message_place",
+    ] {
         assert!(count(&db, denied).await.unwrap_err().contains("permission denied"), "{denied}");
     }
-    let written = db.execute_unprepared("UPDATE message SET chat = 'x'").await.unwrap_err().to_string();
-    assert!(written.contains("permission denied"), "{written}");
+    say(&db, "SET columba.tenant = 'nobody'").await.unwrap();
+    let refused = count(&db, "SELECT count(*) FROM message").await.unwrap_err();
+    assert!(refused.contains("invalid input syntax"), "what is no id is nobody: {refused}");
+    desk.sql.close().await;
+}
+
+/// Reads of the whole server are taken away, then those in the name of a tenant.
+#[tokio::test]
+async fn what_the_store_reads_for_a_tenant_it_reads_in_the_tenants_role() {
+    let url = database().await;
+    let (desk, [lease, other]) = two_tenants(&url).await;
+    let superuser = alone(&as_superuser(&url)).await;
+    let (stores, scope) = (desk.stores(), TenantScope::authenticated(lease.tenant));
+    let page = Page { before: None, limit: 10 };
+    let asked = webhook(lease.tenant, "https://example.com/hook", desk.clock.wall());
+    let endpoint = stores.webhooks.create(scope, asked, 8, None).await.unwrap().into_inner().id;
+    let tested = stores.webhooks.test(scope, endpoint, desk.clock.wall(), None).await.unwrap().into_inner();
+    let first = stores.messages.list(scope, MessageFilter::default(), page).await.unwrap().rows[0].clone();
+    // Each read answers whether it found something, in the order they stand here.
+    let reads = async || -> Vec<Result<bool, StoreError>> {
+        let month = month_of(desk.clock.wall());
+        vec![
+            stores.messages.get(scope, first.id).await.map(|found| found.is_some()),
+            stores
+                .messages
+                .list(scope, MessageFilter::default(), page)
+                .await
+                .map(|page| !page.rows.is_empty()),
+            stores.messages.usage(scope, month).await.map(|usage| usage.is_some()),
+            stores.messages.attempts_since(scope, WallTime(0)).await.map(|attempts| !attempts.is_empty()),
+            stores.outbox.foresee(lease.tenant, lease.session, None, desk.clock.wall()).await.map_or_else(
+                |error| match error {
+                    WriteError::Store(error) => Err(error),
+                    WriteError::Refused(_) => Ok(false),
+                },
+                |_| Ok(true),
+            ),
+            stores.sessions.get(scope, lease.session).await.map(|found| found.is_some()),
+            stores.sessions.list(scope, page).await.map(|page| !page.rows.is_empty()),
+            stores.sessions.count(scope).await.map(|count| count > 0),
+            stores.feed_log.range(scope, 1, 100).await.map(|events| !events.is_empty()),
+            stores.webhooks.get(scope, endpoint).await.map(|found| found.is_some()),
+            stores.webhooks.list(scope, page).await.map(|page| !page.rows.is_empty()),
+            stores.webhooks.deliveries(scope, endpoint, None, page).await.map(|page| page.is_some()),
+            stores.webhooks.delivery(scope, tested.id).await.map(|found| found.is_some()),
+        ]
+    };
+    let all = |found: bool| vec![Ok(found); 13];
+    assert_eq!(reads().await, all(true));
+    assert!(stores.sessions.find(SystemScope, other.session).await.unwrap().is_some());
+
+    say(&superuser, "REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM columba_reader").await.unwrap();
+    assert_eq!(reads().await, all(true), "none of them reads in the role that sees everybody");
+    assert!(stores.sessions.find(SystemScope, other.session).await.is_err());
+
+    let policies = "SELECT tablename::text FROM pg_policies WHERE policyname = 'own' ORDER BY 1";
+    for table in names(&superuser, policies).await {
+        say(&superuser, &format!("DROP POLICY own ON {table}")).await.unwrap();
+    }
+    let nothing = reads().await;
+    assert!(nothing.iter().all(|read| *read == Ok(false)), "each goes by the policies: {nothing:?}");
     desk.sql.close().await;
 }
 
 #[tokio::test]
 async fn the_writer_can_neither_change_the_audit_log_nor_the_schema() {
-    let db = Database::connect(database().await).await.unwrap();
-    db.execute_unprepared("SET ROLE columba_writer").await.unwrap();
+    let db = in_role(&database().await, "columba_writer").await;
     for denied in [
         "UPDATE audit SET actor_name = 'x'",
         "DELETE FROM audit",
@@ -103,11 +228,11 @@ async fn the_writer_can_neither_change_the_audit_log_nor_the_schema() {
         "DROP TABLE event",
         "ALTER TABLE message DISABLE ROW LEVEL SECURITY",
     ] {
-        let error = db.execute_unprepared(denied).await.unwrap_err().to_string();
+        let error = say(&db, denied).await.unwrap_err();
         assert!(error.contains("permission denied") || error.contains("must be owner"), "{denied}: {error}");
     }
-    db.execute_unprepared("RESET ROLE").await.unwrap();
-    let error = db.execute_unprepared("DELETE FROM audit").await.unwrap_err().to_string();
+    say(&db, "RESET ROLE").await.unwrap();
+    let error = say(&db, "DELETE FROM audit").await.unwrap_err();
     assert!(error.contains("append only"), "the owner is held back by a trigger: {error}");
 }
 
