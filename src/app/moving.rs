@@ -32,10 +32,7 @@ pub async fn run(
     progress: impl FnMut(Progress),
 ) -> Result<Moved, Failure> {
     let _held = hold(&[from, to])?;
-    let mark = match from {
-        Place::File(path) if !path.is_file() => None,
-        place => backup::mark_of(place).await.map_err(failure)?,
-    };
+    let mark = backup::mark_of(from).await.map_err(failure)?;
     if resume_queue && mark.is_none() {
         return Err(Failure::Usage(format!("--resume-queue is for backups, and {from} is none")));
     }

@@ -14,16 +14,8 @@ use crate::app::{self, moving};
 const LEFT_OUT: &str = "not in it: auth state (vault.db). An older state of it would use message keys a second time, and \
     recipients drop such messages without a word; after a restore without the vault every session is paired again";
 
-/// Puts the store away into a new file, while the server runs.
-///
-/// Everything that was answered with 202 before it began is in it: tenants, plans, keys, sessions, messages, usage,
-/// the feed, webhooks, the audit log. It is checked before this says done: SQLite's own integrity check, the chain of the
-/// audit log, and that nothing is older than the store was at the start.
-///
-/// Auth state is left out: an older state of it uses message keys a second time, and recipients drop such messages without
-/// a word. To restore, start a server on the file, or move it: columba migrate --from sqlite://FILE --to …
+/// The store into a new file.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub struct Backup {
     /// The file to make. One that exists is not replaced.
     #[arg(long, value_name = "FILE")]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::copy::tables::TABLES;
 use super::copy::{self, Beside, CopyError, Progress};
 use super::dialect::{self, Fault};
-use super::{Place, audit, steps};
+use super::{Place, audit};
 use crate::domain::audit::Head;
 use crate::domain::time::WallTime;
 
@@ -119,6 +119,7 @@ pub async fn backup(
 
 /// Whether the database at `place` is a backup, or was moved out of one, and no server has opened it since.
 pub async fn mark_of(place: &Place) -> Result<Option<Mark>, CopyError> {
+    copy::check_source(place).await?;
     let away = |text: String| CopyError::Unavailable(format!("{place}: {text}"));
     let db = dialect::open_witness(place).await.map_err(|error| away(error.to_string()))?;
     let mark = Mark::read(&db).await;
@@ -136,17 +137,8 @@ pub async fn resume_queue(place: &Place, mark: Mark) -> Result<(), CopyError> {
 }
 
 async fn look(from: &Place) -> Result<Reached, CopyError> {
-    if let Place::File(path) = from
-        && !path.is_file()
-    {
-        return Err(CopyError::Refused(format!("there is no database {from}")));
-    }
+    copy::check_source(from).await?;
     let away = |text: String| CopyError::Unavailable(format!("{from}: {text}"));
-    let standing = steps::look(from).await.map_err(|error| away(error.to_string()))?;
-    if let Some(step) = standing.steps.iter().find(|step| !(step.taken && step.known)) {
-        let text = format!("{from} is at another step of the schema than this program ({})", step.name);
-        return Err(CopyError::Refused(text));
-    }
     let db = dialect::open_witness(from).await.map_err(|error| away(error.to_string()))?;
     let reached = reached(&db).await;
     db.close().await.unwrap_or(());

@@ -139,10 +139,11 @@ pub async fn open(
             "a copy into it was begun and not finished; finish it with columba migrate --from … --to …";
         return Err(StoreError::Unavailable(text.to_owned()));
     }
+    let is_backup = backup::Mark::read(&db).await?.is_some();
     let readers = dialect::open_readers(&place).await?;
     let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);
     let task = tokio::spawn(task.run());
-    while writer.errand(errands::Restored { at: clock.wall() }).await? {}
+    while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
     let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
     let stores = Stores {

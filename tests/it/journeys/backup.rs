@@ -10,13 +10,14 @@ use tempfile::TempDir;
 
 use super::moving::{columba, text};
 use crate::support::network::Network;
-use crate::support::server::Server;
+use crate::support::server::{Home, Server};
 
-#[tokio::test]
-async fn what_was_accepted_before_a_backup_is_in_it_and_nothing_is_sent_a_second_time() {
+on_both_databases!(what_was_accepted_before_a_backup_is_in_it_and_nothing_is_sent_a_second_time);
+
+async fn what_was_accepted_before_a_backup_is_in_it_and_nothing_is_sent_a_second_time(home: Home) {
     let network = Network::start(Duration::from_millis(1)).await;
     let environment = [("COLUMBA__SANDBOX__URL", network.url.as_str())];
-    let first = Server::start_in(Arc::new(TempDir::new().unwrap()), &environment).await;
+    let first = home.start(&environment).await;
     let root = first.operator();
     // More is accepted than may leave, so that some of it waits when the backup is taken.
     root.plan("slow", json!({"messages_per_minute": 40})).await;
@@ -45,14 +46,15 @@ async fn what_was_accepted_before_a_backup_is_in_it_and_nothing_is_sent_a_second
     }
     let put = TempDir::new().unwrap();
     let file = put.path().join("columba backup.db");
-    let data = first.dir().path().join("data");
+    let data = home.data();
+    let database: Vec<_> = home.database().map(|url| ("COLUMBA__DATABASE__URL", url)).into_iter().collect();
     let arguments = ["backup", "--to", text(&file), "--data", text(&data), "--json"];
-    let (code, out, err) = columba(&arguments).await;
+    let (code, out, err) = columba(&arguments, &database).await;
     assert_eq!(code, 0, "{err}");
     let told: Value = serde_json::from_str(&out).unwrap();
     assert!(told["tables"]["message"].as_u64().unwrap() >= before.len() as u64, "{told}");
     assert!(told["waiting"].as_u64().unwrap() > 0, "{told}");
-    let (code, _, err) = columba(&arguments).await;
+    let (code, _, err) = columba(&arguments, &database).await;
     assert_eq!(code, 1, "a file that exists is not replaced: {err}");
     // More is accepted and sent, of which the backup knows nothing. Then the machine is lost.
     for _ in 0..5 {
@@ -68,13 +70,13 @@ async fn what_was_accepted_before_a_backup_is_in_it_and_nothing_is_sent_a_second
     fs::create_dir(&data).unwrap();
     let (from, to) =
         (format!("sqlite://{}", text(&file)), format!("sqlite://{}", text(&data.join("columba.db"))));
-    let (code, out, err) = columba(&["migrate", "--from", &from, "--to", &to]).await;
+    let (code, out, err) = columba(&["migrate", "--from", &from, "--to", &to], &[]).await;
     assert_eq!(code, 0, "{err}");
     assert!(
         out.starts_with("moved ") && err.contains("is a backup of") && err.contains("vault.db"),
         "{out}{err}"
     );
-    let (code, _, err) = columba(&["migrate", "--from", &from, "--to", &to]).await;
+    let (code, _, err) = columba(&["migrate", "--from", &from, "--to", &to], &[]).await;
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("not empty"), "{err}");
 

@@ -11,9 +11,9 @@ use crate::support::postgres::database;
 use crate::support::server::{Server, assert_nothing_personal, program};
 
 /// Exit code, standard output, and what was said beside it.
-pub async fn columba(arguments: &[&str]) -> (i32, String, String) {
+pub async fn columba(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
     let mut command = Command::new(program("columba"));
-    command.args(arguments);
+    command.args(arguments).envs(environment.iter().copied());
     let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = tokio::time::timeout(Duration::from_secs(120), ended).await.unwrap().unwrap();
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
@@ -43,20 +43,20 @@ async fn a_node_moves_to_postgresql_and_back_and_goes_on_with_its_credentials_an
     let file = format!("sqlite://{}", text(&data.join("columba.db")));
     let url = database().await;
     let there = ["migrate", "--from", &file, "--to", &url];
-    let (code, _, err) = columba(&there).await;
+    let (code, _, err) = columba(&there, &[]).await;
     assert_eq!(code, 75, "a server is at work: {err}");
     assert!(err.contains("in use"), "{err}");
     for wrong in [&["migrate", "--from", &file][..], &["migrate", "--from", &file, "--to", "rows.db"]] {
-        assert_eq!(columba(wrong).await.0, 64, "{wrong:?}");
+        assert_eq!(columba(wrong, &[]).await.0, 64, "{wrong:?}");
     }
     server.finish().await;
-    let (code, _, err) = columba(&[&there[..], &["--resume-queue"]].concat()).await;
+    let (code, _, err) = columba(&[&there[..], &["--resume-queue"]].concat(), &[]).await;
     assert_eq!(code, 64, "it is no backup: {err}");
-    let (code, out, err) = columba(&[&there[..], &["--json"]].concat()).await;
+    let (code, out, err) = columba(&[&there[..], &["--json"]].concat(), &[]).await;
     assert_eq!(code, 0, "{err}");
     let moved: Value = serde_json::from_str(&out).unwrap();
     assert!(moved["rows"].as_u64().unwrap() > 20 && moved["tables"]["message"]["rows"] == 1, "{moved}");
-    let (code, _, err) = columba(&there).await;
+    let (code, _, err) = columba(&there, &[]).await;
     assert_eq!(code, 1, "it is there already: {err}");
 
     // The same data directory, the other database.
@@ -71,12 +71,12 @@ async fn a_node_moves_to_postgresql_and_back_and_goes_on_with_its_credentials_an
     let second = acme.send(&session, ANNA).await;
     feed.until(&second, "read").await;
     let back = format!("sqlite://{}", text(&data.join("back.db")));
-    let (code, _, err) = columba(&["migrate", "--from", &url, "--to", &back]).await;
+    let (code, _, err) = columba(&["migrate", "--from", &url, "--to", &back], &[]).await;
     assert_eq!(code, 75, "a server is at work: {err}");
     assert!(!data.join("back.db").exists());
     server.finish().await;
 
-    let (code, out, err) = columba(&["migrate", "--from", &url, "--to", &back]).await;
+    let (code, out, err) = columba(&["migrate", "--from", &url, "--to", &back], &[]).await;
     assert_eq!(code, 0, "{err}");
     assert!(
         out.contains("counts, checksums and the audit log agree") && err.contains("database.url"),

@@ -103,7 +103,7 @@ pub async fn copy(
 }
 
 /// The source has to have taken every step of the schema, and no other.
-async fn check_source(from: &Place) -> Result<(), CopyError> {
+pub(super) async fn check_source(from: &Place) -> Result<(), CopyError> {
     if let Place::File(path) = from
         && !path.is_file()
     {

@@ -39,7 +39,7 @@ pub struct Table {
 }
 
 /// What only one dialect has, with how it comes about there: the steps taken are taken, not copied, and the highest
-/// place in the order of acceptance is carried over by [`super::places`].
+/// place in the order of acceptance is carried over by itself.
 pub const NOT_COPIED: &[&str] = &["seaql_migrations", "message_place", "sqlite_sequence"];
 
 macro_rules! tables {

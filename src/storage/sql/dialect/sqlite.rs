@@ -63,16 +63,24 @@ pub(super) async fn open_witness(path: &Path) -> Result<DatabaseConnection, Stor
 /// A connection to a file that exists and that nobody else has open: whoever works in WAL mode holds a lock on the file
 /// for as long as they have it, and this one asks for the lock that excludes them all.
 pub(super) async fn open_alone(path: &Path) -> Result<DatabaseConnection, StoreError> {
-    connect(path, 1, |options| {
+    let db = connect(path, 1, |options| {
         options
             .busy_timeout(Duration::ZERO)
             .locking_mode(SqliteLockingMode::Exclusive)
-            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
     })
-    .await
+    .await?;
+    // The first look takes the lock.
+    match super::query(&db, "SELECT count(*) FROM sqlite_master", []).await {
+        Ok(_) => Ok(db),
+        Err(fault) => {
+            // It is of no use; how it ends does not matter.
+            db.close().await.unwrap_or(());
+            Err(fault.into())
+        }
+    }
 }
 
 async fn connect(

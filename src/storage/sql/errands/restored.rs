@@ -31,7 +31,7 @@ const BATCH: i64 = 500;
 const EPOCHS: i64 = 1_000_000_000;
 
 const LIVE: &str =
-    "SELECT id FROM message WHERE status IN ('queued', 'held', 'sending') ORDER BY ord LIMIT $1";
+    "SELECT id FROM message WHERE status IN ('queued', 'held', 'sending') ORDER BY session_id, ord LIMIT $1";
 
 /// Who is to log out keeps what it takes to do so.
 const SESSIONS: &str = "

@@ -458,7 +458,7 @@ pub(super) async fn forget_events(desk: &Desk<'_>, events: Vec<Uuid>) -> Result<
     if events.is_empty() {
         return Ok(());
     }
-    let list = ids(events)?;
+    let list = ids(events.into_iter())?;
     for text in
         [dialect::FORGET_ATTEMPTS_AT_WEBHOOKS, dialect::FORGET_DELIVERIES, dialect::FORGET_WEBHOOK_EVENTS]
     {
