@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use columba::billing::period::month_of;
 use columba::domain::event::Change;
 use columba::domain::id::MessageId;
-use columba::domain::message::{MessageReason, MessageStatus as Status};
+use columba::domain::message::{Draft, MessageReason, MessageStatus as Status, WaId};
 use columba::domain::page::Page;
 use columba::domain::plan::Plan;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::webhook::Subject;
 use columba::ports::clock::Clock as _;
-use columba::ports::outbox::{Acceptance, Outcome};
+use columba::ports::outbox::{Acceptance, Inbound, Outcome};
 
 use super::Fixture;
 use super::stage::{ANN, BOB, Stage, plan};
@@ -194,6 +194,18 @@ async fn old_rows_are_forgotten_in_batches_and_positions_go_on(fixture: Fixture)
 
 const DAY: u64 = 24 * 3600;
 
+/// An id dated now. Ids that are minted never go back, and other tests of this process live in other times.
+fn dated(stage: &Stage, number: u128) -> MessageId {
+    uuid::Uuid::from_u128(MessageId::below(stage.now()).uuid().as_u128() | (7 << 76) | (2 << 62) | number)
+        .into()
+}
+
+async fn accepted(stage: &Stage, number: u128, draft: Draft) -> MessageId {
+    let id = dated(stage, number);
+    let wa_id = WaId(format!("3EB0{number:020}"));
+    stage.outbox.accept(Acceptance { id, wa_id, ..stage.asked(draft) }).await.unwrap().into_inner().id
+}
+
 async fn messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits_or_is_in_doubt_stays(
     fixture: Fixture,
 ) {
@@ -207,20 +219,27 @@ async fn messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits
     stage.directory.create_plan(Plan { code: "longer".into(), ..kept }, None, begun).await.unwrap();
     let patch = columba::ports::directory::TenantPatch { plan: Some("longer".into()), ..Default::default() };
     stage.directory.patch_tenant(other.tenant, patch, begun).await.unwrap();
-    let theirs = Acceptance { tenant: other.tenant, session: other.session, ..stage.asked(stage.draft(ANN)) };
+    let theirs = Acceptance {
+        tenant: other.tenant,
+        session: other.session,
+        id: dated(&stage, 1),
+        ..stage.asked(stage.draft(ANN))
+    };
     let theirs = stage.outbox.accept(theirs).await.unwrap().into_inner().id;
     let scope = TenantScope::authenticated(other.tenant);
     stage.messages.cancel(scope, theirs, begun).await.unwrap();
 
-    let sent = stage.attempt(ANN, Outcome::Sent).await.id;
-    let heard = stage.heard(BOB, "IN1");
+    let sent = accepted(&stage, 2, stage.draft(ANN)).await;
+    assert!(stage.settle(&stage.work(sent).await, Outcome::Sent).await);
+    let heard = Inbound { id: dated(&stage, 3), ..stage.heard(BOB, "IN1") };
     assert_eq!(stage.outbox.inbound(stage.lease, heard.clone()).await, Ok(true));
-    let doubtful = stage.attempt(BOB, Outcome::Unknown(MessageReason::NoAck)).await.id;
+    let doubtful = accepted(&stage, 4, stage.draft(BOB)).await;
+    assert!(stage.settle(&stage.work(doubtful).await, Outcome::Unknown(MessageReason::NoAck)).await);
     let mut draft = stage.draft(ANN);
     draft.expires_at = stage.in_secs(90 * DAY);
-    let waiting = stage.accept_draft(draft.clone()).await.id;
+    let waiting = accepted(&stage, 5, draft.clone()).await;
     draft.send_at = Some(stage.in_secs(20 * DAY));
-    let scheduled = stage.accept_draft(draft).await.id;
+    let scheduled = accepted(&stage, 6, draft).await;
     stage.messages.cancel(stage.scope(), scheduled, stage.now()).await.unwrap();
     let used = stage.messages.usage(stage.scope(), month_of(begun)).await.unwrap();
 
