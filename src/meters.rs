@@ -110,6 +110,12 @@ const REDIS_COMMANDS: Meter = meter(
     &["answered"],
     "Commands and scripts that were meant for Redis: `yes`, or `no` because it was away",
 );
+const ERASED: Meter = meter(
+    "columba_messages_erased_total",
+    Kind::Counter,
+    &[],
+    "Messages that were erased because their tenant's plan keeps them no longer",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -140,6 +146,7 @@ pub const ALL: &[Meter] = &[
     STORE_FAILURES,
     REDIS_UP,
     REDIS_COMMANDS,
+    ERASED,
     LISTENERS,
     RESIDENT,
     CPU,
@@ -259,6 +266,11 @@ pub fn redis(answers: bool) {
 /// So many commands were meant for Redis.
 pub fn redis_commands(count: u64, answered: bool) {
     counter!(REDIS_COMMANDS.name, "answered" => if answered { "yes" } else { "no" }).increment(count);
+}
+
+/// So many messages were erased.
+pub fn erased(messages: u64) {
+    counter!(ERASED.name).increment(messages);
 }
 
 /// Somebody began to listen, until what is answered is dropped.

@@ -8,6 +8,7 @@ mod fence;
 mod m20261122_000001_start;
 mod m20261125_000002_webhooks;
 mod m20261125_000003_operators;
+mod m20261125_000004_retention;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_start::Start),
             Box::new(m20261125_000002_webhooks::Webhooks),
             Box::new(m20261125_000003_operators::Operators),
+            Box::new(m20261125_000004_retention::Retention),
         ]
     }
 }

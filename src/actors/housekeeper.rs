@@ -6,6 +6,8 @@ use actix::prelude::*;
 
 use super::arbiters::Placement;
 use crate::domain::scope::SystemScope;
+use crate::domain::time::WallTime;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::key_use::KeyUse;
@@ -24,6 +26,9 @@ const RING_EVERY: u64 = 5;
 const TIDY_EVERY: u64 = 30;
 /// Every so many ticks: when keys were last used.
 const NOTE_EVERY: u64 = 60;
+
+/// Every so many ticks: messages that plans keep no longer.
+const ERASE_EVERY: u64 = 600;
 
 /// Every port the sweeps need.
 #[derive(Clone)]
@@ -126,7 +131,20 @@ async fn round(ports: Ports, round: u64) -> Result<(), Failed> {
             parts.push(Err(Failed { what: "vault", error: error.to_string() }));
         }
     }
+    if round.is_multiple_of(ERASE_EVERY) {
+        parts.push(erase(&ports, wall).await);
+    }
     parts.into_iter().collect()
+}
+
+/// Erases in small pieces, so that others write in between.
+async fn erase(ports: &Ports, wall: WallTime) -> Result<(), Failed> {
+    let erase = async || {
+        let erased = ports.sweep.erase(SystemScope, wall, BATCH).await?;
+        meters::erased(erased);
+        Ok(erased)
+    };
+    until_done("erase", erase).await
 }
 
 /// Writes when keys were last used. What cannot be written now is written the next time.

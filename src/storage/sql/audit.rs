@@ -168,7 +168,8 @@ pub async fn verify(place: &Place, known: Vec<Head>) -> Result<Result<Head, Misf
     Ok(walked?)
 }
 
-async fn walk(db: &DatabaseConnection, known: Vec<Head>) -> Result<Result<Head, Misfit>, Fault> {
+/// Walks the chain in one state of the whole.
+pub(super) async fn walk(db: &DatabaseConnection, known: Vec<Head>) -> Result<Result<Head, Misfit>, Fault> {
     let state = db.begin().await?;
     let last = head(&state).await?;
     let mut walk = Walk::through(known);

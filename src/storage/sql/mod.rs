@@ -8,8 +8,10 @@
 
 mod attempts;
 pub mod audit;
+pub mod backup;
 mod book;
 mod commands;
+pub mod copy;
 mod desk;
 mod dialect;
 mod directory;
@@ -131,9 +133,17 @@ pub async fn open(
 ) -> Result<Sql, StoreError> {
     steps::take(&place, |_| {}).await?;
     let db = dialect::open_writer(&place).await?;
+    if copy::mark::is_unfinished(&db).await? {
+        db.close().await.unwrap_or(());
+        let text =
+            "a copy into it was begun and not finished; finish it with columba migrate --from … --to …";
+        return Err(StoreError::Unavailable(text.to_owned()));
+    }
+    let is_backup = backup::Mark::read(&db).await?.is_some();
     let readers = dialect::open_readers(&place).await?;
     let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);
     let task = tokio::spawn(task.run());
+    while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
     let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
     let stores = Stores {

@@ -50,7 +50,7 @@ pub(super) struct SqlOutbox {
 /// The ids in the first column of a read.
 pub(super) async fn message_ids<const N: usize>(
     db: &impl ConnectionTrait,
-    text: &'static str,
+    text: impl Into<dialect::Text>,
     values: [sea_orm::Value; N],
 ) -> Result<Vec<MessageId>, Fault> {
     let rows = dialect::query(db, text, values).await?;

@@ -57,6 +57,9 @@ async fn no_hot_statement_walks_through_a_table() {
         webhooks::EVENT,
         webhooks::LOG,
         sqlite::RANGE_OF_DELIVERIES,
+        sqlite::WEBHOOK_EVENTS_ABOUT,
+        sqlite::ERASABLE,
+        sqlite::ERASE,
     ]
     .into_iter()
     .chain(sqlite::WEBHOOK_STATEMENTS)

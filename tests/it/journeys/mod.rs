@@ -26,6 +26,7 @@ macro_rules! on_both_databases {
 
 mod a_minute;
 mod audit;
+mod backup;
 mod caps;
 mod credentials;
 mod database_away;
@@ -35,6 +36,7 @@ mod first_message;
 mod isolation;
 mod kill_loop;
 mod metrics;
+mod moving;
 mod outages;
 mod process;
 mod quota;

@@ -5,6 +5,7 @@
 //! cache of prepared statements small. Ids travel in JSON as hex digits, since JSON has no bytes.
 
 mod postgres;
+mod rows;
 mod scoped;
 pub(super) mod sqlite;
 
@@ -14,6 +15,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, Statement, Value, sqlx,
 };
 
+pub(super) use self::rows::{go_on_behind, is_taken, one_state, open_alone, page, put};
 pub(super) use self::scoped::scoped;
 use super::Place;
 use crate::failpoint::Tripped;
@@ -283,6 +285,13 @@ in_both_tongues! {
     FORGET_DELIVERIES,
     /// `[event]`
     FORGET_WEBHOOK_EVENTS,
+    /// `[message]`: events for webhooks that are about them.
+    WEBHOOK_EVENTS_ABOUT,
+    /// `[{tenant, below, before}]`, how many: messages whose ids are below, and that were not to wait until later; what
+    /// waits, is under way or holds a place is left out.
+    ERASABLE,
+    /// `[message]`: deletes them, but for the same.
+    ERASE,
     /// `[{id, at}]`
     NOTE_USE_OF_KEYS,
     /// How many messages of a tenant wait.

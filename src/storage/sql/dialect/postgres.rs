@@ -37,6 +37,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// number is "columba" in bytes.
 pub(super) const WRITER_LOCK: &str = "SELECT pg_advisory_lock(27988534311608929)";
 
+/// The same, without waiting; whether it was given.
+const TRY_WRITER_LOCK: &str = "SELECT pg_try_advisory_lock(27988534311608929)";
+
 /// What every connection is told. Statements by their keys, whatever the planner's figures say of tables that grow by a
 /// thousand rows a second: a batch that walked through a table would hold up everybody.
 const WRITER: &[(&str, &str)] = &[
@@ -91,6 +94,9 @@ pub(super) fn fault(complaint: &PgDatabaseError) -> Fault {
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
+/// What is said when somebody else has the lock.
+pub(super) const TAKEN: &str = "another server writes to this database; end it first";
+
 /// The one connection that writes. Waits for its lock: a writer before it may not have ended yet.
 pub(super) async fn open_writer(url: &str) -> Result<DatabaseConnection, StoreError> {
     call(url).await?;
@@ -101,14 +107,25 @@ pub(super) async fn open_writer(url: &str) -> Result<DatabaseConnection, StoreEr
             // It is of no use; how it ends does not matter.
             db.close().await.unwrap_or(());
             let text = match Fault::from(error) {
-                Fault::Down(text) if text.contains("55P03") => {
-                    "another server writes to this database; end it first".to_owned()
-                }
+                Fault::Down(text) if text.contains("55P03") => TAKEN.to_owned(),
                 Fault::Down(text) | Fault::Row(text) => text,
             };
             Err(StoreError::Unavailable(text))
         }
     }
+}
+
+/// A connection in the role that owns the tables, with the lock of the one writer, for which it does not wait.
+pub(super) async fn open_alone(url: &str) -> Result<DatabaseConnection, StoreError> {
+    let db = connect(url, 1, OWNER).await?;
+    let rows = super::query(&db, TRY_WRITER_LOCK, []).await?;
+    let has_it: Option<bool> = rows.first().and_then(|row| row.try_get_by_index(0).ok());
+    if has_it == Some(true) {
+        return Ok(db);
+    }
+    // It is of no use; how it ends does not matter.
+    db.close().await.unwrap_or(());
+    Err(StoreError::Unavailable(TAKEN.to_owned()))
 }
 
 /// A connection in the role that owns the tables.
@@ -469,6 +486,26 @@ pub(super) const FORGET_DELIVERIES: &str = "
 
 pub(super) const FORGET_WEBHOOK_EVENTS: &str = "
     DELETE FROM webhook_event WHERE id IN (SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))";
+
+pub(super) const WEBHOOK_EVENTS_ABOUT: &str = "
+    SELECT e.id FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN webhook_event AS e ON e.message_id = w.id::uuid";
+
+pub(super) const ERASABLE: &str = "
+    SELECT m.id FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, below uuid, before bigint)
+    JOIN session AS s ON s.tenant_id = w.tenant
+    CROSS JOIN LATERAL (
+        SELECT e.id FROM message AS e
+        WHERE e.session_id = s.id AND e.id < w.below
+            AND e.status NOT IN ('queued', 'held', 'sending') AND e.charge <> 'held'
+            AND (e.send_at IS NULL OR e.send_at < w.before)
+        ORDER BY e.id LIMIT $2) AS m
+    LIMIT $2";
+
+pub(super) const ERASE: &str = "
+    DELETE FROM message
+    WHERE id IN (SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))
+        AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
 
 pub(super) const NOTE_USE_OF_KEYS: &str = "
     UPDATE api_key SET last_used_at = w.at

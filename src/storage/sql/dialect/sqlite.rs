@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 use super::{Batch, Fault};
@@ -58,6 +58,29 @@ pub(super) async fn open_readers(path: &Path) -> Result<DatabaseConnection, Stor
 /// A connection that could not write if it wanted to, also to a database that no server has open.
 pub(super) async fn open_witness(path: &Path) -> Result<DatabaseConnection, StoreError> {
     connect(path, 1, |options| options.read_only(true)).await
+}
+
+/// A connection to a file that exists and that nobody else has open: whoever works in WAL mode holds a lock on the file
+/// for as long as they have it, and this one asks for the lock that excludes them all.
+pub(super) async fn open_alone(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    let db = connect(path, 1, |options| {
+        options
+            .busy_timeout(Duration::ZERO)
+            .locking_mode(SqliteLockingMode::Exclusive)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+    })
+    .await?;
+    // The first look takes the lock.
+    match super::query(&db, "SELECT count(*) FROM sqlite_master", []).await {
+        Ok(_) => Ok(db),
+        Err(fault) => {
+            // It is of no use; how it ends does not matter.
+            db.close().await.unwrap_or(());
+            Err(fault.into())
+        }
+    }
 }
 
 async fn connect(
@@ -370,6 +393,22 @@ pub(super) const FORGET_DELIVERIES: &str =
 
 pub(super) const FORGET_WEBHOOK_EVENTS: &str =
     "DELETE FROM webhook_event WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+
+pub(in crate::storage::sql) const WEBHOOK_EVENTS_ABOUT: &str = "
+    SELECT e.id FROM jsonb_each($1) AS w CROSS JOIN webhook_event AS e ON e.message_id = unhex(w.value)";
+
+pub(in crate::storage::sql) const ERASABLE: &str = "
+    SELECT m.id FROM jsonb_each($1) AS w
+    CROSS JOIN session AS s ON s.tenant_id = unhex(w.value->>'tenant')
+    CROSS JOIN message AS m ON m.session_id = s.id AND m.id < unhex(w.value->>'below')
+    WHERE m.status NOT IN ('queued', 'held', 'sending') AND m.charge <> 'held'
+        AND (m.send_at IS NULL OR m.send_at < w.value->>'before')
+    LIMIT $2";
+
+pub(in crate::storage::sql) const ERASE: &str = "
+    DELETE FROM message
+    WHERE id IN (SELECT unhex(value) FROM json_each($1))
+        AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
 
 pub(super) const NOTE_USE_OF_KEYS: &str = "
     UPDATE api_key SET last_used_at = w.value->>'at'

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod backup;
 mod batches;
+mod copy;
 mod counters;
 mod feed;
 mod files;
