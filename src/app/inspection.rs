@@ -15,8 +15,9 @@ use crate::config::Config;
 use crate::ports::store::StoreError;
 pub use crate::storage::redis::survey::Survey;
 pub use crate::storage::sql::Place as Database;
-use crate::storage::sql::steps;
 pub use crate::storage::sql::steps::{Standing, Step};
+pub use crate::storage::sql::survey::Survey as PostgresSurvey;
+use crate::storage::sql::{steps, survey};
 use crate::storage::vault;
 pub use crate::storage::vault::KeyFile;
 
@@ -91,6 +92,11 @@ pub fn database(config: &Config, data: &Path) -> Database {
 /// How a database, which has to exist, stands.
 pub async fn standing(database: &Database) -> Result<Standing, StoreError> {
     steps::look(database).await
+}
+
+/// How the server of a database stands; nothing where it is a file.
+pub async fn server(database: &Database) -> Result<Option<PostgresSurvey>, StoreError> {
+    survey::look(database, &SystemClock::new()).await
 }
 
 /// The schema's steps that this program knows.

@@ -125,6 +125,10 @@ async fn looked_at(config: &Config, data: &Path) -> Result<Vec<Check>, Failure> 
     };
     let shown = standing.as_ref().map(|found| found.as_ref().map_err(String::as_str));
     checks.push(checks::schema(&database, shown));
+    // One that cannot be reached has been told of.
+    if let Ok(Some(survey)) = inspection::server(&database).await {
+        checks.push(checks::postgres(&survey));
+    }
     let newest = standing.and_then(Result::ok).and_then(|standing| standing.newest);
     let clock = SystemClock::new();
     checks.push(checks::clock(clock.wall(), newest, clock.boot() != Default::default()));

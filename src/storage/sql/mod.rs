@@ -33,6 +33,7 @@ mod plans;
 mod posting;
 mod sessions;
 pub mod steps;
+pub mod survey;
 mod sweep;
 mod webhooks;
 mod writer;

@@ -8,9 +8,12 @@ use crate::support::server::Home;
 
 /// What doctor says of the database: level, detail and advice.
 fn database(report: &str) -> (String, String, Value) {
+    said_of("database", report)
+}
+
+fn said_of(what: &str, report: &str) -> (String, String, Value) {
     let report: Value = serde_json::from_str(report).unwrap();
-    let check =
-        report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "database").unwrap();
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == what).unwrap();
     let word = |name: &str| check[name].as_str().unwrap().to_owned();
     (word("level"), word("detail"), check["advice"].clone())
 }
@@ -40,6 +43,10 @@ async fn a_database_of_postgresql_is_migrated_looked_at_and_its_audit_verified()
     assert!(status.contains("applied") && !status.contains("pending"), "{status}");
     let (level, detail, _) = database(&columba(&["doctor", "--json", "--listen", "127.0.0.1:0"]).await.out);
     assert!(level == "ok" && detail.starts_with("postgres://127.0.0.1:"), "{level} {detail}");
+    let (level, detail, _) =
+        said_of("postgresql", &columba(&["doctor", "--json", "--listen", "127.0.0.1:0"]).await.out);
+    // The tests' server is, on purpose, what a production one must not be.
+    assert!(level == "fail" && detail.contains("with fsync, full_page_writes off"), "{level} {detail}");
 
     let server = home.start(&[]).await;
     let operator = server.operator();

@@ -37,7 +37,11 @@ const FRESH: Duration = Duration::from_secs(1);
 /// number is "columba" in bytes.
 pub(super) const WRITER_LOCK: &str = "SELECT pg_advisory_lock(27988534311608929)";
 
-/// The same, without waiting; whether it was given.
+/// A commit that is answered is on disk, whatever the server does for others. More than that, as for replicas, is left as it is.
+const ON_DISK: &str = "
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The writer's lock, without waiting; whether it was given.
 const TRY_WRITER_LOCK: &str = "SELECT pg_try_advisory_lock(27988534311608929)";
 
 /// What every connection is told. Statements by their keys, whatever the planner's figures say of tables that grow by a
@@ -102,7 +106,10 @@ pub(super) async fn open_writer(url: &str) -> Result<DatabaseConnection, StoreEr
     call(url).await?;
     let db = connect(url, 1, WRITER).await?;
     match db.execute_unprepared(WRITER_LOCK).await {
-        Ok(_) => Ok(db),
+        Ok(_) => {
+            db.execute_unprepared(ON_DISK).await.map_err(Fault::from)?;
+            Ok(db)
+        }
         Err(error) => {
             // It is of no use; how it ends does not matter.
             db.close().await.unwrap_or(());
