@@ -72,6 +72,6 @@ async fn a_postgresql_that_is_not_there_is_named_without_its_password() {
         let said = ran.out.clone() + &ran.err;
         assert_eq!(ran.code, code, "{ran:?}");
         assert!(said.contains("postgres://127.0.0.1:1/columba cannot be reached"), "{ran:?}");
-        assert!(!said.contains("hunter2") && !said.contains("columba:"), "{ran:?}");
+        assert!(!said.contains("hunter2"), "{ran:?}");
     }
 }

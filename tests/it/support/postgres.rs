@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -20,15 +20,17 @@ const MISSING: &str = "this test starts PostgreSQL 15 or newer: run `scripts/ser
 /// went: the pipe it reads closes then.
 const WATCH: &str = r#"programs=$1 folder=$2 options=$3
     ctl() { $programs/pg_ctl -D $folder/data -s "$@" </dev/null >&2; }
+    signal() { main=$(head -1 $folder/data/postmaster.pid) && kill -$1 $main $(pgrep -P $main); }
     while read word; do
         case $word in
             start) ctl -l $folder/log -o "$options" -w start || { cat $folder/log >&2; exit 1; } ;;
             stop) ctl -m immediate -w stop ;;
-            freeze) kill -STOP $(head -1 $folder/data/postmaster.pid) $(pgrep -P $(head -1 $folder/data/postmaster.pid)) ;;
-            thaw) kill -CONT $(head -1 $folder/data/postmaster.pid) $(pgrep -P $(head -1 $folder/data/postmaster.pid)) ;;
+            freeze) signal STOP ;;
+            thaw) signal CONT ;;
         esac
         echo $word
     done
+    signal CONT 2>/dev/null
     ctl -m immediate stop
     rm -rf $folder"#;
 
@@ -38,7 +40,22 @@ const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c autovacuum=off";
 /// A server that runs until this process ends, unless it is told to stop.
 pub struct Server {
     port: u16,
-    watcher: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
+    watcher: Mutex<Watcher>,
+}
+
+/// The process of [`WATCH`].
+struct Watcher {
+    child: Child,
+    ears: Option<ChildStdin>,
+    mouth: BufReader<ChildStdout>,
+}
+
+/// It ends the server when nobody can tell it anything any more.
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.ears = None;
+        let _ = self.child.wait();
+    }
 }
 
 static SERVER: OnceLock<Server> = OnceLock::new();
@@ -126,7 +143,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options =
             format!("-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=300 {UNSAFE}");
-        let mut watcher = run(Path::new("sh"))
+        let mut child = run(Path::new("sh"))
             .args(["-c", WATCH, "sh"])
             .args([&programs, &folder])
             .arg(options)
@@ -136,9 +153,8 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // The pipe is held open until this process ends.
-        let watcher = (watcher.stdin.take().unwrap(), BufReader::new(watcher.stdout.take().unwrap()));
-        let server = Self { port, watcher: Mutex::new(watcher) };
+        let (ears, mouth) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let server = Self { port, watcher: Mutex::new(Watcher { child, ears, mouth }) };
         server.tell("start");
         server
     }
@@ -164,10 +180,10 @@ impl Server {
     }
 
     fn tell(&self, word: &str) {
-        let (ears, mouth) = &mut *self.watcher.lock().unwrap();
-        writeln!(ears, "{word}").unwrap();
+        let watcher = &mut *self.watcher.lock().unwrap();
+        writeln!(watcher.ears.as_mut().unwrap(), "{word}").unwrap();
         let mut done = String::new();
-        mouth.read_line(&mut done).unwrap();
+        watcher.mouth.read_line(&mut done).unwrap();
         assert_eq!(done.trim_end(), word, "PostgreSQL did not do it; what it said stands above");
     }
 
