@@ -94,7 +94,7 @@ async fn a_backup_beside_a_server_is_whole_for_its_owner_only_and_replaces_nothi
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let names: Vec<PathBuf> =
             fs::read_dir(put.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(names, [file.clone()], "nothing else is left");
+        assert_eq!(names, std::slice::from_ref(&file), "nothing else is left");
         let rows = |table| done.tables.iter().find(|(name, _)| *name == table).unwrap().1;
         assert_eq!((rows("message"), rows("send_attempt"), done.waiting), (4, 3, 3), "{live}");
         let place = Place::File(file.clone());
