@@ -16,6 +16,8 @@ const SESSIONS: usize = 4;
 /// One at a time per session, about as many as a quiet fleet has: large batches would flatter.
 const MESSAGES: usize = 2_000;
 const IDLE: Duration = Duration::from_secs(20);
+/// What pairing leaves to be done, vacuuming among it, is done by then.
+const SETTLING: Duration = Duration::from_secs(60);
 /// PostgreSQL tells what a connection did a second later at the latest.
 const TOLD_AFTER: Duration = Duration::from_millis(1_500);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -32,7 +34,7 @@ struct Asked {
 impl Asked {
     fn so_far(server: &Server, parts: &Parts) -> Self {
         sleep(TOLD_AFTER);
-        let metrics = server.operator.text("/metrics");
+        let metrics = server.operator.again().text("/metrics");
         let counts = metrics.lines().filter(|line| line.starts_with("columba_redis_commands_total"));
         let redis = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
         Self { written: parts.written(), redis }
@@ -57,6 +59,7 @@ pub fn run() {
     let tenants = server.tenants(TENANTS, SESSIONS);
     let sessions = (TENANTS * SESSIONS) as f64;
 
+    sleep(SETTLING);
     let before = Asked::so_far(&server, &parts);
     let begun = Instant::now();
     sleep(IDLE);

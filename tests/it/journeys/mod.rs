@@ -30,6 +30,7 @@ mod backup;
 mod caps;
 mod credentials;
 mod database_away;
+mod encrypted;
 mod events;
 mod faults;
 mod first_message;

@@ -1,8 +1,9 @@
 //! A PostgreSQL server of Debian's package, one for the whole test process, and a fresh database a test.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,6 +13,8 @@ use std::sync::{Mutex, OnceLock};
 use columba::storage::sql::{Place, steps};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::OnceCell;
+
+use super::tls::Certificate;
 
 const MISSING: &str = "this test starts PostgreSQL 15 or newer: run `scripts/servers.sh postgresql` as root, or \
     `apt-get install postgresql`";
@@ -110,8 +113,19 @@ impl Session {
 }
 
 impl Server {
-    /// PostgreSQL refuses to run as root, so it runs as the user its package made.
+    /// One that is spoken to in the clear.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// One that speaks TLS to whoever wants it to.
+    #[allow(dead_code, reason = "only the gate's tests need one")]
+    pub fn start_encrypted(certificate: &Certificate) -> Self {
+        Self::start_with(Some(certificate))
+    }
+
+    /// PostgreSQL refuses to run as root, so it runs as the user its package made.
+    fn start_with(certificate: Option<&Certificate>) -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("columba-postgres").tempdir().unwrap().keep();
         let unprivileged = unprivileged();
@@ -141,8 +155,22 @@ impl Server {
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let options =
+        let mut options =
             format!("-p {port} -k '' -c listen_addresses=127.0.0.1 -c max_connections=300 {UNSAFE}");
+        if let Some(certificate) = certificate {
+            // It wants a key that is its own and nobody else's.
+            for (from, name) in [(certificate.certificate(), "cert.pem"), (certificate.key(), "key.pem")] {
+                let to = folder.join(name);
+                fs::copy(from, &to).unwrap();
+                fs::set_permissions(&to, Permissions::from_mode(0o600)).unwrap();
+                if let Some((user, group)) = unprivileged {
+                    chown(&to, Some(user), Some(group)).unwrap();
+                }
+            }
+            let shown = folder.display();
+            options +=
+                &format!(" -c ssl=on -c ssl_cert_file={shown}/cert.pem -c ssl_key_file={shown}/key.pem");
+        }
         let mut child = run(Path::new("sh"))
             .args(["-c", WATCH, "sh"])
             .args([&programs, &folder])

@@ -97,6 +97,12 @@ impl Home {
         Server::start_in(Arc::clone(&self.dir), &environment).await
     }
 
+    /// The folder.
+    #[allow(dead_code, reason = "only some test binaries need it")]
+    pub fn dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
+    }
+
     /// The address of its database, if it has one elsewhere.
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
