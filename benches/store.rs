@@ -31,7 +31,7 @@ use columba::ports::transport::{
     DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
 };
 use columba::ports::vault::Vault;
-use columba::storage::sql::{SqlOptions, open};
+use columba::storage::sql::{Place, open};
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
@@ -211,7 +211,7 @@ struct Stage {
 impl Stage {
     async fn set(dir: &std::path::Path) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let options = SqlOptions { path: dir.join("bench.db") };
+        let options = Place::File(dir.join("bench.db"));
         let sql = open(options, Arc::clone(&clock), quota::decide, Arc::new(Nobody)).await.expect("opens");
         let leases = tenants(&sql.stores, &*clock).await;
         let ports = attempt::Ports {

@@ -28,6 +28,7 @@ properties() {
 simulation() { cargo test --locked --release --test it -- --nocapture simulation::; }
 failpoints() { COLUMBA_BINARIES=$armed "$armed/failpoints" --nocapture; }
 kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
+outages() { cargo test --locked --release --test deep -- --nocapture outages_; }
 million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
 schemathesis() {
   COLUMBA_SCHEMATHESIS_REQUESTS=${COLUMBA_SCHEMATHESIS_REQUESTS:-20000} COLUMBA_SCHEMATHESIS_EXAMPLES=${COLUMBA_SCHEMATHESIS_EXAMPLES:-200} \
@@ -37,10 +38,11 @@ otlp() { cargo test --locked --features otlp --test otlp; } # not in release: th
 flood() { cargo test --locked --release --test deep -- --nocapture flood_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk flood otlp million schemathesis}
+wanted=${*:-properties simulation failpoints kills disk outages flood otlp million schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
+scripts/servers.sh postgresql redis-server
 echo "== build"
 began=$SECONDS
 armed=$PWD/$logs/armed # apart from target/release, where the next build without the feature would replace them
@@ -60,6 +62,7 @@ also disk &
 beside=$!
 also kills
 wait "$beside"
+also outages
 also flood
 also otlp
 also million
@@ -69,7 +72,7 @@ also schemathesis
 
 echo
 echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
-said='^(seed|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
+said='^(seed|outage|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
 for name in $wanted; do
   cat "$logs/$name.row"
   grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true

@@ -15,6 +15,7 @@ run() {
 if [ ! -d target/debug/deps ]; then
   echo "first build: about 400 crates, 5 to 10 minutes on two cores"
 fi
+run "servers that tests start" scripts/servers.sh postgresql redis-server
 run "build" cargo test --workspace --locked --no-run
 run "format, lints, docs, licences" scripts/check.sh
 run "tests" cargo test --workspace --locked

@@ -98,6 +98,24 @@ const STORE_FAILURES: Meter = meter(
     &["kind"],
     "Batches that failed: `down` because the store did, `row` because of one write in it",
 );
+const REDIS_UP: Meter = meter(
+    "columba_redis_up",
+    Kind::Gauge,
+    &[],
+    "1 while Redis answers, 0 while this process does without it",
+);
+const REDIS_COMMANDS: Meter = meter(
+    "columba_redis_commands_total",
+    Kind::Counter,
+    &["answered"],
+    "Commands and scripts that were meant for Redis: `yes`, or `no` because it was away",
+);
+const ERASED: Meter = meter(
+    "columba_messages_erased_total",
+    Kind::Counter,
+    &[],
+    "Messages that were erased because their tenant's plan keeps them no longer",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -126,6 +144,9 @@ pub const ALL: &[Meter] = &[
     COMMIT,
     BATCH,
     STORE_FAILURES,
+    REDIS_UP,
+    REDIS_COMMANDS,
+    ERASED,
     LISTENERS,
     RESIDENT,
     CPU,
@@ -235,6 +256,21 @@ pub fn committed(writes: usize, took: Duration) {
 /// A batch failed, because of the store or of one row.
 pub fn store_failed(down: bool) {
     counter!(STORE_FAILURES.name, "kind" => if down { "down" } else { "row" }).increment(1);
+}
+
+/// Whether Redis answers. Not called where none is configured.
+pub fn redis(answers: bool) {
+    gauge!(REDIS_UP.name).set(if answers { 1.0 } else { 0.0 });
+}
+
+/// So many commands were meant for Redis.
+pub fn redis_commands(count: u64, answered: bool) {
+    counter!(REDIS_COMMANDS.name, "answered" => if answered { "yes" } else { "no" }).increment(count);
+}
+
+/// So many messages were erased.
+pub fn erased(messages: u64) {
+    counter!(ERASED.name).increment(messages);
 }
 
 /// Somebody began to listen, until what is answered is dropped.

@@ -1,6 +1,7 @@
-//! The real program under load: what an accept through HTTP, a message sent, and a restart cost.
+//! The real program under load: what an accept through HTTP, a message sent, and a restart cost, and
+//! what sessions ask of PostgreSQL and Redis.
 //!
-//!     cargo bench --bench program                 # accept, sending, restart
+//!     cargo bench --bench program                 # accept, sending, restart, sizing
 //!     cargo bench --bench program -- accept       # one of them
 //!     cargo bench --bench program -- peers        # accept, against fastify + BullMQ in turns (see benches/peers)
 //!
@@ -14,6 +15,7 @@ mod generator;
 mod peer;
 mod restart;
 mod sending;
+mod sizing;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -28,6 +30,9 @@ fn main() {
     }
     if wants("restart") {
         restart::run();
+    }
+    if wants("sizing") {
+        sizing::run();
     }
     if asked.iter().any(|word| word == "peers") {
         accept::against_peers();

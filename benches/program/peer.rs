@@ -1,12 +1,13 @@
 //! fastify and BullMQ's `add`, from `benches/peers`, over a redis-server of their own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use super::accept::TENANTS;
 use super::generator::{Target, post};
 use super::support::process::Process;
+use super::support::stores;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
@@ -21,18 +22,10 @@ impl Peer {
     /// Starts both on free ports; redis keeps an append-only file in `folder` and syncs it every second.
     pub fn start(folder: &Path) -> Self {
         let log = folder.join("peers.log");
-        let store = folder.join("redis");
-        std::fs::create_dir(&store).expect("a folder");
-        let port = free_port().to_string();
-        let mut redis = Command::new("redis-server");
-        redis.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
-        redis.args(["--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--dir"]).arg(&store);
-        let (redis, _) = Process::start(&mut redis, "Ready to accept connections", &log);
+        let (redis, store) = stores::redis(folder);
+        let (_, port) = store.rsplit_once(':').expect("host and port");
         let mut node = Command::new("node");
-        node.arg("accept.js")
-            .current_dir(FOLDER)
-            .env("REDIS_PORT", &port)
-            .env("TENANTS", TENANTS.to_string());
+        node.arg("accept.js").current_dir(FOLDER).env("REDIS_PORT", port).env("TENANTS", TENANTS.to_string());
         let (node, address) = Process::start(&mut node, "listens on ", &log);
         Self { redis, node, address: address.parse().expect("an address") }
     }
@@ -46,17 +39,12 @@ impl Peer {
     }
 
     /// Everything whose CPU counts.
-    pub fn processes(&self) -> [&Process; 2] {
-        [&self.redis, &self.node]
+    pub fn processes(&self) -> [(&str, &Process); 2] {
+        [("node", &self.node), ("redis-server", &self.redis)]
     }
 
     pub fn end(self) {
         self.node.end();
         self.redis.end();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }

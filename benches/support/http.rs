@@ -33,8 +33,18 @@ impl Api {
         answer
     }
 
+    /// What is under a path, as text.
+    pub fn text(&self, path: &str) -> String {
+        self.send_for_text("GET", path, None).1
+    }
+
     /// One call and its status.
     pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let (status, text) = self.send_for_text(method, path, body);
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn send_for_text(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let body = body.map(Value::to_string).unwrap_or_default();
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         let request = format!(
@@ -57,7 +67,8 @@ impl Api {
     pub fn plan(&self, code: &str) {
         let plan = json!({
             "code": code, "name": code, "price_minor": 0, "currency": "EUR", "interval": "month",
-            "messages_per_minute": 60_000, "messages_per_month": 1_000_000_000_000_u64, "sessions_max": 100_000,
+            "messages_per_minute": 60_000,
+            "messages_per_minute_tenant": 60_000, "messages_per_month": 1_000_000_000_000_u64, "sessions_max": 100_000,
             "queue_max": 1_000_000, "pacing": "none", "retention_days": 30, "plugins": []
         });
         self.call("POST", "/v1/admin/plans", Some(&plan));
@@ -114,7 +125,7 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-fn answer(connection: &mut TcpStream) -> (u16, Value) {
+fn answer(connection: &mut TcpStream) -> (u16, String) {
     let (mut bytes, mut chunk) = (vec![], [0; 4096]);
     loop {
         let read = connection.read(&mut chunk).expect("the server answers");
@@ -126,7 +137,7 @@ fn answer(connection: &mut TcpStream) -> (u16, Value) {
         let body = &bytes[head + 4..];
         if body.len() >= length.unwrap_or(0_usize) {
             let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-            return (status.expect("a status"), serde_json::from_slice(body).unwrap_or(Value::Null));
+            return (status.expect("a status"), String::from_utf8_lossy(body).into_owned());
         }
     }
 }

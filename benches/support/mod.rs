@@ -5,3 +5,4 @@ pub mod http;
 pub mod listeners;
 pub mod process;
 pub mod server;
+pub mod stores;

@@ -28,11 +28,19 @@ impl Process {
         (Self(child), found.unwrap_or_else(|| panic!("{command:?} ended before it said {mark:?}")))
     }
 
-    /// User and system time it has used so far. The kernel counts in hundredths of a second.
+    /// User and system time that it, its children and those of them that have ended have used so far. The kernel counts in
+    /// hundredths of a second.
     pub fn cpu(&self) -> Duration {
-        let stat = self.read("stat");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
-        let ticks: u64 = [11, 12].iter().map(|&at: &usize| fields[at].parse::<u64>().expect("ticks")).sum();
+        let own = fields(self.0.id()).expect("it still runs");
+        let parent = self.0.id().to_string();
+        let mut ticks: u64 = own[11..15].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
+        for entry in fs::read_dir("/proc").expect("Linux").flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+            // One that ends just now is counted the next time, with those that have.
+            if let Some(child) = pid.and_then(fields).filter(|child| child[1] == parent) {
+                ticks += child[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum::<u64>();
+            }
+        }
         Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
@@ -53,6 +61,12 @@ impl Process {
     fn read(&self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("it still runs")
     }
+}
+
+/// What the kernel says of a process, from its state on; `None` when there is none.
+fn fields(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit(") ").next()?.split(' ').map(str::to_owned).collect())
 }
 
 impl Drop for Process {

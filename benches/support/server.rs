@@ -84,9 +84,11 @@ impl Server {
     /// Every session's record, as the operator sees it.
     pub fn sessions(&self) -> Vec<Value> {
         let (mut all, mut cursor) = (vec![], String::new());
+        // The server closes a connection that was not used for long.
+        let operator = self.operator.again();
         loop {
             let path = format!("/v1/admin/sessions?limit=200{cursor}");
-            let mut page = self.operator.call("GET", &path, None);
+            let mut page = operator.call("GET", &path, None);
             all.append(page["data"].as_array_mut().expect("a list"));
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

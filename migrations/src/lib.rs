@@ -4,9 +4,11 @@ use sea_orm_migration::prelude::{DbErr, SchemaManager};
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
+mod fence;
 mod m20261122_000001_start;
 mod m20261125_000002_webhooks;
 mod m20261125_000003_operators;
+mod m20261125_000004_retention;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -17,13 +19,16 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_start::Start),
             Box::new(m20261125_000002_webhooks::Webhooks),
             Box::new(m20261125_000003_operators::Operators),
+            Box::new(m20261125_000004_retention::Retention),
         ]
     }
 }
 
-async fn run(manager: &SchemaManager<'_>, sqlite: &str) -> Result<(), DbErr> {
-    match manager.get_database_backend() {
-        DbBackend::Sqlite => manager.get_connection().execute_unprepared(sqlite).await.map(drop),
-        other => Err(DbErr::Migration(format!("this schema is not written for {other:?}"))),
-    }
+async fn run(manager: &SchemaManager<'_>, sqlite: &str, postgres: &str) -> Result<(), DbErr> {
+    let text = match manager.get_database_backend() {
+        DbBackend::Sqlite => sqlite,
+        DbBackend::Postgres => postgres,
+        other => return Err(DbErr::Migration(format!("this schema is not written for {other:?}"))),
+    };
+    manager.get_connection().execute_unprepared(text).await.map(drop)
 }

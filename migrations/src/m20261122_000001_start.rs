@@ -5,6 +5,7 @@
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 
+use crate::fence::{Fence, fenced};
 use crate::run;
 
 /// The first schema.
@@ -14,16 +15,36 @@ pub struct Start;
 #[async_trait::async_trait]
 impl MigrationTrait for Start {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_UP).await
+        run(manager, SQLITE_UP, &postgres_up()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_DOWN).await
+        run(manager, SQLITE_DOWN, include_str!("postgres/start.down.sql")).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
+}
+
+fn postgres_up() -> String {
+    include_str!("postgres/start.sql").to_owned()
+        + &fenced(&[
+            Fence::open("store_meta", "SELECT, UPDATE"),
+            Fence::open("plan", "SELECT, INSERT, UPDATE"),
+            Fence::open("message_place", "SELECT, UPDATE"),
+            Fence::by("tenant", "id", "SELECT, INSERT, UPDATE"),
+            Fence::by("api_key", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("session", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("session_tally", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("chat", "tenant_id", "SELECT, INSERT"),
+            Fence::by("message", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("send_attempt", "tenant_id", "SELECT, INSERT, DELETE"),
+            Fence::by("usage", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("idempotency", "owner", "SELECT, INSERT, UPDATE, DELETE"),
+            Fence::by("feed_head", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("event", "tenant_id", "SELECT, INSERT, DELETE"),
+        ])
 }
 
 const SQLITE_UP: &str = "

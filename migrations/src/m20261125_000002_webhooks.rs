@@ -2,6 +2,7 @@
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 
+use crate::fence::{Fence, fenced};
 use crate::run;
 
 /// Webhooks.
@@ -11,16 +12,26 @@ pub struct Webhooks;
 #[async_trait::async_trait]
 impl MigrationTrait for Webhooks {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_UP).await
+        run(manager, SQLITE_UP, &postgres_up()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_DOWN).await
+        run(manager, SQLITE_DOWN, include_str!("postgres/webhooks.down.sql")).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
+}
+
+fn postgres_up() -> String {
+    include_str!("postgres/webhooks.sql").to_owned()
+        + &fenced(&[
+            Fence::by("webhook", "tenant_id", "SELECT, INSERT, UPDATE"),
+            Fence::by("webhook_event", "tenant_id", "SELECT, INSERT, DELETE"),
+            Fence::by("webhook_delivery", "tenant_id", "SELECT, INSERT, UPDATE, DELETE"),
+            Fence::by("webhook_attempt", "tenant_id", "SELECT, INSERT, DELETE"),
+        ])
 }
 
 const SQLITE_UP: &str = "

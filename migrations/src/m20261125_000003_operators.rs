@@ -2,6 +2,7 @@
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 
+use crate::fence::{Fence, fenced};
 use crate::run;
 
 /// Operators, audit, and more about keys.
@@ -11,16 +12,24 @@ pub struct Operators;
 #[async_trait::async_trait]
 impl MigrationTrait for Operators {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_UP).await
+        run(manager, SQLITE_UP, &postgres_up()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, SQLITE_DOWN).await
+        run(manager, SQLITE_DOWN, include_str!("postgres/operators.down.sql")).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
+}
+
+fn postgres_up() -> String {
+    include_str!("postgres/operators.sql").to_owned()
+        + &fenced(&[
+            Fence::open("operator", "SELECT, INSERT, UPDATE"),
+            Fence::open("audit", "SELECT, INSERT"),
+        ])
 }
 
 const SQLITE_UP: &str = "

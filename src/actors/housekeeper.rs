@@ -6,6 +6,8 @@ use actix::prelude::*;
 
 use super::arbiters::Placement;
 use crate::domain::scope::SystemScope;
+use crate::domain::time::WallTime;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::key_use::KeyUse;
@@ -25,6 +27,9 @@ const TIDY_EVERY: u64 = 30;
 /// Every so many ticks: when keys were last used.
 const NOTE_EVERY: u64 = 60;
 
+/// Every so many ticks: messages that plans keep no longer.
+const ERASE_EVERY: u64 = 600;
+
 /// Every port the sweeps need.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is its trait")]
@@ -41,12 +46,14 @@ pub struct Ports {
 pub struct Housekeeper {
     ports: Ports,
     round: u64,
+    /// Whether the last round could not do all it had to.
+    behind: bool,
 }
 
 impl Housekeeper {
     /// Starts on its own thread.
     pub fn launch(ports: Ports, placement: &Placement) {
-        Self::start_in_arbiter(placement.of("housekeeper"), move |_| Self { ports, round: 0 });
+        Self::start_in_arbiter(placement.of("housekeeper"), move |_| Self { ports, round: 0, behind: false });
     }
 
     /// One-shot and re-armed after the round: a slow store makes rounds rarer, never simultaneous.
@@ -57,12 +64,25 @@ impl Housekeeper {
             // In a task of its own: a panic in there ends the round, not the keeper.
             let task = actix::spawn(work);
             ctx.spawn(task.into_actor(keeper).map(|done, keeper, ctx| {
-                if let Err(panic) = done {
-                    tracing::error!(%panic, "a round of the housekeeper panicked");
+                match done {
+                    Ok(done) => keeper.note(&done),
+                    Err(panic) => tracing::error!(%panic, "a round of the housekeeper panicked"),
                 }
                 keeper.arm(ctx);
             }));
         });
+    }
+
+    /// Says that rounds fail, and that they do not any more: once an outage, which has many rounds.
+    fn note(&mut self, done: &Result<(), Failed>) {
+        match done {
+            Ok(()) if self.behind => tracing::info!("the housekeeper makes up for rounds that failed"),
+            Err(Failed { what, error }) if !self.behind => {
+                tracing::warn!(what, error, "the housekeeper cannot do its round; later ones make up for it");
+            }
+            _ => {}
+        }
+        self.behind = done.is_err();
     }
 }
 
@@ -74,54 +94,72 @@ impl Actor for Housekeeper {
     }
 }
 
-async fn round(ports: Ports, round: u64) {
+/// What could not be done, and why.
+#[derive(Debug)]
+struct Failed {
+    what: &'static str,
+    error: String,
+}
+
+impl Failed {
+    fn of(what: &'static str) -> impl FnOnce(StoreError) -> Self {
+        move |error| Self { what, error: error.to_string() }
+    }
+}
+
+/// Tries all of a round; the first part of it that failed.
+async fn round(ports: Ports, round: u64) -> Result<(), Failed> {
     let wall = ports.clock.wall();
-    log("refresh", ports.directory.refresh().await);
-    until_done("expire", || ports.sweep.expire(SystemScope, wall, BATCH)).await;
+    let sweep = &ports.sweep;
+    let mut parts = vec![
+        ports.directory.refresh().await.map_err(Failed::of("refresh")),
+        until_done("expire", || sweep.expire(SystemScope, wall, BATCH)).await,
+    ];
     if round.is_multiple_of(RING_EVERY) {
-        match ports.sweep.due(SystemScope, wall).await {
-            Ok(sessions) => sessions.into_iter().for_each(|session| ports.signals.wake(session)),
-            Err(error) => log("due", Err(error)),
-        }
+        let due = sweep.due(SystemScope, wall).await.map_err(Failed::of("due"));
+        parts.push(due.map(|sessions| sessions.into_iter().for_each(|session| ports.signals.wake(session))));
     }
     if round.is_multiple_of(NOTE_EVERY) {
-        note_key_use(&*ports.key_use, &*ports.directory).await;
+        let noted = note_key_use(&*ports.key_use, &*ports.directory).await;
+        parts.push(noted.map_err(Failed::of("note key use")));
     }
     if round.is_multiple_of(TIDY_EVERY) {
-        until_done("abandon", || ports.sweep.abandon(SystemScope, wall, BATCH)).await;
-        until_done("release", || ports.sweep.release(SystemScope, wall, BATCH)).await;
-        until_done("forget", || ports.sweep.forget(SystemScope, wall, BATCH)).await;
+        parts.push(until_done("abandon", || sweep.abandon(SystemScope, wall, BATCH)).await);
+        parts.push(until_done("release", || sweep.release(SystemScope, wall, BATCH)).await);
+        parts.push(until_done("forget", || sweep.forget(SystemScope, wall, BATCH)).await);
         if let Err(error) = ports.vaults.sweep(SystemScope, wall).await {
-            tracing::warn!(%error, "vault not swept");
+            parts.push(Err(Failed { what: "vault", error: error.to_string() }));
         }
     }
+    if round.is_multiple_of(ERASE_EVERY) {
+        parts.push(erase(&ports, wall).await);
+    }
+    parts.into_iter().collect()
+}
+
+/// Erases in small pieces, so that others write in between.
+async fn erase(ports: &Ports, wall: WallTime) -> Result<(), Failed> {
+    let erase = async || {
+        let erased = ports.sweep.erase(SystemScope, wall, BATCH).await?;
+        meters::erased(erased);
+        Ok(erased)
+    };
+    until_done("erase", erase).await
 }
 
 /// Writes when keys were last used. What cannot be written now is written the next time.
-pub async fn note_key_use(key_use: &dyn KeyUse, directory: &dyn Directory) {
+pub async fn note_key_use(key_use: &dyn KeyUse, directory: &dyn Directory) -> Result<(), StoreError> {
     let marks = key_use.unwritten();
-    match directory.note_use(SystemScope, marks.clone()).await {
-        Ok(()) => key_use.written(&marks),
-        Err(error) => log("note key use", Err(error)),
-    }
+    directory.note_use(SystemScope, marks.clone()).await?;
+    key_use.written(&marks);
+    Ok(())
 }
 
 /// Repeats a bounded sweep while it finds full batches.
-async fn until_done<F>(what: &'static str, mut sweep: impl FnMut() -> F)
+async fn until_done<F>(what: &'static str, mut sweep: impl FnMut() -> F) -> Result<(), Failed>
 where
     F: Future<Output = Result<u64, StoreError>>,
 {
-    loop {
-        match sweep().await {
-            Ok(count) if count >= u64::from(BATCH) => {}
-            Ok(_) => return,
-            Err(error) => return log(what, Err(error)),
-        }
-    }
-}
-
-fn log(what: &'static str, answer: Result<(), StoreError>) {
-    if let Err(error) = answer {
-        tracing::warn!(what, %error, "sweep failed, the next round makes up for it");
-    }
+    while sweep().await.map_err(Failed::of(what))? >= u64::from(BATCH) {}
+    Ok(())
 }

@@ -8,13 +8,22 @@ use super::data_dir::DataDir;
 use super::exit::Failure;
 use crate::billing::quota;
 use crate::config::Config;
+use crate::config::redis::RedisAddress;
 use crate::config::sandbox::SandboxOptions;
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
+use crate::ports::limits::TenantWindows;
+use crate::ports::readiness::Readiness;
 use crate::ports::sealer::Sealer;
+use crate::ports::tickets::Tickets;
 use crate::ports::vault::Vaults;
-use crate::storage::sql::{Sql, SqlOptions};
+use crate::storage::embedded::limits::MemoryWindows;
+use crate::storage::embedded::tickets::MemoryTickets;
+use crate::storage::redis::Redis;
+use crate::storage::redis::limits::RedisWindows;
+use crate::storage::redis::tickets::RedisTickets;
+use crate::storage::sql::{Place, Sql};
 use crate::storage::vault::VaultOptions;
 use crate::transport::sandbox::{Latency, Network, RemoteNetwork, SandboxTransport, Wire};
 
@@ -28,6 +37,10 @@ pub struct Backends {
     pub sealer: Arc<dyn Sealer>,
     /// The sandbox engine, and its players' side.
     pub sandbox: Arc<SandboxTransport>,
+    /// Sums of tenants' attempts.
+    pub windows: Arc<dyn TenantWindows>,
+    /// Tickets to the feed.
+    pub tickets: Arc<dyn Tickets>,
     sql: Sql,
 }
 
@@ -38,18 +51,12 @@ impl Backends {
         data: &DataDir,
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
+        readiness: Arc<dyn Readiness>,
     ) -> Result<Self, Failure> {
-        let path = database_path(config, data.path());
-        let sql = crate::storage::sql::open(
-            SqlOptions { path: path.clone() },
-            Arc::clone(&clock),
-            quota::decide,
-            sink,
-        )
-        .await
-        .map_err(|error| {
-            Failure::Unavailable(format!("cannot open the database {}: {error}", path.display()))
-        })?;
+        let place = database(config, data.path());
+        let sql = crate::storage::sql::open(place.clone(), Arc::clone(&clock), quota::decide, sink)
+            .await
+            .map_err(|error| Failure::Unavailable(format!("cannot open the database {place}: {error}")))?;
         if config.vault.key_file.is_empty() {
             tracing::warn!(
                 "the vault's key lies in the data directory: whoever copies the directory has every account; \
@@ -60,8 +67,18 @@ impl Backends {
         let vaults = crate::storage::vault::open(options, Arc::clone(&clock))
             .await
             .map_err(|error| Failure::Unavailable(format!("cannot open the vault: {error}")))?;
+        let (windows, tickets) = match redis_at(config)? {
+            None => in_process(&sql.stores),
+            Some(address) => {
+                let redis = Redis::open(&address, readiness).await.map_err(|error| {
+                    Failure::Unavailable(format!("key `redis.url`: this Redis cannot be used: {error}"))
+                })?;
+                shared(redis, &sql.stores, &clock)
+            }
+        };
         let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
-        Ok(Self { stores: sql.stores.clone(), sealer: vaults.clone(), vaults, sandbox, sql })
+        let stores = sql.stores.clone();
+        Ok(Self { stores, sealer: vaults.clone(), vaults, sandbox, windows, tickets, sql })
     }
 
     /// Resolves when nothing can be written any more.
@@ -75,11 +92,27 @@ impl Backends {
     }
 }
 
+/// Where Redis is, if it is used.
+pub fn redis_at(config: &Config) -> Result<Option<RedisAddress>, Failure> {
+    config.redis.address().map_err(|problem| Failure::Usage(format!("key `redis.url`: {problem}")))
+}
+
+type Shared = (Arc<dyn TenantWindows>, Arc<dyn Tickets>);
+
+fn in_process(stores: &Stores) -> Shared {
+    (Arc::new(MemoryWindows::new(Arc::clone(&stores.outbox))), Arc::new(MemoryTickets::default()))
+}
+
+fn shared(redis: Redis, stores: &Stores, clock: &Arc<dyn Clock>) -> Shared {
+    let windows = RedisWindows::new(redis.clone(), Arc::clone(&stores.outbox));
+    (Arc::new(windows), Arc::new(RedisTickets::new(redis, Arc::clone(clock))))
+}
+
 /// Where the rows lie: in the data directory `data`, unless the settings say otherwise.
-pub fn database_path(config: &Config, data: &Path) -> PathBuf {
-    match config.database.url.strip_prefix("sqlite://") {
-        Some(path) => PathBuf::from(path),
-        None => data.join("columba.db"),
+pub fn database(config: &Config, data: &Path) -> Place {
+    match config.database.url.as_str() {
+        "" => Place::File(data.join("columba.db")),
+        url => Place::named(url),
     }
 }
 

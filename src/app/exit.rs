@@ -5,6 +5,12 @@ use thiserror::Error;
 /// Why the process could not do its work. Every text says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
+    /// 1: it was asked and the answer is no.
+    #[error("{0}")]
+    Refused(String),
+    /// 65: something given cannot be taken.
+    #[error("{0}")]
+    Unfit(String),
     /// 64: the command line or a setting is wrong.
     #[error("{0}")]
     Usage(String),

@@ -9,11 +9,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access, major, minor, statvfs};
 
 use super::backends;
+use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use crate::config::Config;
 use crate::ports::store::StoreError;
-use crate::storage::sql::steps;
+pub use crate::storage::redis::survey::Survey;
+pub use crate::storage::sql::Place as Database;
 pub use crate::storage::sql::steps::{Standing, Step};
+pub use crate::storage::sql::survey::Survey as PostgresSurvey;
+use crate::storage::sql::{steps, survey};
 use crate::storage::vault;
 pub use crate::storage::vault::KeyFile;
 
@@ -81,13 +85,18 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
 }
 
 /// Where the rows are kept.
-pub fn database(config: &Config, data: &Path) -> PathBuf {
-    backends::database_path(config, data)
+pub fn database(config: &Config, data: &Path) -> Database {
+    backends::database(config, data)
 }
 
-/// How the database at `path`, which has to exist, stands.
-pub async fn standing(path: &Path) -> Result<Standing, StoreError> {
-    steps::look(path).await
+/// How a database, which has to exist, stands.
+pub async fn standing(database: &Database) -> Result<Standing, StoreError> {
+    steps::look(database).await
+}
+
+/// How the server of a database stands; nothing where it is a file.
+pub async fn server(database: &Database) -> Result<Option<PostgresSurvey>, StoreError> {
+    survey::look(database, &SystemClock::new()).await
 }
 
 /// The schema's steps that this program knows.
@@ -100,6 +109,16 @@ pub fn key_file(config: &Config, data: &Path) -> (PathBuf, Result<KeyFile, Strin
     let options = backends::vault_options(config, data);
     let found = vault::look(&options).map_err(|error| error.to_string());
     (options.key_file, found)
+}
+
+/// How Redis stands, where one is used; the error says why that cannot be told.
+pub async fn redis(config: &Config) -> Option<Result<Survey, String>> {
+    let address = match config.redis.address() {
+        Ok(None) => return None,
+        Ok(Some(address)) => address,
+        Err(problem) => return Some(Err(problem)),
+    };
+    Some(crate::storage::redis::look(&address, &SystemClock::new()).await)
 }
 
 /// Whether somebody else listens at `address`, or why nobody could.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::backends::database_path;
+use super::backends::database;
 use super::data_dir::DataDir;
 use super::exit::Failure;
 use crate::config::Config;
@@ -12,8 +12,8 @@ use crate::storage::sql::steps;
 /// each.
 pub async fn run(config: &Config, data: &Path, took: impl FnMut(&str)) -> Result<(), Failure> {
     let data = DataDir::lock(data)?;
-    let path = database_path(config, data.path());
-    steps::take(&path, took).await.map_err(|error| {
-        Failure::Unavailable(format!("cannot migrate the database {}: {error}", path.display()))
-    })
+    let place = database(config, data.path());
+    steps::take(&place, took)
+        .await
+        .map_err(|error| Failure::Unavailable(format!("cannot migrate the database {place}: {error}")))
 }

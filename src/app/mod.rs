@@ -8,6 +8,7 @@ pub mod documents;
 pub mod exit;
 pub mod inspection;
 pub mod migration;
+pub mod moving;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod quick_start;

@@ -41,8 +41,6 @@ use crate::ports::feed::FeedSink;
 use crate::ports::key_use::KeyUse;
 use crate::ports::log_level::LogLevel;
 use crate::storage::embedded::key_use::MemoryKeyUse;
-use crate::storage::embedded::limits::MemoryWindows;
-use crate::storage::embedded::tickets::MemoryTickets;
 use crate::tenancy::operator::OperatorToken;
 use crate::transport::sandbox::SandboxTransport;
 
@@ -83,7 +81,8 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
     let bell = Bell::default();
     let sink = Arc::new(Counted(Rung { feed: inbox.clone(), bell: bell.clone() }));
-    let backends = Backends::open(config, &data, Arc::clone(&clock), sink).await?;
+    let gate = Arc::new(Gate::default());
+    let backends = Backends::open(config, &data, Arc::clone(&clock), sink, Arc::clone(&gate) as _).await?;
     let stores = backends.stores.clone();
     let operator = OperatorToken::load_or_create(&data.path().join("operator.token"))
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
@@ -107,7 +106,6 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     .map_err(|error| unreadable("the feed", &error))?;
 
     let routes = Routes::default();
-    let windows = Arc::new(MemoryWindows::new(Arc::clone(&stores.outbox)));
     let ports = session::Ports {
         clock: Arc::clone(&clock),
         transport: Arc::clone(&backends.sandbox) as _,
@@ -115,9 +113,8 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         sessions: Arc::clone(&stores.sessions),
         vaults: Arc::clone(&backends.vaults),
         directory: Arc::clone(&stores.directory),
-        windows,
+        windows: Arc::clone(&backends.windows),
     };
-    let gate = Arc::new(Gate::default());
     let supervision =
         Supervision { routes: routes.clone(), gate: Arc::clone(&gate), armed: Arc::clone(&armed) };
     let registry = launch_registry(config, ports, supervision, &roots, sessions.placement());
@@ -172,7 +169,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {
-        tickets: Arc::new(MemoryTickets::default()),
+        tickets: Arc::clone(&backends.tickets),
         subscribers: subscriber::Setup {
             hub: hub.clone(),
             clock: Arc::clone(&clock),
@@ -269,7 +266,10 @@ impl Running {
         if tokio::time::timeout(LAST_POST, self.couriers.drain()).await.is_err() {
             tracing::info!("some webhooks did not answer in time; the next start delivers them again");
         }
-        housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
+        let noted = housekeeper::note_key_use(&*self.key_use, &*self.backends.stores.directory).await;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "when keys were last used is not written");
+        }
         self.backends.close().await;
         for arbiters in &self.arbiters {
             arbiters.stop();

@@ -15,7 +15,7 @@ use columba::history::read::read_file;
 use columba::history::record::{AsOf, Record, Refusing};
 use columba::history::verdict::{Invariant, Verdict};
 use columba::ports::clock::Clock as _;
-use columba::storage::sql;
+use columba::storage::sql::{self, Place};
 use columba::transport::sandbox::{FILE_NAME, REFUSING};
 use strum::IntoEnumIterator as _;
 
@@ -36,9 +36,9 @@ struct Cli {
     /// Read the rows of this data directory, and the journal of the sandbox network in it.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The database, if it does not lie in the data directory.
-    #[arg(long, value_name = "FILE", requires = "data")]
-    database: Option<PathBuf>,
+    /// The database, if it does not lie in the data directory: a file, or postgres://user:password@host:port/name.
+    #[arg(long, value_name = "FILE_OR_URL", requires = "data")]
+    database: Option<String>,
     /// The directory of a sandbox network that runs as a process of its own.
     #[arg(long, value_name = "DIR")]
     network: Option<PathBuf>,
@@ -110,9 +110,10 @@ fn gather(cli: &Cli, mut each: impl FnMut(Record)) -> Result<(), String> {
         read_file(file, &mut each).map_err(|error| error.to_string())?;
     }
     if let Some(data) = &cli.data {
-        let database = cli.database.clone().unwrap_or_else(|| data.join("columba.db"));
+        let database = cli.database.as_deref().map(Place::named);
+        let database = database.unwrap_or_else(|| Place::File(data.join("columba.db")));
         let rows = columba::app::block_on(sql::history::rows(&database, each));
-        rows.map_err(|error| format!("{}: {error}", database.display()))?;
+        rows.map_err(|error| format!("{database}: {error}"))?;
     }
     Ok(())
 }

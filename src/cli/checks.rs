@@ -1,10 +1,11 @@
 //! What a fact about an installation means, and what to do about it. No IO.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::app::inspection::{Holder, KeyFile, Place, Standing};
+use crate::app::inspection::{Database, Holder, KeyFile, Place, PostgresSurvey, Standing, Survey};
 use crate::domain::time::WallTime;
 
 /// Below this much free space something should be done soon, and below this much nothing can be promised.
@@ -16,6 +17,11 @@ const EARLIEST: WallTime = WallTime(1_795_305_600_000);
 const LATEST: WallTime = WallTime(EARLIEST.0 + 40 * 365 * 86_400_000);
 /// By how much rows may be ahead of the clock without anybody having to ask why, in milliseconds.
 const AHEAD_MS: i64 = 2_000;
+
+/// An answer of Redis or PostgreSQL that takes longer is felt.
+const SLOW: Duration = Duration::from_millis(5);
+/// By how much the database's clock may differ, in milliseconds: its time is in no row, but an operator compares logs.
+const APART_MS: i64 = 2_000;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -133,16 +139,23 @@ pub fn space(free: Option<u64>) -> Check {
 }
 
 /// The database's schema.
-pub fn schema(path: &Path, found: Option<Result<&Standing, &str>>) -> Check {
+pub fn schema(database: &Database, found: Option<Result<&Standing, &str>>) -> Check {
     const NAME: &str = "database";
-    let shown = path.display();
+    let shown = database;
     let standing = match found {
         None => return Check::ok(NAME, format!("{shown} does not exist: the first start makes it")),
         Some(Err(why)) => {
             return Check::fail(
                 NAME,
                 format!("{shown} does not open: {why}"),
-                "if it is no SQLite file, put the right one there; if it is damaged, go back to a copy",
+                match database {
+                    Database::File(_) => {
+                        "if it is no SQLite file, put the right one there; if it is damaged, go back to a copy"
+                    }
+                    Database::Server(_) => {
+                        "see that PostgreSQL runs there and lets the user of database.url in: psql with the same address"
+                    }
+                },
             );
         }
         Some(Ok(standing)) => standing,
@@ -167,6 +180,58 @@ pub fn schema(path: &Path, found: Option<Result<&Standing, &str>>) -> Check {
     }
 }
 
+/// The server of a database in PostgreSQL.
+pub fn postgres(survey: &PostgresSurvey) -> Check {
+    const NAME: &str = "postgresql";
+    let PostgresSurvey { version, unsafe_settings, lacking_roles, ahead_ms, latency, .. } = survey;
+    let shown = format!("version {}.{}", version / 10_000, version % 10_000);
+    if !survey.is_new_enough() {
+        return Check::fail(NAME, shown, "PostgreSQL 15 or newer is needed");
+    }
+    if !unsafe_settings.is_empty() {
+        return Check::fail(
+            NAME,
+            format!(
+                "{shown}, with {unsafe_settings} off: a crash of its machine loses what was answered 202"
+            ),
+            "turn it on in postgresql.conf and restart PostgreSQL",
+        );
+    }
+    if !lacking_roles.is_empty() {
+        return Check::warn(
+            NAME,
+            format!("{shown}; its user has no part in {lacking_roles}"),
+            "the first start makes these roles if the user may (CREATEROLE); otherwise see docs/POSTGRES.md",
+        );
+    }
+    if survey.is_above {
+        return Check::warn(
+            NAME,
+            format!("{shown}; the user of database.url is a superuser or bypasses row-level security"),
+            "give the server a user of its own: see docs/POSTGRES.md",
+        );
+    }
+    if !survey.is_encrypted && !survey.is_local {
+        return Check::warn(
+            NAME,
+            format!("{shown}; what is said to it crosses the network in the clear"),
+            "add ?sslmode=verify-full to database.url",
+        );
+    }
+    if ahead_ms.abs() > APART_MS {
+        return Check::warn(
+            NAME,
+            format!("{shown}; its clock and ours are {:.1} s apart", *ahead_ms as f64 / 1_000.0),
+            "set both: timedatectl set-ntp true",
+        );
+    }
+    let detail = format!("{shown}, {:.1} ms an answer", latency.as_secs_f64() * 1_000.0);
+    if *latency > SLOW {
+        return Check::warn(NAME, detail, "every accept waits for it: bring it nearer");
+    }
+    Check::ok(NAME, detail)
+}
+
 /// The clock, against what is possible and what was written before.
 pub fn clock(now: WallTime, newest: Option<WallTime>, has_boot_id: bool) -> Check {
     const NAME: &str = "clock";
@@ -188,6 +253,39 @@ pub fn clock(now: WallTime, newest: Option<WallTime>, has_boot_id: bool) -> Chec
         return Check::warn(NAME, format!("{shown}, and the system names no boot"), advice);
     }
     Check::ok(NAME, shown)
+}
+
+/// Redis: whether it answers, takes writes, keeps what it was given, and how fast.
+pub fn redis(found: Result<Survey, String>) -> Check {
+    const NAME: &str = "redis";
+    let survey = match found {
+        Ok(survey) => survey,
+        Err(why) => {
+            return Check::warn(
+                NAME,
+                format!("it cannot be used: {why}"),
+                "the server runs without it, and what processes share it counts in the database; see redis.url",
+            );
+        }
+    };
+    if let Some(objection) = survey.objection() {
+        return Check::fail(
+            NAME,
+            objection,
+            "the server does not start with it; change it, or set redis.url to \"\"",
+        );
+    }
+    let Survey { version, policy, latency, .. } = survey;
+    let took = latency.unwrap_or_default();
+    let detail = format!("version {version}, {policy}, {:.1} ms an answer", took.as_secs_f64() * 1_000.0);
+    if took > SLOW {
+        return Check::warn(
+            NAME,
+            detail,
+            "each message with a sum over sessions waits for it: bring it nearer",
+        );
+    }
+    Check::ok(NAME, detail)
 }
 
 /// The key-encryption key: whether it fits, and whether it lies apart from what it seals.
@@ -361,16 +459,48 @@ mod tests {
     #[test]
     fn a_schema_may_lack_steps_and_may_not_have_strange_ones() {
         let step = |name: &str, taken, known| Step { name: name.to_owned(), taken, known };
-        let path = Path::new("/srv/data/columba.db");
+        let database = &Database::File("/srv/data/columba.db".into());
         for (steps, expected) in [
             (vec![step("m1", true, true), step("m2", true, true)], Level::Ok),
             (vec![step("m1", true, true), step("m2", false, true)], Level::Warn),
             (vec![step("m1", true, true), step("m9", true, false)], Level::Fail),
         ] {
-            assert_eq!(level(schema(path, Some(Ok(&Standing { steps, newest: None })))), expected);
+            assert_eq!(level(schema(database, Some(Ok(&Standing { steps, newest: None })))), expected);
         }
-        assert_eq!(level(schema(path, None)), Level::Ok);
-        assert_eq!(level(schema(path, Some(Err("file is not a database")))), Level::Fail);
+        assert_eq!(level(schema(database, None)), Level::Ok);
+        assert_eq!(level(schema(database, Some(Err("file is not a database")))), Level::Fail);
+    }
+
+    #[test]
+    fn a_postgresql_is_judged_by_the_worst_that_is_found() {
+        let good = PostgresSurvey {
+            version: 150_018,
+            unsafe_settings: String::new(),
+            is_above: false,
+            lacking_roles: String::new(),
+            is_encrypted: false,
+            is_local: true,
+            ahead_ms: -3,
+            latency: Duration::from_micros(200),
+        };
+        let say = |change: fn(&mut PostgresSurvey)| {
+            let mut survey = good.clone();
+            change(&mut survey);
+            level(postgres(&survey))
+        };
+        for (change, expected) in [
+            ((|_| ()) as fn(&mut PostgresSurvey), Level::Ok),
+            (|survey| survey.version = 140_011, Level::Fail),
+            (|survey| survey.unsafe_settings = "fsync".to_owned(), Level::Fail),
+            (|survey| survey.lacking_roles = "columba_tenant".to_owned(), Level::Warn),
+            (|survey| survey.is_above = true, Level::Warn),
+            (|survey| survey.is_local = false, Level::Warn),
+            (|survey| (survey.is_local, survey.is_encrypted) = (false, true), Level::Ok),
+            (|survey| survey.ahead_ms = -APART_MS - 1, Level::Warn),
+            (|survey| survey.latency = 2 * SLOW, Level::Warn),
+        ] {
+            assert_eq!(say(change), expected);
+        }
     }
 
     #[test]

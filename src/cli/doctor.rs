@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen};
 use super::settings::{DataFlag, Settings};
 use crate::app::clock::SystemClock;
+use crate::app::inspection::Database;
 use crate::app::{self, inspection};
 use crate::config::{Config, Loaded, Source};
 use crate::ports::clock::Clock as _;
@@ -114,12 +115,20 @@ async fn looked_at(config: &Config, data: &Path) -> Result<Vec<Check>, Failure> 
     }
 
     let database = inspection::database(config, data);
-    let standing = match place(&database)? {
-        None => None,
-        Some(_) => Some(inspection::standing(&database).await.map_err(|error| error.to_string())),
+    let exists = match &database {
+        Database::File(path) => place(path)?.is_some(),
+        Database::Server(_) => true,
+    };
+    let standing = match exists {
+        false => None,
+        true => Some(inspection::standing(&database).await.map_err(|error| error.to_string())),
     };
     let shown = standing.as_ref().map(|found| found.as_ref().map_err(String::as_str));
     checks.push(checks::schema(&database, shown));
+    // One that cannot be reached has been told of.
+    if let Ok(Some(survey)) = inspection::server(&database).await {
+        checks.push(checks::postgres(&survey));
+    }
     let newest = standing.and_then(Result::ok).and_then(|standing| standing.newest);
     let clock = SystemClock::new();
     checks.push(checks::clock(clock.wall(), newest, clock.boot() != Default::default()));
@@ -128,6 +137,10 @@ async fn looked_at(config: &Config, data: &Path) -> Result<Vec<Check>, Failure> 
     checks.push(checks::vault_key(&key, data, &fits, place(&key)?));
     let token = data.join("operator.token");
     checks.push(checks::secret_file("operator token", &token, place(&token)?, "the first start makes it"));
+
+    if let Some(found) = inspection::redis(config).await {
+        checks.push(checks::redis(found));
+    }
 
     let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
     let http = http.map_err(|error| Failure::new(Exit::Software, "software", error.to_string()))?;

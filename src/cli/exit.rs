@@ -127,6 +127,8 @@ impl Failure {
 impl From<app::exit::Failure> for Failure {
     fn from(failure: app::exit::Failure) -> Self {
         let (exit, code) = match &failure {
+            app::exit::Failure::Refused(_) => (Exit::No, "conflict"),
+            app::exit::Failure::Unfit(_) => (Exit::Data, "unfit"),
             app::exit::Failure::Usage(_) => (Exit::Usage, "usage"),
             app::exit::Failure::Unavailable(_) => (Exit::Unavailable, "unavailable"),
             app::exit::Failure::Software(_) => (Exit::Software, "software"),

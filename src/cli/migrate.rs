@@ -1,4 +1,4 @@
-//! `columba migrate`: the schema's steps, without serving.
+//! `columba migrate`: the schema's steps, and moving a store into another database, without serving.
 
 use clap::Args;
 use serde_json::json;
@@ -6,12 +6,26 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen};
 use super::settings::{DataFlag, Settings};
-use crate::app::inspection::Step;
+use crate::app::inspection::{Database, Step};
+use crate::app::moving::{self, Progress};
 use crate::app::{self, inspection, migration};
+
+/// What stays where it is when rows are moved.
+const STAYS: &str = "not moved, and needed as it lies in the data directory: auth state and keys (vault.db, vault.key, tenants/), \
+    operator.token, the sandbox network's journal";
 
 /// The schema's steps.
 #[derive(Debug, Args)]
 pub struct Migrate {
+    /// Move all rows of this database, sqlite://FILE or postgres://…, while no server works on it.
+    #[arg(long, value_name = "URL", requires = "to", conflicts_with = "status")]
+    from: Option<String>,
+    /// Into this one, which is empty or holds what an interrupted move has brought.
+    #[arg(long, value_name = "URL", requires = "from")]
+    to: Option<String>,
+    /// Out of a backup: send what waits in it. Only if nothing was sent since it was taken; without this it becomes unknown.
+    #[arg(long, requires = "from")]
+    resume_queue: bool,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -33,13 +47,20 @@ impl Migrate {
     /// Takes the steps, or says which were taken.
     pub fn run(&self) -> Result<(), Failure> {
         let screen = Screen::new(self.form());
+        if let (Some(from), Some(to)) = (&self.from, &self.to) {
+            return self.move_rows(screen, from, to);
+        }
         let config = self.settings.load()?.config;
-        let path = inspection::database(&config, &self.data.data);
-        let before = match path.exists() {
+        let database = inspection::database(&config, &self.data.data);
+        let exists = match &database {
+            Database::File(path) => path.exists(),
+            Database::Server(_) => true,
+        };
+        let before = match exists {
             true => {
-                app::block_on(inspection::standing(&path))
+                app::block_on(inspection::standing(&database))
                     .map_err(|error| {
-                        let detail = format!("cannot read the database {}: {error}", path.display());
+                        let detail = format!("cannot read the database {database}: {error}");
                         Failure::new(Exit::Unavailable, "unavailable", detail)
                             .next("columba doctor says more of what lies there")
                     })?
@@ -50,11 +71,10 @@ impl Migrate {
             }
         };
         if self.status {
-            return say(screen, &path.display().to_string(), &before);
+            return say(screen, &database.to_string(), &before);
         }
         if let Some(strange) = before.iter().find(|step| !step.known) {
-            let detail =
-                format!("{} has taken {}, which this program does not know", path.display(), strange.name);
+            let detail = format!("{database} has taken {}, which this program does not know", strange.name);
             return Err(Failure::new(Exit::Unavailable, "newer_database", detail).next(
                 "run the newer program it was made by, or go back to the copy made before that one ran",
             ));
@@ -79,8 +99,70 @@ impl Migrate {
             };
         }
         let after: Vec<Step> = before.into_iter().map(|step| Step { taken: true, ..step }).collect();
-        say(screen, &path.display().to_string(), &after)
+        say(screen, &database.to_string(), &after)
     }
+
+    fn move_rows(&self, screen: Screen, from: &str, to: &str) -> Result<(), Failure> {
+        let (from, to) = (named("--from", from)?, named("--to", to)?);
+        if from == to {
+            return Err(Failure::usage("--from and --to name the same database"));
+        }
+        let bar = screen.progress(Some(0), "moving");
+        let told = |progress: Progress| {
+            bar.set_length(progress.of);
+            bar.set_position(progress.rows);
+            bar.set_message(progress.table);
+        };
+        let moved = app::block_on(moving::run(&from, &to, self.resume_queue, told));
+        bar.finish_and_clear();
+        let moved = moved.map_err(|failure| {
+            let again = matches!(failure, app::exit::Failure::Unavailable(_));
+            let failure = Failure::from(failure);
+            if again {
+                failure.next("the same command once more; it goes on where it stopped")
+            } else {
+                failure
+            }
+        })?;
+        let (copied, taken_at) = (&moved.copied, moved.backup_of.map(|at| json!(at)));
+        if screen.form == Form::Json {
+            let tables: serde_json::Map<_, _> = copied
+                .tables
+                .iter()
+                .map(|(name, sum)| ((*name).to_owned(), json!({"rows": sum.rows, "checksum": sum.digits()})))
+                .collect();
+            return screen.line(json!({
+                "from": from.to_string(), "to": to.to_string(), "rows": copied.rows(),
+                "moved_before": copied.earlier, "tables": tables, "audit_head": copied.audit,
+                "backup_of": taken_at, "resume_queue": self.resume_queue,
+            }));
+        }
+        screen.line(format_args!(
+            "moved {} rows from {from} to {to}; counts, checksums and the audit log agree",
+            copied.rows()
+        ))?;
+        screen.hint(STAYS);
+        if let Some(at) = taken_at.as_ref().and_then(serde_json::Value::as_str) {
+            let queue = match self.resume_queue {
+                true => "what waits in it is sent",
+                false => "what waits in it becomes unknown, since it may have been sent meanwhile",
+            };
+            screen.hint(format_args!("{from} is a backup of {at}: at the first start {queue}"));
+        }
+        screen.hint(
+            "next: set database.url to what --to names and start columba serve on the same data directory; \
+             start no server on the old database any more: it would send what waits a second time",
+        );
+        Ok(())
+    }
+}
+
+fn named(flag: &str, url: &str) -> Result<Database, Failure> {
+    let known = ["sqlite://", "postgres://", "postgresql://"];
+    if known.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty())) {
+        return Ok(Database::named(url));
+    }
+    Err(Failure::usage(format!("{flag} has to be sqlite://FILE or postgres://USER@HOST/DATABASE")))
 }
 
 fn say(screen: Screen, database: &str, steps: &[Step]) -> Result<(), Failure> {

@@ -6,6 +6,6 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseOptions {
-    /// `sqlite://…`, or empty for a file in the data directory.
+    /// `sqlite://…`, `postgres://…`, or empty for a file in the data directory.
     pub url: String,
 }

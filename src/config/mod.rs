@@ -17,6 +17,7 @@ mod file;
 pub mod http;
 pub mod log;
 mod names;
+pub mod redis;
 pub mod sandbox;
 pub mod sessions;
 mod source;
@@ -33,6 +34,7 @@ pub const DEFAULT: &str = include_str!("../../config/default.toml");
 pub struct Config {
     pub http: http::HttpOptions,
     pub database: database::DatabaseOptions,
+    pub redis: redis::RedisOptions,
     pub vault: vault::VaultOptions,
     pub sandbox: sandbox::SandboxOptions,
     pub sessions: sessions::SessionsOptions,
@@ -152,14 +154,16 @@ impl Config {
             return Err(("http.body_limit", problem));
         }
         let database = &self.database.url;
-        if !database.is_empty() && !database.starts_with("sqlite://") {
+        let known = ["sqlite://", "postgres://", "postgresql://"];
+        if !database.is_empty() && !known.iter().any(|scheme| database.starts_with(scheme)) {
             // Not the whole of it: a password may be in there.
             let scheme = database.split(':').next().unwrap_or_default();
             let problem = format!(
-                "`{scheme}` is not supported so far, only sqlite:// is; leave it \"\" for a file in the data directory"
+                "`{scheme}` is not supported, sqlite:// and postgres:// are; leave it \"\" for a file in the data directory"
             );
             return Err(("database.url", problem));
         }
+        self.redis.address().map_err(|problem| ("redis.url", problem))?;
         let sandbox = &self.sandbox.url;
         if !sandbox.is_empty() && !sandbox.starts_with("http://") {
             return Err((

@@ -77,6 +77,9 @@ pub enum Action {
     OperatorCreate,
     #[strum(serialize = "operator.delete")]
     OperatorDelete,
+    /// The store began anew from a backup.
+    #[strum(serialize = "store.restore")]
+    StoreRestore,
     /// A known operator asked for what their role or their token does not allow (any more).
     #[strum(serialize = "call.refused")]
     CallRefused,
@@ -97,9 +100,9 @@ impl JsonSchema for Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditSubject")]
 pub struct Subject {
-    /// `tenant`, `plan`, `key`, `operator` or `call`.
+    /// `tenant`, `plan`, `key`, `operator`, `call` or `store`.
     pub kind: String,
-    /// Its id, the code of a plan, or method and path of a call.
+    /// Its id, the code of a plan, method and path of a call, or when the backup of a store was taken.
     pub id: String,
 }
 

@@ -41,6 +41,12 @@ macro_rules! id {
                 Self(mint(at))
             }
 
+            /// Below every id dated `at` or later, and above those dated earlier.
+            pub fn below(at: WallTime) -> Self {
+                let millis = at.0.clamp(0, (1 << 48) - 1).unsigned_abs();
+                Self(Uuid::from_u128(u128::from(millis) << 80))
+            }
+
             /// When it was made; the beginning of time for one that was made otherwise.
             pub fn minted_at(self) -> WallTime {
                 let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());

@@ -126,6 +126,8 @@ words! {
         NoAck,
         /// Unknown: the process died between sending and hearing, and it may not be sent twice.
         Interrupted,
+        /// Unknown: it waited in a backup that was restored, and may have been sent since that was taken.
+        Restored,
         /// Dead: five attempts failed.
         AttemptsExhausted,
         /// Canceled by the tenant.

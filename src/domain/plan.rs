@@ -1,6 +1,7 @@
 //! What a tenant has bought: caps that bind at once, quota and price that bind from the next period.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ pub struct Plan {
     /// Price of one message beyond the quota, in the minor unit.
     #[serde(default)]
     pub overage_minor: Option<i64>,
-    /// Days a message's content is kept.
+    /// Days a message is kept, from when it was accepted or came in, or was to be sent at the earliest.
     pub retention_days: u32,
     /// Plugins its tenants may switch on.
     #[serde(default)]
@@ -103,6 +104,11 @@ pub struct Caps {
 }
 
 impl Plan {
+    /// How long a message is kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * 24 * 3600)
+    }
+
     /// The part that binds at once.
     pub fn caps(&self) -> Caps {
         Caps {

@@ -91,6 +91,12 @@ impl Window {
         self.log.drain(..self.log.len().saturating_sub(KEPT));
     }
 
+    /// What it remembers at `now`: attempts, oldest first, and since when the past before is unknown, if it is.
+    pub fn past(&mut self, now: Moment) -> (Vec<Moment>, Option<Moment>) {
+        self.advance(now);
+        (self.log.iter().copied().collect(), self.unknown_before)
+    }
+
     /// Whether nothing in it can delay an attempt any more: forgetting it changes nothing.
     pub fn is_idle(&mut self, now: Moment) -> bool {
         self.advance(now);

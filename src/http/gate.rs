@@ -12,6 +12,7 @@ use crate::ports::readiness::Readiness;
 pub struct Gate {
     accepting: AtomicBool,
     checks: Mutex<BTreeMap<&'static str, bool>>,
+    spares: Mutex<BTreeMap<&'static str, bool>>,
 }
 
 impl Gate {
@@ -36,6 +37,12 @@ impl Gate {
         accepting.chain(self.checks().iter().map(|(&check, &passes)| (check, passes))).collect()
     }
 
+    /// Parts that can be done without, and whether each is there.
+    pub fn spares(&self) -> Vec<(&'static str, bool)> {
+        let spares = self.spares.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        spares.iter().map(|(&part, &is_there)| (part, is_there)).collect()
+    }
+
     /// 503 while messages are not accepted.
     pub fn admit(&self) -> Result<(), Refusal> {
         if self.is_open() {
@@ -53,5 +60,9 @@ impl Gate {
 impl Readiness for Gate {
     fn note(&self, part: &'static str, passes: bool) {
         self.checks().insert(part, passes);
+    }
+
+    fn note_spare(&self, part: &'static str, is_there: bool) {
+        self.spares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(part, is_there);
     }
 }

@@ -123,8 +123,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) | StoreError::Fenced => {
-                tracing::warn!(%error, "store refused a request's work");
-                Refusal::unavailable("the store does not answer; nothing was changed, try again").into()
+                // Whoever keeps the store says that it is away; an outage has many requests.
+                tracing::debug!(%error, "store refused a request's work");
+                Refusal::unavailable(
+                    "the store does not answer; try again, with the same Idempotency-Key if there was one",
+                )
+                .into()
             }
             StoreError::Poisoned(_) => {
                 tracing::error!(%error, "a row cannot be written");

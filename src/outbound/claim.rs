@@ -37,7 +37,7 @@ pub async fn claim(
     claim: Claim,
 ) -> Result<Claimed, ClaimError> {
     if let Some(cap) = tenant_cap {
-        windows.take(claim.lease.tenant, cap, claim.at).await?.map_err(ClaimError::TenantCap)?;
+        windows.take(claim.lease, cap, claim.at).await?.map_err(ClaimError::TenantCap)?;
     }
     let (before, after) = points(&claim);
     failpoint::hit(before).await.map_err(StoreError::from)?;

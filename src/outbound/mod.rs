@@ -9,10 +9,11 @@
 //! 7. The session's machine finds the slot due; [`claim`] takes the message and logs the attempt.
 //! 8. [`attempt`] sends, in a task of its own.
 //! 9. [`settle`] writes what became of it.
-//! 10. The hub tells the subscribers.
+//! 10. The hub tells the subscribers. What the network says later, [`hear`] writes.
 
 pub mod accept;
 pub mod attempt;
 pub mod claim;
+pub mod hear;
 pub mod retry;
 pub mod settle;

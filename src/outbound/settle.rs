@@ -51,14 +51,15 @@ pub async fn give_back(
     until_written(|| outbox.give_back(lease, message, number)).await
 }
 
-async fn until_written<T, F>(mut write: impl FnMut() -> F) -> Result<T, StoreError>
+/// Writes, and tries again while the store is away, for up to a minute. The store's keeper says that it is away.
+pub(super) async fn until_written<T, F>(mut write: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     for _ in 1..TRIES {
         match write().await {
             Err(StoreError::Unavailable(reason)) => {
-                tracing::warn!(reason, "end of an attempt not written, trying again");
+                tracing::debug!(reason, "not written, trying again");
                 tokio::time::sleep(PAUSE).await;
             }
             answer => return answer,

@@ -5,16 +5,17 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 
 use super::store::StoreError;
-use crate::domain::id::TenantId;
+use crate::domain::session::Lease;
 use crate::domain::time::{Moment, Reading};
 
 /// A sliding window per tenant, shared by its sessions.
 #[async_trait]
 pub trait TenantWindows: Send + Sync {
-    /// Takes one slot of any 61 s, or says when one opens. A slot taken stays taken, even if nothing is sent.
+    /// Takes one slot of any 61 s of the lease's tenant, or says when one opens. A slot taken stays taken, even if nothing
+    /// is sent. May refuse an owner that a newer one has asked after with [`StoreError::Fenced`]; need not.
     async fn take(
         &self,
-        tenant: TenantId,
+        lease: Lease,
         cap: NonZeroU32,
         at: Reading,
     ) -> Result<Result<(), Moment>, StoreError>;

@@ -23,6 +23,11 @@ pub trait Sweep: Send + Sync {
     /// Releases the holds of messages `unknown` for more than 24 h. How many.
     async fn release(&self, scope: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError>;
 
+    /// Erases messages that their tenant's plan keeps no longer ([`Plan::retention`](crate::domain::plan::Plan::retention)),
+    /// with the events, deliveries and attempts at webhooks that tell of them, at most `limit`. What waits, is under way or
+    /// holds a place in its month stays until that has ended. What a month has used stays used. How many.
+    async fn erase(&self, scope: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError>;
+
     /// Deletes idempotency rows older than 24 h, attempts older than 1 h, events older than 7 days. How many.
     async fn forget(&self, scope: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError>;
 }

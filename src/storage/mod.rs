@@ -2,5 +2,6 @@
 
 pub mod embedded;
 pub mod memory;
+pub mod redis;
 pub mod sql;
 pub mod vault;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use columba::history::record::Record;
+use columba::storage::sql::Place;
 use columba::storage::sql::history::rows;
 use serde_json::json;
 use tempfile::TempDir;
@@ -47,7 +48,7 @@ async fn a_thousand_sessions_are_drained_within_fifteen_seconds_and_what_was_und
 
     // What the next start would find.
     let (mut left, mut ended) = (HashMap::new(), 0);
-    rows(&dir.path().join("data/columba.db"), |row| {
+    rows(&Place::File(dir.path().join("data/columba.db")), |row| {
         if let Record::Message(message) = row {
             *left.entry(message.status.to_string()).or_insert(0) += 1;
             ended += usize::from(message.sent_at.is_some_and(|at| at > asked_at));

@@ -175,7 +175,7 @@ async fn disk_full_refuses_with_503_and_goes_on_when_there_is_room_again() {
         stage.promise(5).await;
     }
     let log = stage.rig.logged();
-    assert!(log.contains("batch failed") && log.contains("full"), "the log says why");
+    assert!(log.contains("the store is away") && log.contains("full"), "the log says why");
     let promised = stage.promises.count();
     let verdict = stage.finish().await;
     println!("full {times} times (seed {}), {promised} accepted\n{}", seed(), verdict.trim_end());
@@ -234,7 +234,7 @@ async fn disk_that_fails_to_sync_refuses_with_503_and_no_202_is_without_its_row(
         stage.promise(5).await;
     }
     assert!(refused > 0, "no fsync failed");
-    assert!(stage.rig.logged().contains("batch failed"), "the log says why");
+    assert!(stage.rig.logged().contains("the store is away"), "the log says why");
     let promised = stage.promises.count();
     let verdict = stage.finish().await;
     println!(

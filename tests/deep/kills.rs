@@ -23,7 +23,7 @@ async fn kills_of_200_sessions_at_50_messages_a_second_lose_nothing_and_all_are_
         online_within: Duration::from_secs(25),
         online_every: 1,
     };
-    let sieges = join_all((0..abreast).map(|number| tokio::spawn(siege::run(one(number)))));
+    let sieges = join_all((0..abreast).map(|number| tokio::spawn(siege::run(one(number), &[]))));
     let mut failed = 0;
     for (number, run) in sieges.await.into_iter().enumerate() {
         match run {
@@ -42,7 +42,7 @@ async fn kills_of_200_sessions_at_50_messages_a_second_lose_nothing_and_all_are_
 async fn million_messages_with_200_kills_all_arrive_once() {
     let messages = size("COLUMBA_DEEP_MESSAGES", 1_000_000);
     let kills = size("COLUMBA_DEEP_MESSAGE_KILLS", 200);
-    let report = siege::run(Siege {
+    let siege = Siege {
         seed: seed(),
         sessions: 50,
         kills: kills as u32,
@@ -52,8 +52,8 @@ async fn million_messages_with_200_kills_all_arrive_once() {
         boot_per_second: Some(1_000),
         online_within: Duration::from_secs(25),
         online_every: 2,
-    })
-    .await;
+    };
+    let report = siege::run(siege, &[]).await;
     println!("{report}");
     assert!(report.accepted as u64 >= messages, "{report}");
 }

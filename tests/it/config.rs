@@ -122,9 +122,9 @@ fn what_cannot_be_used_is_refused_with_its_name_its_place_and_what_is_allowed() 
         ),
         ("[log]\nformat = 'loud'", None, "key `log.format` (FILE:2): `loud` is none of auto, text, json"),
         (
-            "[database]\nurl = 'postgres://me:secret@db/x'",
+            "[database]\nurl = 'mysql://me:secret@db/x'",
             None,
-            "key `database.url` (FILE:2): `postgres` is not supported so far, only sqlite:// is; leave it \"\" for a \
+            "key `database.url` (FILE:2): `mysql` is not supported, sqlite:// and postgres:// are; leave it \"\" for a \
              file in the data directory",
         ),
         (

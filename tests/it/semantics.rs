@@ -24,7 +24,11 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// Names of functions that are tests: marked as one, taken up by `contract!`, or within `proptest!`.
+/// What tests take that a macro makes of functions.
+const TAKEN_UP: [&str; 2] = ["(fixture: Fixture)", "(home: Home)"];
+
+/// Names of functions that are tests: marked as one, taken up by `contract!` or `on_both_databases!`, or within
+/// `proptest!`.
 fn tests() -> HashSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["tests", "src"].into_iter().flat_map(|folder| sources(root.join(folder)));
@@ -37,7 +41,7 @@ fn tests() -> HashSet<String> {
                 .strip_prefix("fn ")
                 .and_then(|rest| rest.split(['(', '<']).next());
             match name {
-                Some(name) if marked || line.contains("(fixture: Fixture)") => {
+                Some(name) if marked || TAKEN_UP.iter().any(|what| line.contains(what)) => {
                     names.insert(name.to_owned());
                 }
                 _ => {}

@@ -23,7 +23,7 @@ use crate::domain::time::Moment;
 use crate::domain::{id::MessageId, message::MessageReason};
 use crate::failpoint::{self, Point};
 use crate::meters;
-use crate::outbound::{attempt, claim, settle};
+use crate::outbound::{attempt, claim, hear, settle};
 use crate::ports::outbox::{Claim, Claimed, Inbound, Memory, Outcome, Receipt, Settlement};
 use crate::ports::sessions::StatusChange;
 use crate::ports::store::StoreError;
@@ -279,23 +279,13 @@ async fn fact(ports: Arc<Ports>, lease: Lease, event: LinkEvent) -> Input {
         LinkEvent::Closed(reason) => Input::Closed(reason),
         LinkEvent::Receipt { delivery, wa_id, kind } => {
             let receipt = Receipt { wa_id: wa_id.clone(), kind, at: ports.clock.wall() };
-            let stored = async {
-                failpoint::hit(Point::ReceiptBefore).await?;
-                ports.outbox.receipt(lease, receipt).await?;
-                Ok(failpoint::hit(Point::ReceiptAfter).await?)
-            };
-            let stored = stored.await;
+            let stored = hear::receipt(&*ports.outbox, lease, receipt).await;
             heard(ports, lease, delivery, Some(wa_id), stored).await
         }
         LinkEvent::Inbound { delivery, wa_id, from, content } => {
             let at = ports.clock.wall();
             let inbound = Inbound { id: MessageId::mint(at), wa_id, from, content, at };
-            let stored = async {
-                failpoint::hit(Point::InboundBefore).await?;
-                ports.outbox.inbound(lease, inbound).await?;
-                Ok(failpoint::hit(Point::InboundAfter).await?)
-            };
-            let stored = stored.await;
+            let stored = hear::inbound(&*ports.outbox, lease, inbound).await;
             heard(ports, lease, delivery, None, stored).await
         }
     }

@@ -97,9 +97,9 @@ impl Refusal {
             Code::RateLimited => {
                 Self::rate_limited("at most 1000 requests a second, 2000 at once after a pause", wait)
             }
-            Code::Unavailable => {
-                Self::unavailable("the store does not answer; nothing was changed, try again")
-            }
+            Code::Unavailable => Self::unavailable(
+                "the store does not answer; try again, with the same Idempotency-Key if there was one",
+            ),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::http::openapi::parameter::Parameter;
 struct Health {
     /// `alive` or `ready`.
     status: &'static str,
-    /// With `verbose`: every check, and `ok`.
+    /// With `verbose`: every check, and `ok`; `degraded` for a part that is away and can be done without.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "BTreeMap<String, String>")]
     checks: Option<BTreeMap<&'static str, &'static str>>,
@@ -71,7 +71,9 @@ async fn livez(_: Query<Nothing>) -> HttpResponse {
 async fn readyz(state: State, Query(Verbose(verbose)): Query<Verbose>) -> Answer {
     let report = state.gate.report();
     if report.iter().all(|&(_, passes)| passes) {
-        let checks = verbose.then(|| report.iter().map(|&(check, _)| (check, "ok")).collect());
+        let spares = state.gate.spares();
+        let spares = spares.iter().map(|&(part, is_there)| (part, if is_there { "ok" } else { "degraded" }));
+        let checks = verbose.then(|| report.iter().map(|&(check, _)| (check, "ok")).chain(spares).collect());
         return ok(Health { status: "ready", checks });
     }
     let mut refusal = Refusal::unavailable("not ready");

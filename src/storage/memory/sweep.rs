@@ -79,6 +79,28 @@ impl Sweep for MemoryStore {
         }))
     }
 
+    async fn erase(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.write(|state| {
+            let is_old = |row: &MessageRow| {
+                let tenant = state.tenants.get(&row.message.tenant);
+                let plan = tenant.and_then(|row| state.plan(&row.tenant.plan));
+                plan.is_some_and(|plan| {
+                    let before = at - plan.retention();
+                    row.message.id.minted_at() < before
+                        && row.message.send_at.is_none_or(|time| time < before)
+                })
+            };
+            let rests = |row: &MessageRow| !row.message.status.is_live() && row.charge != Charge::Held;
+            let mut old = state.ids(|row| rests(row) && is_old(row));
+            old.truncate(limit as usize);
+            for id in &old {
+                state.messages.remove(id);
+                state.webhooks.erase(*id);
+            }
+            old.len() as u64
+        }))
+    }
+
     async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
         let now = self.clock.read();
         // What this boot's clock still sees in the window stays, whatever the wall clock says.

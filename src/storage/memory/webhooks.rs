@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::state::{Made, Owner, State};
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::domain::id::{DeliveryId, EventId, MessageId, TenantId, WebhookId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
 use crate::domain::refusal::Refusal;
@@ -97,6 +97,15 @@ impl Outbox {
             }
         }
         count
+    }
+
+    /// Forgets whatever tells of a message.
+    pub fn erase(&mut self, message: MessageId) {
+        let tells =
+            |event: &WebhookEvent| matches!(&event.subject, Subject::Message(about) if about.id == message);
+        self.events.retain(|_, event| !tells(event));
+        self.deliveries.retain(|_, delivery| self.events.contains_key(&delivery.event));
+        self.log.retain(|(delivery, _)| self.deliveries.contains_key(delivery));
     }
 
     fn event_at(&self, delivery: &Delivery) -> WallTime {

@@ -21,11 +21,6 @@ pub(super) const OF_SESSION: &str = "
     SELECT boot_id, moment FROM send_attempt
     WHERE session_id = $1 AND ((boot_id = $2 AND moment >= $3) OR (boot_id <> $2 AND wall >= $4))";
 
-pub(super) const OF_TENANT: &str = "
-    SELECT a.boot_id, a.moment FROM session AS s
-    CROSS JOIN send_attempt AS a ON a.session_id = s.id
-    WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";
-
 /// Moments of a session's attempts within the window; `None` when another boot made some of them.
 pub(super) async fn of_session(
     db: &impl ConnectionTrait,
@@ -41,12 +36,12 @@ pub(super) async fn of_tenant(
     tenant: TenantId,
     at: Reading,
 ) -> Result<Option<Vec<Moment>>, Fault> {
-    recent(db, OF_TENANT, tenant.uuid(), at).await
+    recent(db, dialect::ATTEMPTS_OF_TENANT, tenant.uuid(), at).await
 }
 
 async fn recent(
     db: &impl ConnectionTrait,
-    text: &'static str,
+    text: impl Into<dialect::Text>,
     whose: Uuid,
     at: Reading,
 ) -> Result<Option<Vec<Moment>>, Fault> {

@@ -1,10 +1,9 @@
 //! What operators did, in rows. An entry is written in the transaction of what it tells.
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, TransactionTrait as _, Value};
 
+use super::Place;
 use super::desk::Desk;
 use super::dialect::{self, Fault};
 use super::entities::count;
@@ -160,16 +159,17 @@ impl Errand for Record {
     }
 }
 
-/// Walks the chain in the database at `path`, through `known` heads, in one state of the whole and through a connection
+/// Walks the chain in the database at `place`, through `known` heads, in one state of the whole and through a connection
 /// that cannot write. Works beside a server. The inner error is the first entry that does not fit.
-pub async fn verify(path: &Path, known: Vec<Head>) -> Result<Result<Head, Misfit>, StoreError> {
-    let db = dialect::open_witness(path).await?;
+pub async fn verify(place: &Place, known: Vec<Head>) -> Result<Result<Head, Misfit>, StoreError> {
+    let db = dialect::open_witness(place).await?;
     let walked = walk(&db, known).await;
     db.close().await.map_err(Fault::from)?;
     Ok(walked?)
 }
 
-async fn walk(db: &DatabaseConnection, known: Vec<Head>) -> Result<Result<Head, Misfit>, Fault> {
+/// Walks the chain in one state of the whole.
+pub(super) async fn walk(db: &DatabaseConnection, known: Vec<Head>) -> Result<Result<Head, Misfit>, Fault> {
     let state = db.begin().await?;
     let last = head(&state).await?;
     let mut walk = Walk::through(known);

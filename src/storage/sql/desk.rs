@@ -3,8 +3,8 @@
 use sea_orm::DatabaseTransaction;
 
 use super::book::Book;
-use super::dialect::Fault;
-use super::flush::{self, News, flush};
+use super::dialect::{Batch, Fault};
+use super::flush::{News, flush};
 use super::kept::Kept;
 use super::load::{Needs, load};
 use crate::domain::id::WebhookId;
@@ -31,7 +31,7 @@ impl<'a> Desk<'a> {
     /// Writes what was changed in a book, and its events.
     pub(super) async fn close(&mut self, book: Book) -> Result<(), Fault> {
         let nothing = &mut Kept::default();
-        self.news.extend(flush(self.txn, book, nothing, self.at, flush::WITHIN).await?);
+        self.news.extend(flush(self.txn, book, nothing, self.at, Batch::Within).await?);
         Ok(())
     }
 

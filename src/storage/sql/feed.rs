@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select,
 };
 use uuid::Uuid;
 
@@ -42,33 +42,45 @@ impl SqlFeedLog {
             .collect()
     }
 
-    /// Backwards, stride by stride, until the first wanted event was seen.
+    /// By the index of a tenant's events where there is one.
     async fn read_range(&self, tenant: TenantId, first: u64, last: u64) -> Result<Vec<StatusEvent>, Fault> {
-        let newest = event::Entity::find().order_by_desc(event::Column::Ord).one(&self.readers).await?;
-        let Some(newest) = newest else { return Ok(vec![]) };
-        let (mut top, floor) = (newest.ord, (newest.ord - REACH).max(0));
-        let mut events = vec![];
+        let db = &dialect::scoped(&self.readers, tenant).await?;
         let bound = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-        while top > floor {
-            let rows = event::Entity::find()
-                .filter(event::Column::Ord.lte(top))
-                .filter(event::Column::Ord.gt(top - STRIDE))
-                .filter(event::Column::TenantId.eq(tenant.uuid()))
-                .filter(event::Column::Seq.between(bound(first), bound(last)))
-                .order_by_desc(event::Column::Ord)
-                .all(&self.readers)
-                .await?;
-            for row in rows {
-                events.push(row.into_domain()?);
-            }
-            if events.last().is_some_and(|oldest: &StatusEvent| oldest.seq <= first) {
-                break;
-            }
-            top -= STRIDE;
+        let wanted = event::Entity::find()
+            .filter(event::Column::TenantId.eq(tenant.uuid()))
+            .filter(event::Column::Seq.between(bound(first), bound(last)));
+        if dialect::finds_events_by_tenant(db) {
+            let rows = wanted.order_by_asc(event::Column::Seq).all(db).await?;
+            return rows.into_iter().map(event::Model::into_domain).collect();
         }
+        let mut events = backwards(db, wanted, first).await?;
         events.reverse();
         Ok(events)
     }
+}
+
+/// Those of `wanted`, newest first: from the end of the table, stride by stride, until the first of them was seen.
+async fn backwards(
+    db: &impl ConnectionTrait,
+    wanted: Select<event::Entity>,
+    first: u64,
+) -> Result<Vec<StatusEvent>, Fault> {
+    let newest = event::Entity::find().order_by_desc(event::Column::Ord).one(db).await?;
+    let Some(newest) = newest else { return Ok(vec![]) };
+    let (mut top, floor) = (newest.ord, (newest.ord - REACH).max(0));
+    let mut events = vec![];
+    while top > floor {
+        let stride =
+            wanted.clone().filter(event::Column::Ord.lte(top)).filter(event::Column::Ord.gt(top - STRIDE));
+        for row in stride.order_by_desc(event::Column::Ord).all(db).await? {
+            events.push(row.into_domain()?);
+        }
+        if events.last().is_some_and(|oldest: &StatusEvent| oldest.seq <= first) {
+            break;
+        }
+        top -= STRIDE;
+    }
+    Ok(events)
 }
 
 #[async_trait]

@@ -2,7 +2,6 @@
 //! text, so that a batch is one round trip to the database.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::LazyLock;
 
 use sea_orm::DatabaseTransaction;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use uuid::fmt::Simple;
 
 use super::book::{Book, MessageRow, SessionRow, Told};
-use super::dialect::{self, Fault};
+use super::dialect::{self, Batch, Fault};
 use super::entities::count;
 use super::idempotency::{Row, json};
 use super::kept::Kept;
@@ -21,44 +20,6 @@ use crate::domain::id::{TenantId, WebhookId};
 use crate::domain::message::{Direction, MessageStatus, Times};
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
-
-/// The statements of a batch in their order; each takes its own JSON array.
-const STATEMENTS: [&str; 11] = [
-    dialect::INSERT_ACCEPTED,
-    dialect::INSERT_MESSAGES,
-    dialect::UPDATE_MESSAGES,
-    dialect::INSERT_ATTEMPTS,
-    dialect::UPDATE_SESSIONS,
-    dialect::UPDATE_TALLIES,
-    dialect::PUT_USAGE,
-    dialect::PUT_REMEMBERED,
-    dialect::INSERT_MET,
-    dialect::PUT_HEADS,
-    dialect::INSERT_EVENTS,
-];
-
-/// The statements of a batch without webhooks, and those of one with.
-static STATEMENTS_TEXT: LazyLock<[String; 2]> = LazyLock::new(|| {
-    let numbered = |statements: &[&str]| {
-        let numbered = statements.iter().zip(1..);
-        numbered.map(|(text, number)| text.replace("$1", &format!("${number}"))).collect::<Vec<_>>().join(";")
-    };
-    let all = [&STATEMENTS[..], &dialect::WEBHOOK_STATEMENTS[..]].concat();
-    [numbered(&STATEMENTS), numbered(&all)]
-});
-
-static TRANSACTION_TEXT: LazyLock<[String; 2]> = LazyLock::new(|| {
-    STATEMENTS_TEXT.each_ref().map(|statements| format!("BEGIN IMMEDIATE;{statements};COMMIT"))
-});
-
-/// How the statements of a batch are run.
-pub(super) type Text = &'static LazyLock<[String; 2]>;
-
-/// Within a transaction that is open.
-pub(super) const WITHIN: Text = &STATEMENTS_TEXT;
-
-/// As a transaction of their own. An error may leave it open.
-pub(super) const ALONE: Text = &TRANSACTION_TEXT;
 
 /// What is to be told of once it is committed.
 #[derive(Default)]
@@ -278,7 +239,7 @@ pub(super) async fn flush(
     mut book: Book,
     kept: &mut Kept,
     at: WallTime,
-    text: Text,
+    batch: Batch,
 ) -> Result<News, Fault> {
     if !book.changes.is_any() {
         kept.keep(book, HashMap::new(), None);
@@ -306,15 +267,15 @@ pub(super) async fn flush(
         )?,
         json(&events.iter().map(EventOut::of).collect::<Vec<_>>())?,
     ];
-    let [plain, with_webhooks] = &**text;
     let settled = std::mem::take(&mut book.changes.settled);
     let out = Outgoing::of(std::mem::take(&mut book.changes.postings), &events, at)?;
     if out.is_any() || !settled.is_empty() {
-        let rows: Vec<_> = rows.into_iter().chain(out.rows(&settled)?).map(Into::into).collect();
-        let rows: [sea_orm::Value; 16] = rows.try_into().expect("eleven statements and five");
-        dialect::execute(db, with_webhooks.as_str(), rows).await?;
+        let rows: Vec<_> = rows.into_iter().chain(out.rows(&settled)?).collect();
+        let rows: [String; dialect::ROWS_WITH_WEBHOOKS] =
+            rows.try_into().expect("eleven statements and five");
+        dialect::write(db, batch, rows).await?;
     } else {
-        dialect::execute(db, plain.as_str(), rows.map(Into::into)).await?;
+        dialect::write(db, batch, rows).await?;
     }
     kept.keep(book, heads, last_ord);
     Ok(News { events, posted: out.posted })

@@ -3,11 +3,10 @@
 //!
 //! The texts walk through whole tables, batch by batch. They are for a person who checks, not for a server.
 
-use std::path::Path;
-
 use sea_orm::{ConnectionTrait, QueryResult, TransactionTrait as _};
 use uuid::Uuid;
 
+use super::Place;
 use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, word};
 use crate::domain::message::WaId;
@@ -40,10 +39,10 @@ const CAPS: &str = "
 
 const USAGE: &str = "SELECT tenant_id, period_start, used, held FROM usage ORDER BY tenant_id, period_start";
 
-/// Reads the rows of the database at `path` and tells `each` one by one: sessions, caps, months, messages in the order
+/// Reads the rows of the database at `place` and tells `each` one by one: sessions, caps, months, messages in the order
 /// of acceptance, attempts in theirs. Writes nothing; the file has to exist. Works beside a server.
-pub async fn rows(path: &Path, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
-    let db = dialect::open_witness(path).await?;
+pub async fn rows(place: &Place, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
+    let db = dialect::open_witness(place).await?;
     let read = read(&db, &mut each).await;
     db.close().await.map_err(Fault::from)?;
     Ok(read?)

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait as _};
 
-use super::dialect::Fault;
+use super::dialect::{self, Fault};
 
 /// A connection out of its pool for good: the pool would look after it each time it comes back, which costs as much as
 /// a statement. sea-orm hands out a single connection only as a transaction; that one is ended at once, and what begins
@@ -16,12 +16,16 @@ impl Line {
     pub(super) async fn hold(db: DatabaseConnection) -> Result<Self, Fault> {
         let conn = db.begin().await?;
         conn.execute_unprepared("COMMIT").await?;
+        // The pool may have replaced the connection that was opened first.
+        if let Some(text) = dialect::greeting(&conn) {
+            conn.execute_unprepared(text).await?;
+        }
         Ok(Self { conn, db })
     }
 
     /// Begins a transaction that may write at once, so that it never has to be upgraded.
     pub(super) async fn begin(&self) -> Result<(), Fault> {
-        self.say("BEGIN IMMEDIATE").await
+        self.say(dialect::begin(&self.conn)).await
     }
 
     pub(super) async fn commit(&self) -> Result<(), Fault> {
@@ -36,9 +40,12 @@ impl Line {
         self.conn.execute_unprepared(text).await.map(drop).map_err(Fault::from)
     }
 
-    /// Copies the log back into the file and empties it.
-    pub(super) async fn checkpoint(&self) -> Result<(), Fault> {
-        self.say("PRAGMA wal_checkpoint(TRUNCATE)").await
+    /// Says what the database wants to hear before its writer leaves.
+    pub(super) async fn take_leave(&self) -> Result<(), Fault> {
+        match dialect::farewell(&self.conn) {
+            Some(text) => self.say(text).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {

@@ -185,7 +185,7 @@ fn take_messages(needs: &mut Needs, book: &mut Book, kept: &mut Kept) {
 async fn read_messages(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
     if !needs.messages.is_empty() {
         let ids = ids(needs.messages.iter().map(|id| id.uuid()))?;
-        put(txn, dialect::statement(dialect::MESSAGES, [ids.into()]), book).await?;
+        put(txn, dialect::statement(txn, dialect::MESSAGES, [ids.into()]), book).await?;
     }
     if !needs.by_wa.is_empty() {
         let wanted = needs.by_wa.iter().map(|(session, wa_id)| ByWa {
@@ -194,7 +194,7 @@ async fn read_messages(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book
             chat: None,
         });
         let wanted = json(&wanted.collect::<Vec<_>>())?;
-        put(txn, dialect::statement(dialect::MESSAGES_BY_WA, [wanted.into()]), book).await?;
+        put(txn, dialect::statement(txn, dialect::MESSAGES_BY_WA, [wanted.into()]), book).await?;
     }
     Ok(())
 }
@@ -216,7 +216,7 @@ async fn read_neighbours(txn: &DatabaseTransaction, needs: &Needs, book: &mut Bo
     let open: Vec<_> = open.map(|id| id.uuid()).collect();
     if !open.is_empty() {
         let values = [ids(open.into_iter())?.into(), needs.claimed_at.0.into(), (NEIGHBOURS as i64).into()];
-        put(txn, dialect::statement(dialect::NEIGHBOURS, values), book).await?;
+        put(txn, dialect::statement(txn, dialect::NEIGHBOURS, values), book).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reading messages and taking them back.
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
 use super::commands::Cancel;
@@ -24,16 +24,11 @@ pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $
 
 pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
 
-pub(super) const LIVE_OF: &str = "
-    SELECT coalesce(sum(t.live), 0) FROM session AS s
-    CROSS JOIN session_tally AS t ON t.session_id = s.id
-    WHERE s.tenant_id = $1";
-
-pub(super) const ATTEMPTS_SINCE: &str = "
-    SELECT s.id, count(*) FROM session AS s
-    CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
-    WHERE s.tenant_id = $1
-    GROUP BY s.id";
+/// Deleted ones too: their messages stay readable.
+async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
+    let rows = dialect::query(db, SESSIONS_OF, [tenant.uuid().into()]).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
 
 /// [`Messages`] over SQL.
 pub(super) struct SqlMessages {
@@ -48,9 +43,10 @@ impl SqlMessages {
         filter: MessageFilter,
         page: Page,
     ) -> Result<Vec<Message>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
         let sessions = match filter.session {
             Some(session) => vec![session.uuid()],
-            None => self.sessions_of(tenant).await?,
+            None => sessions_of(db, tenant).await?,
         };
         let values = [
             ids(sessions.into_iter())?.into(),
@@ -62,29 +58,25 @@ impl SqlMessages {
             filter.client_ref.into(),
             (i64::from(page.limit) + 1).into(),
         ];
-        let wanted = dialect::statement(dialect::LIST_MESSAGES, values);
-        let rows = message::Entity::find().from_raw_sql(wanted).all(&self.readers).await?;
+        let wanted = dialect::statement(db, dialect::LIST_MESSAGES, values);
+        let rows = message::Entity::find().from_raw_sql(wanted).all(db).await?;
         rows.into_iter().map(message::Model::into_domain).collect()
     }
 
-    /// Deleted ones too: their messages stay readable.
-    async fn sessions_of(&self, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
-        let rows = dialect::query(&self.readers, SESSIONS_OF, [tenant.uuid().into()]).await?;
-        rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
-    }
-
     async fn read_usage(&self, tenant: TenantId, period: Period) -> Result<Option<Usage>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
         let values = [tenant.uuid().into(), period.start.0.into()];
-        let Some(row) = dialect::query(&self.readers, USAGE, values).await?.pop() else { return Ok(None) };
+        let Some(row) = dialect::query(db, USAGE, values).await?.pop() else { return Ok(None) };
         let (_, month) = usage_row(&row)?;
-        let live = dialect::query(&self.readers, LIVE_OF, [tenant.uuid().into()]).await?.pop();
+        let live = dialect::query(db, dialect::LIVE_OF, [tenant.uuid().into()]).await?.pop();
         let queued = live.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map_or(0, count);
         Ok(Some(Usage { allowance: month.allowance, used: month.used, held: month.held, queued }))
     }
 
     async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
         let values = [tenant.uuid().into(), since.0.into()];
-        let rows = dialect::query(&self.readers, ATTEMPTS_SINCE, values).await?;
+        let db = &dialect::scoped(&self.readers, tenant).await?;
+        let rows = dialect::query(db, dialect::ATTEMPTS_SINCE, values).await?;
         rows.iter()
             .map(|row| Ok((row.try_get_by_index::<Uuid>(0)?.into(), count(row.try_get_by_index(1)?))))
             .collect()
@@ -94,10 +86,11 @@ impl SqlMessages {
 #[async_trait]
 impl Messages for SqlMessages {
     async fn get(&self, scope: TenantScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
         let row = message::Entity::find()
             .filter(message::Column::Id.eq(id.uuid()))
             .filter(message::Column::TenantId.eq(scope.tenant().uuid()))
-            .one(&self.readers)
+            .one(db)
             .await
             .map_err(Fault::from)?;
         Ok(row.map(message::Model::into_domain).transpose()?)

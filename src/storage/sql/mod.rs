@@ -8,8 +8,10 @@
 
 mod attempts;
 pub mod audit;
+pub mod backup;
 mod book;
 mod commands;
+pub mod copy;
 mod desk;
 mod dialect;
 mod directory;
@@ -31,6 +33,7 @@ mod plans;
 mod posting;
 mod sessions;
 pub mod steps;
+pub mod survey;
 mod sweep;
 mod webhooks;
 mod writer;
@@ -38,11 +41,9 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::DatabaseConnection;
 use tokio::task::JoinHandle;
 
-use self::dialect::Fault;
 use self::writer::{Writer, WriterHandle};
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
@@ -51,11 +52,45 @@ use crate::ports::outbox::Judge;
 use crate::ports::store::StoreError;
 
 /// Where the data lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqlOptions {
-    /// The SQLite file. Its directory exists; the file is created readable by its owner only. SQLite keeps two more
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file of SQLite. Its directory exists; the file is created readable by its owner only. SQLite keeps two more
     /// files beside it, with `-wal` and `-shm` behind its name.
-    pub path: PathBuf,
+    File(PathBuf),
+    /// A database of PostgreSQL 15 or newer, by its address, `postgres://user:password@host:port/name?sslmode=…`. It
+    /// exists; its schema is made by the user of the address, who may create roles or is a member of them.
+    Server(String),
+}
+
+impl Place {
+    /// Reads an address, `postgres://…` or `sqlite://…`, or a path.
+    pub fn named(text: &str) -> Self {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Self::Server(text.to_owned());
+        }
+        Self::File(PathBuf::from(text.strip_prefix("sqlite://").unwrap_or(text)))
+    }
+}
+
+/// For people: the path, or the address without what is secret.
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server(url) => {
+                let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                let rest = rest.split(['?', '#']).next().unwrap_or_default();
+                write!(f, "postgres://{}", rest.rsplit('@').next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// An open store.
@@ -92,16 +127,24 @@ impl Sql {
 /// `judge` decides stop 4 inside the accept transaction. `sink` gets the events of every commit, in order, before the
 /// calls that caused them are answered.
 pub async fn open(
-    options: SqlOptions,
+    place: Place,
     clock: Arc<dyn Clock>,
     judge: Judge,
     sink: Arc<dyn FeedSink>,
 ) -> Result<Sql, StoreError> {
-    let db = dialect::open_writer(&options.path).await?;
-    Migrator::up(&db, None).await.map_err(Fault::from)?;
-    let readers = dialect::open_readers(&options.path).await?;
-    let (task, writer) = Writer::new(options.path, db, Arc::clone(&clock), sink);
+    steps::take(&place, |_| {}).await?;
+    let db = dialect::open_writer(&place).await?;
+    if copy::mark::is_unfinished(&db).await? {
+        db.close().await.unwrap_or(());
+        let text =
+            "a copy into it was begun and not finished; finish it with columba migrate --from … --to …";
+        return Err(StoreError::Unavailable(text.to_owned()));
+    }
+    let is_backup = backup::Mark::read(&db).await?.is_some();
+    let readers = dialect::open_readers(&place).await?;
+    let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);
     let task = tokio::spawn(task.run());
+    while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
     let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
     let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
     let stores = Stores {

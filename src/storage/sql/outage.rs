@@ -5,7 +5,8 @@ use std::sync::Arc;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::ConnectionTrait as _;
 
-use super::dialect;
+use super::Place;
+use super::dialect::sqlite;
 use super::errands::CreatePlan;
 use super::writer::{Writer, WriterHandle};
 use crate::domain::audit::Actor;
@@ -63,10 +64,10 @@ fn large(number: u32) -> CreatePlan {
 /// A writer whose first connection was prepared with `text`.
 async fn writer(dir: &tempfile::TempDir, text: &str) -> WriterHandle {
     let path = dir.path().join("outage.db");
-    let db = dialect::open_writer(&path).await.expect("a database");
+    let db = sqlite::open_writer(&path).await.expect("a database");
     Migrator::up(&db, None).await.expect("a schema");
     db.execute_unprepared(text).await.expect("prepared");
-    let (task, writer) = Writer::new(path, db, Arc::new(Still), Arc::new(Deaf));
+    let (task, writer) = Writer::new(Place::File(path), db, Arc::new(Still), Arc::new(Deaf));
     tokio::spawn(task.run());
     writer
 }

@@ -50,7 +50,7 @@ pub(super) struct SqlOutbox {
 /// The ids in the first column of a read.
 pub(super) async fn message_ids<const N: usize>(
     db: &impl ConnectionTrait,
-    text: &'static str,
+    text: impl Into<dialect::Text>,
     values: [sea_orm::Value; N],
 ) -> Result<Vec<MessageId>, Fault> {
     let rows = dialect::query(db, text, values).await?;
@@ -65,14 +65,13 @@ impl SqlOutbox {
         asked: Option<&Idempotency>,
         at: WallTime,
     ) -> Result<Result<Option<Message>, WriteError>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
         let owner = Owner::Tenant(tenant).uuid();
         let found = match asked {
-            Some(asked) => {
-                idempotency::find(&self.readers, std::iter::once((owner, asked.key.as_str()))).await?
-            }
+            Some(asked) => idempotency::find(db, std::iter::once((owner, asked.key.as_str()))).await?,
             None => vec![],
         };
-        let row = session_by_id(&self.readers, session).await?;
+        let row = session_by_id(db, session).await?;
         let row = row.filter(|row| row.tenant == tenant && row.deleted_at.is_none());
         let first = found.first().map(|(_, first)| first);
         match standing_refusal(row.as_ref(), first, asked, at) {
@@ -80,10 +79,11 @@ impl SqlOutbox {
             Ok(None) => Ok(Ok(None)),
             Ok(Some(id)) => {
                 let wanted = dialect::statement(
+                    db,
                     "SELECT * FROM message WHERE id = $1 AND tenant_id = $2",
                     [subject(id)?.into(), tenant.uuid().into()],
                 );
-                let stored = message::Entity::find().from_raw_sql(wanted).one(&self.readers).await?;
+                let stored = message::Entity::find().from_raw_sql(wanted).one(db).await?;
                 let stored = stored.map(message::Model::into_domain).transpose()?;
                 Ok(Ok(stored.as_ref().map(as_accepted)))
             }

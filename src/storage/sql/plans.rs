@@ -3,8 +3,9 @@
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
+use super::dialect::sqlite;
 use super::errands::{forget, waiting};
-use super::{attempts, audit, dialect, messages, outbox, sweep, webhooks};
+use super::{attempts, audit, messages, outbox, sweep, webhooks};
 
 async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
@@ -21,44 +22,47 @@ fn walks(plan: &[String]) -> Vec<&String> {
 #[tokio::test]
 async fn no_hot_statement_walks_through_a_table() {
     let dir = tempfile::tempdir().expect("a directory");
-    let db = dialect::open_writer(&dir.path().join("plans.db")).await.expect("a database");
+    let db = sqlite::open_writer(&dir.path().join("plans.db")).await.expect("a database");
     Migrator::up(&db, None).await.expect("a schema");
     for text in [
-        dialect::REMEMBERED,
-        dialect::MESSAGES,
-        dialect::MESSAGES_BY_WA,
-        dialect::HEARD,
-        dialect::NEIGHBOURS,
-        dialect::MET,
-        dialect::SESSIONS,
-        dialect::USAGE,
-        dialect::HEADS,
-        dialect::UPDATE_MESSAGES,
-        dialect::UPDATE_SESSIONS,
-        dialect::UPDATE_TALLIES,
-        dialect::LIST_MESSAGES,
+        sqlite::REMEMBERED,
+        sqlite::MESSAGES,
+        sqlite::MESSAGES_BY_WA,
+        sqlite::HEARD,
+        sqlite::NEIGHBOURS,
+        sqlite::MET,
+        sqlite::SESSIONS,
+        sqlite::USAGE,
+        sqlite::HEADS,
+        sqlite::UPDATE_MESSAGES,
+        sqlite::UPDATE_SESSIONS,
+        sqlite::UPDATE_TALLIES,
+        sqlite::LIST_MESSAGES,
         audit::NEWEST,
         audit::OLDEST,
         attempts::OF_SESSION,
-        attempts::OF_TENANT,
+        sqlite::ATTEMPTS_OF_TENANT,
         messages::SESSIONS_OF,
         messages::USAGE,
-        messages::LIVE_OF,
-        messages::ATTEMPTS_SINCE,
+        sqlite::LIVE_OF,
+        sqlite::ATTEMPTS_SINCE,
         outbox::PENDING,
         outbox::LEFT_SENDING,
         sweep::EXPIRED,
         sweep::DOUBTFUL,
         waiting::WAITING,
-        dialect::SUBSCRIPTIONS,
-        webhooks::DUE,
+        sqlite::SUBSCRIPTIONS,
+        sqlite::DUE_DELIVERIES,
         webhooks::NEXT_DUE,
         webhooks::EVENT,
         webhooks::LOG,
-        webhooks::RANGE,
+        sqlite::RANGE_OF_DELIVERIES,
+        sqlite::WEBHOOK_EVENTS_ABOUT,
+        sqlite::ERASABLE,
+        sqlite::ERASE,
     ]
     .into_iter()
-    .chain(dialect::WEBHOOK_STATEMENTS)
+    .chain(sqlite::WEBHOOK_STATEMENTS)
     {
         let plan = plan_of(&db, text).await;
         assert_eq!(walks(&plan), Vec::<&String>::new(), "{text}\n{plan:#?}");
@@ -82,10 +86,10 @@ async fn no_hot_statement_walks_through_a_table() {
 #[tokio::test]
 async fn what_waits_is_found_by_the_index_of_what_waits() {
     let dir = tempfile::tempdir().expect("a directory");
-    let db = dialect::open_writer(&dir.path().join("plans.db")).await.expect("a database");
+    let db = sqlite::open_writer(&dir.path().join("plans.db")).await.expect("a database");
     Migrator::up(&db, None).await.expect("a schema");
     for (text, index) in [
-        (dialect::NEIGHBOURS, "message_live"),
+        (sqlite::NEIGHBOURS, "message_live"),
         (outbox::PENDING, "message_live"),
         (waiting::WAITING, "message_live"),
         (sweep::DUE, "message_live"),
@@ -93,14 +97,14 @@ async fn what_waits_is_found_by_the_index_of_what_waits() {
         (sweep::ABANDONED, "message_sending"),
         (sweep::DOUBTFUL, "message_doubtful"),
         (outbox::LEFT_SENDING, "message_sending"),
-        (dialect::MESSAGES_BY_WA, "message_wa"),
-        (dialect::HEARD, "message_heard"),
-        (dialect::LIST_MESSAGES, "message_session"),
-        (messages::ATTEMPTS_SINCE, "send_attempt_session"),
-        (dialect::SUBSCRIPTIONS, "webhook_tenant"),
-        (webhooks::DUE, "webhook_delivery_due"),
+        (sqlite::MESSAGES_BY_WA, "message_wa"),
+        (sqlite::HEARD, "message_heard"),
+        (sqlite::LIST_MESSAGES, "message_session"),
+        (sqlite::ATTEMPTS_SINCE, "send_attempt_session"),
+        (sqlite::SUBSCRIPTIONS, "webhook_tenant"),
+        (sqlite::DUE_DELIVERIES, "webhook_delivery_due"),
         (webhooks::NEXT_DUE, "webhook_delivery_due"),
-        (webhooks::RANGE, "webhook_delivery_list"),
+        (sqlite::RANGE_OF_DELIVERIES, "webhook_delivery_list"),
     ] {
         let plan = plan_of(&db, text).await;
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");

@@ -159,7 +159,7 @@ impl Outgoing {
         !self.events.is_empty()
     }
 
-    /// The arrays for [`STATEMENTS`](dialect::WEBHOOK_STATEMENTS), in their order.
+    /// The arrays for the statements on webhooks that [`write`](dialect::write) names, in their order.
     pub(super) fn rows(&self, settled: &[Settled]) -> Result<[String; 5], Fault> {
         let attempts: Vec<_> = settled.iter().map(settled_row).collect();
         let attempts = json(&attempts)?;

@@ -22,7 +22,7 @@ use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 pub(super) const CENSUS: &str = "
-    SELECT s.status, count(*), sum(t.live) FROM session AS s
+    SELECT s.status, count(*), CAST(sum(t.live) AS BIGINT) FROM session AS s
     JOIN session_tally AS t ON t.session_id = s.id
     WHERE s.deleted_at IS NULL GROUP BY s.status";
 
@@ -57,15 +57,17 @@ async fn read(db: &impl ConnectionTrait, rows: Select<session::Entity>) -> Resul
         .collect()
 }
 
-impl SqlSessions {
-    async fn page(&self, rows: Select<session::Entity>, page: Page) -> Result<Slice<Session>, StoreError> {
-        let rows = match page.before {
-            Some(id) => rows.filter(session::Column::Id.lt(id)),
-            None => rows,
-        };
-        let rows = rows.order_by_desc(session::Column::Id).limit(u64::from(page.limit) + 1);
-        Ok(Slice::of(read(&self.readers, rows).await?, page))
-    }
+async fn paged(
+    db: &impl ConnectionTrait,
+    rows: Select<session::Entity>,
+    page: Page,
+) -> Result<Slice<Session>, StoreError> {
+    let rows = match page.before {
+        Some(id) => rows.filter(session::Column::Id.lt(id)),
+        None => rows,
+    };
+    let rows = rows.order_by_desc(session::Column::Id).limit(u64::from(page.limit) + 1);
+    Ok(Slice::of(read(db, rows).await?, page))
 }
 
 #[async_trait]
@@ -81,11 +83,13 @@ impl Sessions for SqlSessions {
     }
 
     async fn get(&self, scope: TenantScope, id: SessionId) -> Result<Option<Session>, StoreError> {
-        Ok(read_one(&self.readers, id, Some(scope.tenant())).await?)
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        Ok(read_one(db, id, Some(scope.tenant())).await?)
     }
 
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError> {
-        self.page(narrowed(session::Entity::find(), Some(scope.tenant())), page).await
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        paged(db, narrowed(session::Entity::find(), Some(scope.tenant())), page).await
     }
 
     async fn fleet(
@@ -99,7 +103,7 @@ impl Sessions for SqlSessions {
             Some(status) => rows.filter(session::Column::Status.eq(status.to_string())),
             None => rows,
         };
-        self.page(rows, page).await
+        paged(&self.readers, rows, page).await
     }
 
     async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
@@ -115,7 +119,8 @@ impl Sessions for SqlSessions {
 
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {
         let rows = narrowed(session::Entity::find(), Some(scope.tenant()));
-        Ok(rows.count(&self.readers).await.map_err(Fault::from)?)
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        Ok(rows.count(db).await.map_err(Fault::from)?)
     }
 
     async fn set_desired(

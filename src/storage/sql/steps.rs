@@ -1,16 +1,14 @@
 //! The schema's steps: which a database has taken, and taking the others without serving it.
 
-use std::path::Path;
-
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::ConnectionTrait as _;
 use serde::Serialize;
 
+use super::Place;
 use super::dialect::{self, Fault};
 use crate::domain::time::WallTime;
 use crate::ports::store::StoreError;
 
-const HAS_STEPS: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'";
 const TAKEN: &str = "SELECT version FROM seaql_migrations ORDER BY version";
 const NEWEST: &str = "SELECT max(at) FROM event";
 
@@ -34,9 +32,9 @@ pub struct Standing {
     pub newest: Option<WallTime>,
 }
 
-/// Looks at the database at `path`, which has to exist, through a connection that cannot write. A server may work on it.
-pub async fn look(path: &Path) -> Result<Standing, StoreError> {
-    let db = dialect::open_witness(path).await?;
+/// Looks at the database at `place`, which has to exist, through a connection that cannot write. A server may work on it.
+pub async fn look(place: &Place) -> Result<Standing, StoreError> {
+    let db = dialect::open_witness(place).await?;
     let taken = taken(&db).await?;
     let mut steps = known(&taken);
     let strange = taken.into_iter().filter(|name| !steps.iter().any(|step| step.name == *name));
@@ -58,9 +56,9 @@ pub fn all() -> Vec<String> {
     Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
 }
 
-/// Makes the database at `path` if there is none, and takes the steps it lacks, one transaction each. `took` hears of each.
-pub async fn take(path: &Path, mut took: impl FnMut(&str)) -> Result<(), StoreError> {
-    let db = dialect::open_writer(path).await?;
+/// Makes the database at `place` if there is none, and takes the steps it lacks, one transaction each. `took` hears of each.
+pub async fn take(place: &Place, mut took: impl FnMut(&str)) -> Result<(), StoreError> {
+    let db = dialect::open_owner(place).await?;
     let taken = taken(&db).await?;
     for step in known(&taken).into_iter().filter(|step| !step.taken) {
         Migrator::up(&db, Some(1)).await.map_err(Fault::from)?;
@@ -76,7 +74,8 @@ fn known(taken: &[String]) -> Vec<Step> {
 }
 
 async fn taken(db: &sea_orm::DatabaseConnection) -> Result<Vec<String>, StoreError> {
-    let begun = db.query_one_raw(dialect::statement(HAS_STEPS, [])).await.map_err(Fault::from)?;
+    let begun =
+        db.query_one_raw(dialect::statement(db, dialect::HAS_STEPS, [])).await.map_err(Fault::from)?;
     if begun.is_none() {
         return Ok(vec![]);
     }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::DatabaseConnection;
+use serde::Serialize;
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 use super::commands::{ABANDONED_AFTER, Abandon, DOUBT_ENDS_AFTER, Due, Expire, Release};
 use super::dialect::{self, Fault};
-use super::errands::Forget;
+use super::errands::{Erase, Forget};
+use super::idempotency::json;
 use super::outbox::message_ids;
 use super::writer::WriterHandle;
-use crate::domain::id::SessionId;
+use crate::domain::id::{MessageId, SessionId};
+use crate::domain::plan::Plan;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
 use crate::failpoint::{self, Point};
@@ -39,6 +43,20 @@ pub(super) const DUE: &str = "
         WHERE m.session_id = t.session_id AND m.status IN ('queued', 'held', 'sending')
             AND m.status <> 'sending' AND (m.not_before IS NULL OR m.not_before <= $1))";
 
+/// The plan that binds each tenant, deleted ones too.
+const PLANS: &str = "
+    SELECT t.id, p.body FROM tenant AS t JOIN plan AS p ON p.code = t.plan
+    WHERE p.version = (SELECT max(n.version) FROM plan AS n WHERE n.code = p.code)";
+
+/// What a tenant's plan keeps no longer.
+#[derive(Serialize)]
+struct Kept {
+    tenant: Simple,
+    /// Ids of messages begin with their time; those that are made from then on are not below.
+    below: Simple,
+    before: i64,
+}
+
 /// [`Sweep`] over SQL.
 pub(super) struct SqlSweep {
     pub(super) writer: WriterHandle,
@@ -58,6 +76,19 @@ impl SqlSweep {
         let values = [deadline.0.into(), i64::from(limit).into()];
         let messages = message_ids(&self.readers, text, values).await?;
         Ok((!messages.is_empty()).then_some(Due { messages, at }))
+    }
+
+    async fn find_erasable(&self, at: WallTime, limit: u32) -> Result<Vec<MessageId>, Fault> {
+        let mut kept = vec![];
+        for row in dialect::query(&self.readers, PLANS, []).await? {
+            let body: String = row.try_get_by_index(1)?;
+            let plan: Plan = serde_json::from_str(&body).map_err(|_| Fault::unreadable("plan"))?;
+            let before = at - plan.retention();
+            let below = MessageId::below(before).uuid().simple();
+            kept.push(Kept { tenant: row.try_get_by_index::<Uuid>(0)?.simple(), below, before: before.0 });
+        }
+        let values = [json(&kept)?.into(), i64::from(limit).into()];
+        message_ids(&self.readers, dialect::ERASABLE, values).await
     }
 
     async fn read_due(&self, at: WallTime) -> Result<Vec<SessionId>, Fault> {
@@ -96,6 +127,14 @@ impl Sweep for SqlSweep {
             Some(due) => self.writer.command(Release(due)).await,
             None => Ok(0),
         }
+    }
+
+    async fn erase(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {
+        let messages = self.find_erasable(at, limit).await?;
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        self.writer.errand(Erase { messages }).await
     }
 
     async fn forget(&self, _: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError> {

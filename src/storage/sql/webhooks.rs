@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, DatabaseConnection, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QueryResult, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -32,14 +32,6 @@ use crate::domain::webhook::{
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::ports::webhooks::{Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work};
 
-pub(super) const DUE: &str = "
-    SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
-        d.id, d.attempts, d.created_at
-    FROM webhook_delivery AS d CROSS JOIN webhook_event AS e ON e.id = d.event_id
-    WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.due_at <= $2
-        AND d.id NOT IN (SELECT unhex(value) FROM json_each($3))
-    ORDER BY d.due_at, d.ord LIMIT $4";
-
 pub(super) const NEXT_DUE: &str = "
     SELECT min(due_at) FROM webhook_delivery WHERE webhook_id = $1 AND status = 'pending' AND due_at > $2";
 
@@ -58,16 +50,6 @@ pub(super) const LOG: &str = "
     SELECT number, at, duration_ms, url, status, error, body FROM webhook_attempt
     WHERE delivery_id = $1 ORDER BY number, ord";
 
-/// The newest delivery of each event in a range, oldest event first. No delivery is older than its event, nor its id.
-pub(super) const RANGE: &str = "
-    SELECT d.* FROM webhook_delivery AS d
-    WHERE d.webhook_id = $1 AND d.id >= $2 AND d.event_at >= $3 AND d.event_at < $4 AND d.kind <> 'webhook.test'
-        AND d.status IN (SELECT value FROM json_each($5))
-        AND NOT EXISTS (
-            SELECT 1 FROM webhook_delivery AS later
-            WHERE later.event_id = d.event_id AND later.webhook_id = d.webhook_id AND later.ord > d.ord)
-    ORDER BY d.event_at, d.ord LIMIT $6";
-
 /// [`Webhooks`] over SQL.
 pub(super) struct SqlWebhooks {
     pub(super) writer: WriterHandle,
@@ -75,31 +57,41 @@ pub(super) struct SqlWebhooks {
 }
 
 impl SqlWebhooks {
-    async fn find(&self, id: WebhookId) -> Result<Option<Webhook>, Fault> {
-        let row = webhook::Entity::find_by_id(id.uuid()).one(&self.readers).await?;
+    async fn find(&self, db: &impl ConnectionTrait, id: WebhookId) -> Result<Option<Webhook>, Fault> {
+        let row = webhook::Entity::find_by_id(id.uuid()).one(db).await?;
         row.filter(|row| row.deleted_at.is_none()).map(webhook::Model::into_domain).transpose()
     }
 
     /// Events as they were, from their rows and those of what they are about.
-    async fn events(&self, rows: &[QueryResult]) -> Result<Vec<WebhookEvent>, Fault> {
+    async fn events(
+        &self,
+        db: &impl ConnectionTrait,
+        rows: &[QueryResult],
+    ) -> Result<Vec<WebhookEvent>, Fault> {
         let named = |column: &'static str| {
             rows.iter().map(move |row| row.try_get::<Option<Uuid>>("", column)).collect::<Result<Vec<_>, _>>()
         };
-        let messages = self.messages(named("message_id")?.into_iter().flatten()).await?;
-        let sessions = self.sessions(rows, named("session_id")?).await?;
+        let messages = self.messages(db, named("message_id")?.into_iter().flatten()).await?;
+        let sessions = self.sessions(db, rows, named("session_id")?).await?;
         rows.iter().map(|row| event(row, &messages, &sessions)).collect()
     }
 
-    async fn messages(&self, wanted: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, Message>, Fault> {
+    async fn messages(
+        &self,
+        db: &impl ConnectionTrait,
+        wanted: impl Iterator<Item = Uuid>,
+    ) -> Result<HashMap<Uuid, Message>, Fault> {
         let list = ids(wanted)?;
-        let rows = message::Entity::find().from_raw_sql(dialect::statement(dialect::MESSAGES, [list.into()]));
-        let rows = rows.all(&self.readers).await?;
+        let rows =
+            message::Entity::find().from_raw_sql(dialect::statement(db, dialect::MESSAGES, [list.into()]));
+        let rows = rows.all(db).await?;
         rows.into_iter().map(|row| Ok((row.id, row.into_domain()?))).collect()
     }
 
     /// Sessions of the events that are about one, deleted ones too.
     async fn sessions(
         &self,
+        db: &impl ConnectionTrait,
         rows: &[QueryResult],
         named: Vec<Option<Uuid>>,
     ) -> Result<HashMap<Uuid, Session>, Fault> {
@@ -113,7 +105,7 @@ impl SqlWebhooks {
             return Ok(HashMap::new());
         }
         let found = session::Entity::find().filter(session::Column::Id.is_in(wanted));
-        let found = found.find_also_related(session_tally::Entity).all(&self.readers).await?;
+        let found = found.find_also_related(session_tally::Entity).all(db).await?;
         let into_domain = |(row, tally): (session::Model, Option<session_tally::Model>)| {
             let tally = tally.map(session_tally::Model::into_domain).unwrap_or_default();
             Ok((row.id, row.into_domain(tally)?))
@@ -128,7 +120,7 @@ impl SqlWebhooks {
         under_way: &[DeliveryId],
         limit: u32,
     ) -> Result<Option<Work>, Fault> {
-        let Some(webhook) = self.find(id).await? else { return Ok(None) };
+        let Some(webhook) = self.find(&self.readers, id).await? else { return Ok(None) };
         if webhook.status != WebhookStatus::Active {
             return Ok(None);
         }
@@ -140,10 +132,10 @@ impl SqlWebhooks {
             .await?;
         let under_way = ids(under_way.iter().map(|id| id.uuid()))?;
         let values = [id.uuid().into(), at.0.into(), under_way.into(), i64::from(limit + 1).into()];
-        let rows = dialect::query(&self.readers, DUE, values).await?;
+        let rows = dialect::query(&self.readers, dialect::DUE_DELIVERIES, values).await?;
         let more = rows.len() > limit as usize;
         let rows = &rows[..rows.len().min(limit as usize)];
-        let events = self.events(rows).await?;
+        let events = self.events(&self.readers, rows).await?;
         let parcels = rows.iter().zip(events).map(|(row, event)| {
             Ok(Parcel {
                 delivery: row.try_get::<Uuid>("", "id")?.into(),
@@ -166,10 +158,12 @@ impl SqlWebhooks {
 
     async fn read_deliveries(
         &self,
+        scope: TenantScope,
         id: WebhookId,
         status: Option<DeliveryStatus>,
         page: Page,
     ) -> Result<Slice<Delivery>, Fault> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
         let rows = webhook_delivery::Entity::find().filter(webhook_delivery::Column::WebhookId.eq(id.uuid()));
         let rows = match status {
             Some(status) => rows.filter(webhook_delivery::Column::Status.eq(status.to_string())),
@@ -180,12 +174,18 @@ impl SqlWebhooks {
             None => rows,
         };
         let rows = rows.order_by_desc(webhook_delivery::Column::Id).limit(u64::from(page.limit) + 1);
-        let rows = rows.all(&self.readers).await?;
+        let rows = rows.all(db).await?;
         let rows = rows.into_iter().map(webhook_delivery::Model::into_domain).collect::<Result<_, _>>()?;
         Ok(Slice::of(rows, page))
     }
 
-    async fn read_range(&self, id: WebhookId, range: &Range) -> Result<Vec<webhook_delivery::Model>, Fault> {
+    async fn read_range(
+        &self,
+        scope: TenantScope,
+        id: WebhookId,
+        range: &Range,
+    ) -> Result<Vec<webhook_delivery::Model>, Fault> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
         let millis = range.from.0.clamp(0, (1 << 48) - 1) as u128;
         let values = [
             id.uuid().into(),
@@ -195,21 +195,26 @@ impl SqlWebhooks {
             json(&range.statuses)?.into(),
             i64::from(RANGE_MAX + 1).into(),
         ];
-        let rows = webhook_delivery::Entity::find().from_raw_sql(dialect::statement(RANGE, values));
-        Ok(rows.all(&self.readers).await?)
+        let rows = webhook_delivery::Entity::find().from_raw_sql(dialect::statement(
+            db,
+            dialect::RANGE_OF_DELIVERIES,
+            values,
+        ));
+        Ok(rows.all(db).await?)
     }
 
     async fn read_delivery(&self, scope: TenantScope, id: DeliveryId) -> Result<Option<Logged>, Fault> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
         let row = webhook_delivery::Entity::find()
             .filter(webhook_delivery::Column::Id.eq(id.uuid()))
             .filter(webhook_delivery::Column::TenantId.eq(scope.tenant().uuid()))
-            .one(&self.readers)
+            .one(db)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let rows = dialect::query(&self.readers, EVENT, [row.event_id.into()]).await?;
+        let rows = dialect::query(db, EVENT, [row.event_id.into()]).await?;
         // Both are forgotten at once; one that is read just then is gone.
-        let Some(event) = self.events(&rows).await?.pop() else { return Ok(None) };
-        let log = dialect::query(&self.readers, LOG, [id.uuid().into()]).await?;
+        let Some(event) = self.events(db, &rows).await?.pop() else { return Ok(None) };
+        let log = dialect::query(db, LOG, [id.uuid().into()]).await?;
         let log = log.iter().map(attempt).collect::<Result<_, _>>()?;
         Ok(Some(Logged { delivery: row.into_domain()?, event, log }))
     }
@@ -282,10 +287,12 @@ impl Webhooks for SqlWebhooks {
     }
 
     async fn get(&self, scope: TenantScope, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        Ok(self.find(id).await?.filter(|webhook| webhook.tenant == scope.tenant()))
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        Ok(self.find(db, id).await?.filter(|webhook| webhook.tenant == scope.tenant()))
     }
 
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Webhook>, StoreError> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
         let rows = webhook::Entity::find()
             .filter(webhook::Column::TenantId.eq(scope.tenant().uuid()))
             .filter(webhook::Column::DeletedAt.is_null());
@@ -294,7 +301,7 @@ impl Webhooks for SqlWebhooks {
             None => rows,
         };
         let rows = rows.order_by_desc(webhook::Column::Id).limit(u64::from(page.limit) + 1);
-        let rows = rows.all(&self.readers).await.map_err(Fault::from)?;
+        let rows = rows.all(db).await.map_err(Fault::from)?;
         let rows = rows.into_iter().map(webhook::Model::into_domain).collect::<Result<_, _>>()?;
         Ok(Slice::of(rows, page))
     }
@@ -325,7 +332,7 @@ impl Webhooks for SqlWebhooks {
         page: Page,
     ) -> Result<Option<Slice<Delivery>>, StoreError> {
         match self.get(scope, id).await? {
-            Some(_) => Ok(Some(self.read_deliveries(id, status, page).await?)),
+            Some(_) => Ok(Some(self.read_deliveries(scope, id, status, page).await?)),
             None => Ok(None),
         }
     }
@@ -352,7 +359,7 @@ impl Webhooks for SqlWebhooks {
         at: WallTime,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<Repeated>, WriteError> {
-        let found = self.read_range(id, &range).await.map_err(StoreError::from)?;
+        let found = self.read_range(scope, id, &range).await.map_err(StoreError::from)?;
         self.writer.errand(RedeliverRange { scope, id, found, at, idempotency }).await
     }
 

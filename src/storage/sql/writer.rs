@@ -5,17 +5,17 @@
 //! its neighbours are written. When the database itself is away, everybody is told to ask again, and the connection
 //! is replaced, so that no state an error of the disk left it in outlives that error.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Place;
 use super::book::Book;
 use super::desk::Desk;
-use super::dialect::{self, Fault};
-use super::flush::{self, News, flush};
+use super::dialect::{self, Batch, Fault};
+use super::flush::{News, flush};
 use super::kept::Kept;
 use super::line::Line;
 use super::load::{Needs, load};
@@ -170,7 +170,7 @@ impl Job {
 
 /// The writer's own side.
 pub(super) struct Writer {
-    path: PathBuf,
+    place: Place,
     /// Until it is held.
     db: Option<DatabaseConnection>,
     /// `None` at first, and after an error that may have left it unusable.
@@ -180,17 +180,20 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     sink: Arc<dyn FeedSink>,
     queue: mpsc::Receiver<Job>,
+    /// Whether the last batch found the database away.
+    away: bool,
 }
 
 impl Writer {
     pub(super) fn new(
-        path: PathBuf,
+        place: Place,
         db: DatabaseConnection,
         clock: Arc<dyn Clock>,
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = Self { path, db: Some(db), line: None, kept: Kept::default(), clock, sink, queue };
+        let kept = Kept::default();
+        let writer = Self { place, db: Some(db), line: None, kept, clock, sink, queue, away: false };
         (writer, WriterHandle { queue: sender })
     }
 
@@ -220,7 +223,7 @@ impl Writer {
 
     async fn close(&mut self) {
         let Ok(line) = self.line().await else { return };
-        if let Err(fault) = line.checkpoint().await {
+        if let Err(fault) = line.take_leave().await {
             tracing::warn!(?fault, "the log could not be copied back; the next start does it");
         }
         if let Err(error) = line.close().await {
@@ -236,6 +239,9 @@ impl Writer {
             let begun = self.clock.now();
             match self.attempt(&mut jobs).await {
                 Ok(News { events, posted }) => {
+                    if std::mem::take(&mut self.away) {
+                        tracing::info!("the store takes writes again");
+                    }
                     meters::committed(jobs.len(), self.clock.now().since(begun));
                     if !events.is_empty() {
                         self.sink.publish(events);
@@ -247,7 +253,10 @@ impl Writer {
                 }
                 Err(Fault::Down(text)) => {
                     meters::store_failed(true);
-                    tracing::error!(%text, jobs = jobs.len(), "batch failed");
+                    // Once an outage, however many ask meanwhile.
+                    if !std::mem::replace(&mut self.away, true) {
+                        tracing::error!(%text, "the store is away; nothing is accepted and nothing sent until it is back");
+                    }
                     answer(jobs, Some(&StoreError::Unavailable(text)));
                 }
                 Err(Fault::Row(text)) if jobs.len() == 1 => {
@@ -271,13 +280,28 @@ impl Writer {
         }
         let db = match self.db.take() {
             Some(db) => db,
-            None => dialect::open_writer(&self.path).await.map_err(|error| Fault::Down(error.to_string()))?,
+            None => {
+                dialect::open_writer(&self.place).await.map_err(|error| Fault::Down(error.to_string()))?
+            }
         };
         Line::hold(db).await
     }
 
-    /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
+    /// One transaction, unless the database does not answer: then it may stand or not, and the connection goes.
     async fn attempt(&mut self, jobs: &mut [Job]) -> Result<News, Fault> {
+        let is_hot = jobs.iter().all(Job::is_hot);
+        let Some(patience) = dialect::patience(&self.place, is_hot) else { return self.transact(jobs).await };
+        match tokio::time::timeout(patience, self.transact(jobs)).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.kept.forget();
+                Err(Fault::Down(format!("the database did not answer within {patience:?}")))
+            }
+        }
+    }
+
+    /// One transaction. An error has rolled it back, and nothing that was kept is believed after one.
+    async fn transact(&mut self, jobs: &mut [Job]) -> Result<News, Fault> {
         let line = self.line().await?;
         let is_hot = jobs.iter().all(Job::is_hot);
         let (result, usable) =
@@ -318,7 +342,7 @@ impl Writer {
             return (Err(tripped.into()), false);
         }
         let at = self.clock.wall();
-        match flush(&line.conn, book, &mut self.kept, at, flush::ALONE).await {
+        match flush(&line.conn, book, &mut self.kept, at, Batch::Alone).await {
             Ok(news) => committed(news).await,
             Err(fault) => undone(line, fault).await,
         }

@@ -131,6 +131,10 @@ impl Readiness for Notes {
     fn note(&self, part: &'static str, passes: bool) {
         self.0.lock().unwrap().push((part, passes));
     }
+
+    fn note_spare(&self, part: &'static str, is_there: bool) {
+        self.note(part, is_there);
+    }
 }
 
 /// One tenant's sessions and all they stand on.

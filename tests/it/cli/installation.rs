@@ -164,3 +164,26 @@ async fn every_setting_is_shown_with_its_source() {
     assert_eq!(setting("log.level")["source"], json!({"kind": "environment", "name": "COLUMBA__LOG__LEVEL"}));
     assert_eq!(told["not_read"], json!(["COLUMBA_HTTP_WORKERS"]));
 }
+
+#[tokio::test]
+async fn redis_is_looked_at_where_one_is_set_and_what_would_lose_keys_or_is_away_is_named() {
+    let redis = crate::support::redis::RedisServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["--data", text(&data)];
+    let look = async |url: &str| {
+        let report = examined(&arguments, &[("COLUMBA__REDIS__URL", url)]).await;
+        let (level, detail) = check(&report, "redis");
+        (level.to_owned(), detail.to_owned())
+    };
+    let (level, detail) = look(&redis.url()).await;
+    assert_eq!(level, "ok", "{detail}");
+    assert!(detail.contains("version ") && detail.contains("noeviction"), "{detail}");
+    redis.ask::<String>("CONFIG SET maxmemory-policy volatile-ttl").await;
+    let (level, detail) = look(&redis.url()).await;
+    assert!(level == "fail" && detail.contains("volatile-ttl"), "{level} {detail}");
+    let (level, detail) = look("redis://me:s3cret@127.0.0.1:1").await;
+    assert!(level == "warn" && !detail.contains("s3cret"), "{level} {detail}");
+    let report = examined(&arguments, &[]).await;
+    assert!(!report.to_string().contains("redis"), "nothing is said of what is not used: {report}");
+}

@@ -5,6 +5,7 @@ mod document;
 mod errors;
 mod installation;
 mod listening;
+mod on_postgres;
 mod proxy;
 mod terminal;
 

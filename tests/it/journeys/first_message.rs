@@ -3,11 +3,15 @@
 use serde_json::json;
 
 use crate::support::api::{ANNA, BERT};
-use crate::support::server::Server;
+use crate::support::server::Home;
 
-#[tokio::test]
-async fn a_message_is_accepted_sent_delivered_and_read_while_a_client_watches() {
-    let server = Server::start().await;
+on_both_databases!(
+    a_message_is_accepted_sent_delivered_and_read_while_a_client_watches,
+    a_correspondents_message_is_stored_and_announced
+);
+
+async fn a_message_is_accepted_sent_delivered_and_read_while_a_client_watches(home: Home) {
+    let server = home.start(&[]).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
@@ -57,9 +61,8 @@ async fn a_message_is_accepted_sent_delivered_and_read_while_a_client_watches() 
     server.finish().await;
 }
 
-#[tokio::test]
-async fn a_correspondents_message_is_stored_and_announced() {
-    let server = Server::start().await;
+async fn a_correspondents_message_is_stored_and_announced(home: Home) {
+    let server = home.start(&[]).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;

@@ -7,11 +7,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::api::{ANNA, BERT};
-use crate::support::server::Server;
+use crate::support::server::Home;
 
-#[tokio::test]
-async fn what_is_somebody_elses_looks_exactly_like_what_is_not_there() {
-    let server = Server::start().await;
+on_both_databases!(
+    what_is_somebody_elses_looks_exactly_like_what_is_not_there,
+    no_described_call_reaches_what_is_somebody_elses
+);
+
+async fn what_is_somebody_elses_looks_exactly_like_what_is_not_there(home: Home) {
+    let server = home.start(&[]).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
@@ -97,9 +101,8 @@ fn fill(document: &Value, schema: &Value, body: &mut Value, ids: &BTreeMap<&str,
     filled
 }
 
-#[tokio::test]
-async fn no_described_call_reaches_what_is_somebody_elses() {
-    let server = Server::start().await;
+async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
+    let server = home.start(&[]).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;

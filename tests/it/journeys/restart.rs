@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::api::{ANNA, BERT};
 use crate::support::network::Network;
-use crate::support::server::Server;
+use crate::support::server::{Home, Server};
+
+on_both_databases!(what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order);
 
 #[tokio::test]
 async fn a_network_that_is_down_is_waited_for_at_the_start_and_later() {
@@ -40,12 +42,10 @@ async fn a_network_that_is_down_is_waited_for_at_the_start_and_later() {
     network.finish();
 }
 
-#[tokio::test]
-async fn what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order() {
+async fn what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order(home: Home) {
     let network = Network::start(Duration::from_millis(150)).await;
     let environment = [("COLUMBA__SANDBOX__URL", network.url.as_str())];
-    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
-    let server = Server::start_in(dir.clone(), &environment).await;
+    let server = home.start(&environment).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
@@ -58,7 +58,7 @@ async fn what_was_accepted_before_a_kill_is_delivered_after_it_once_and_in_order
     feed.until(&messages[0], "sending").await;
     server.kill().await;
 
-    let server = Server::start_in(dir, &environment).await;
+    let server = home.start(&environment).await;
     let acme = server.api(acme.token());
     let mut feed = acme.feed(json!({"op": "subscribe", "events": ["msg"]})).await;
     let mut records = vec![];

@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use crate::support::api::{ANNA, Closed, Feed};
-use crate::support::server::Server;
+use crate::support::server::{Home, Server};
 
-#[tokio::test]
-async fn a_client_resumes_where_it_was_even_when_the_server_was_killed_meanwhile() {
-    let server = Server::start().await;
+on_both_databases!(a_client_resumes_where_it_was_even_when_the_server_was_killed_meanwhile);
+
+async fn a_client_resumes_where_it_was_even_when_the_server_was_killed_meanwhile(home: Home) {
+    let server = home.start(&[]).await;
     let operator = server.operator();
     operator.plan("basic", json!({})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
@@ -24,10 +25,9 @@ async fn a_client_resumes_where_it_was_even_when_the_server_was_killed_meanwhile
     again.until(&message, "read").await;
     assert_eq!(again.seen, live, "the very same events");
 
-    let dir = server.dir();
     let token = acme.token().to_owned();
     server.kill().await;
-    let server = Server::start_in(dir, &[]).await;
+    let server = home.start(&[]).await;
     let acme = server.api(&token);
     let mut after = acme.feed(resume(seq)).await;
     assert_eq!((&after.ready["recovered"], &after.ready["epoch"]), (&json!(true), &epoch));

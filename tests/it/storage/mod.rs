@@ -3,5 +3,7 @@
 #[macro_use]
 pub mod contract;
 mod embedded;
+mod redis;
+mod shared;
 mod sql;
 mod vault;

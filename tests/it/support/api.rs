@@ -320,6 +320,19 @@ impl Feed {
         self.frame().await.expect("the feed is open")
     }
 
+    /// Pings, and waits for the answer; events that come before it are kept in `seen`.
+    pub async fn pong(&mut self) {
+        self.say(r#"{"op":"ping"}"#).await;
+        loop {
+            let frame = self.next().await;
+            match frame["op"].as_str() {
+                Some("pong") => return,
+                Some("event") => self.seen.push(frame),
+                _ => panic!("{frame} instead of a pong"),
+            }
+        }
+    }
+
     /// How the feed ends.
     pub async fn closed(&mut self) -> Closed {
         loop {

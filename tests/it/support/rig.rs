@@ -36,6 +36,9 @@ impl Whereabouts {
     }
 }
 
+/// Names the database of a server, if it is not in its folder.
+pub const DATABASE: &str = "COLUMBA__DATABASE__URL";
+
 /// Environment variables of a server.
 pub type Environment = Vec<(String, String)>;
 
@@ -151,6 +154,9 @@ impl Rig {
         promises.write(&accepted);
         let mut check = Command::new(program("columba-check"));
         check.arg(accepted).arg("--data").arg(self.data()).arg("--network").arg(self.network.data());
+        if let Some((_, database)) = self.environment.iter().find(|(name, _)| name == DATABASE) {
+            check.arg("--database").arg(database);
+        }
         let judged = check.kill_on_drop(true).output().await.unwrap();
         let said = String::from_utf8(judged.stdout).unwrap() + &String::from_utf8(judged.stderr).unwrap();
         assert!(judged.status.success(), "{}\n{said}", judged.status);

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::api::Api;
+use super::postgres;
 
 /// Bodies and numbers of tests begin like this, so that a log that holds one is found out.
 pub const BODY_MARK: &str = "canary-body";
@@ -64,6 +65,53 @@ async fn said_where(child: &mut Child) -> Option<String> {
     // What it says later must not block it.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Some(url)
+}
+
+/// Where a server keeps what it knows, from one start to the next: a folder, and a database elsewhere if it has one.
+#[derive(Clone)]
+pub struct Home {
+    dir: Arc<TempDir>,
+    database: Option<String>,
+}
+
+impl Home {
+    /// All of it in a new folder.
+    pub fn in_files() -> Self {
+        Self { dir: Arc::new(TempDir::new().unwrap()), database: None }
+    }
+
+    /// Rows in a new database of PostgreSQL.
+    pub async fn on_postgres() -> Self {
+        Self::at(postgres::database().await)
+    }
+
+    /// Rows in the database at this address.
+    pub fn at(database: String) -> Self {
+        Self { database: Some(database), ..Self::in_files() }
+    }
+
+    /// A server that lives here, with this in its environment.
+    pub async fn start(&self, environment: &[(&str, &str)]) -> Server {
+        let database = self.database.as_deref().map(|url| ("COLUMBA__DATABASE__URL", url));
+        let environment: Vec<_> = environment.iter().copied().chain(database).collect();
+        Server::start_in(Arc::clone(&self.dir), &environment).await
+    }
+
+    /// The folder.
+    #[allow(dead_code, reason = "only some test binaries need it")]
+    pub fn dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
+    }
+
+    /// The address of its database, if it has one elsewhere.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
 }
 
 impl Server {

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 pub struct Siege {
     /// Decides who writes to whom, and when the server dies.
     pub seed: u64,
-    /// Sessions in all; every fifth tenant's plan has a cap that binds.
+    /// Sessions in all; of every five tenants one has a cap that binds, and one a sum over its sessions that does.
     pub sessions: usize,
     /// How often the server is killed.
     pub kills: u32,
@@ -79,32 +79,68 @@ impl fmt::Display for Report {
     }
 }
 
+/// What a tenant's plan limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Nothing,
+    /// What each session may send.
+    Session,
+    /// What all of them may send together.
+    Sum,
+}
+
+impl Limit {
+    fn of(tenant: usize) -> Self {
+        match tenant % 5 {
+            1 => Self::Sum,
+            3 => Self::Session,
+            _ => Self::Nothing,
+        }
+    }
+
+    fn plan(self) -> &'static str {
+        match self {
+            Self::Nothing => "ample",
+            Self::Session => "ten",
+            Self::Sum => "sum",
+        }
+    }
+}
+
 /// One tenant and its sessions.
-struct Party {
-    watch: Watch,
-    sessions: Vec<String>,
-    capped: bool,
+pub struct Party {
+    pub watch: Watch,
+    pub sessions: Vec<String>,
+    limit: Limit,
 }
 
-/// What the load and the killer share.
-struct Shared {
-    promises: Promises,
-    done: AtomicBool,
+impl Party {
+    /// Whether what it sends is sent at once.
+    pub fn is_ample(&self) -> bool {
+        self.limit == Limit::Nothing
+    }
 }
 
-/// Does what is to be done; panics if anything is not as promised.
-pub async fn run(siege: Siege) -> Report {
+/// What the load and whoever breaks something share.
+#[derive(Default)]
+pub struct Shared {
+    pub promises: Promises,
+    pub done: AtomicBool,
+}
+
+/// Does what is to be done to a server with this in its environment; panics if anything is not as promised.
+pub async fn run(siege: Siege, environment: &[(&str, &str)]) -> Report {
     let begun = Instant::now();
     let rate = siege.boot_per_second.map(|rate| rate.to_string());
-    let environment: Vec<_> =
-        rate.iter().map(|rate| ("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate.as_str())).collect();
+    let rate = rate.iter().map(|rate| ("COLUMBA__SESSIONS__BOOT_PER_SECOND", rate.as_str()));
+    let environment: Vec<_> = environment.iter().copied().chain(rate).collect();
     let mut rig = Rig::start(&environment).await;
     let parties = gather(&rig, siege.sessions).await;
-    let shared = Shared { promises: Promises::default(), done: AtomicBool::new(false) };
+    let shared = Shared::default();
     let mut random = StdRng::seed_from_u64(siege.seed);
     let mut online = vec![];
 
-    let load = load(siege, &parties, &shared, random.random());
+    let load = load(siege.per_second, &parties, &shared, random.random());
     let killer = async {
         for kill in 0..siege.kills {
             let more = shared.promises.count() as u64 + random.random_range(1..=siege.between);
@@ -141,22 +177,22 @@ pub async fn run(siege: Siege) -> Report {
 }
 
 /// Pairs every session.
-async fn gather(rig: &Rig, sessions: usize) -> Vec<Party> {
+pub async fn gather(rig: &Rig, sessions: usize) -> Vec<Party> {
     let operator = rig.operator();
     let ample =
         json!({"sessions_max": EACH, "messages_per_minute": 60_000, "messages_per_month": 1_000_000_000});
     operator.plan("ample", ample).await;
     operator.plan("ten", json!({"sessions_max": EACH, "messages_per_minute": 10})).await;
+    operator.plan("sum", json!({"sessions_max": EACH, "messages_per_minute_tenant": 60})).await;
     let mut parties = JoinSet::new();
     for number in 0..sessions.div_ceil(EACH) {
-        let capped = number % 5 == 3;
+        let limit = Limit::of(number);
         let (operator, whereabouts) = (operator.clone(), rig.whereabouts.clone());
         let count = EACH.min(sessions - number * EACH);
         parties.spawn(async move {
-            let plan = if capped { "ten" } else { "ample" };
-            let (_, api) = operator.tenant(&format!("Tenant {number}"), plan).await;
+            let (_, api) = operator.tenant(&format!("Tenant {number}"), limit.plan()).await;
             let sessions = pair(&api, count).await;
-            Party { watch: Watch { api, whereabouts }, sessions, capped }
+            Party { watch: Watch { api, whereabouts }, sessions, limit }
         });
     }
     parties.join_all().await
@@ -170,13 +206,13 @@ async fn pair(api: &Api, count: usize) -> Vec<String> {
     sessions
 }
 
-/// Clients that write until the killer is done.
-async fn load(siege: Siege, parties: &[Party], shared: &Shared, seed: u64) {
+/// Clients that write until whoever breaks something is done.
+pub async fn load(per_second: Option<u32>, parties: &[Party], shared: &Shared, seed: u64) {
     // Those who do not pause are many, so that the server has something to do at once.
-    let each = if siege.per_second.is_some() { 4 } else { 32 };
+    let each = if per_second.is_some() { 4 } else { 32 };
     let clients = parties.len() as u64 * each;
     // Each waits so long between two messages that together they make the rate.
-    let pause = siege.per_second.map(|rate| Duration::from_secs_f64(clients as f64 / f64::from(rate)));
+    let pause = per_second.map(|rate| Duration::from_secs_f64(clients as f64 / f64::from(rate)));
     let write = |number: u64| async move {
         let party = &parties[(number / each) as usize];
         let client = Client { watch: party.watch.clone(), promises: &shared.promises };
@@ -192,17 +228,18 @@ async fn load(siege: Siege, parties: &[Party], shared: &Shared, seed: u64) {
 }
 
 async fn write_one(client: &Client<'_>, party: &Party, random: &mut StdRng) {
-    // Of a capped tenant a few sessions write more than they may.
-    let among = if party.capped { party.sessions.len().min(3) } else { party.sessions.len() };
+    // Of a tenant whose sessions are limited a few write more than they may.
+    let among = if party.limit == Limit::Session { 3 } else { party.sessions.len() };
+    let among = among.min(party.sessions.len());
     let session = &party.sessions[random.random_range(0..among)];
     let to = format!("+1555130{:04}", random.random_range(0..200));
-    let message = if party.capped { brief(&to, BRIEF) } else { text(&to) };
+    let message = if party.is_ample() { text(&to) } else { brief(&to, BRIEF) };
     client.send(random, session, &message).await;
 }
 
 impl Promises {
     /// Waits until so many were made.
-    async fn reach(&self, count: u64) {
+    pub async fn reach(&self, count: u64) {
         let mut made = self.made();
         let enough = made.wait_for(|made| *made as u64 >= count);
         timeout(Duration::from_secs(3_600), enough).await.expect("they come").expect("they are counted");

@@ -156,12 +156,6 @@ pub struct NoteUse {
     pub marks: Vec<(KeyId, WallTime)>,
 }
 
-const NOTE_USE: &str = "
-    UPDATE api_key SET last_used_at = w.value->>'at'
-    FROM jsonb_each($1) AS w
-    WHERE api_key.id = unhex(w.value->>'id')
-        AND (api_key.last_used_at IS NULL OR api_key.last_used_at < w.value->>'at')";
-
 #[async_trait]
 impl Errand for NoteUse {
     type Answer = ();
@@ -171,6 +165,6 @@ impl Errand for NoteUse {
         let mark = |(key, at): &(KeyId, WallTime)| json!({"id": key.uuid().simple().to_string(), "at": at.0});
         let marks: Vec<_> = self.marks.iter().map(mark).collect();
         let marks = asked_before::json(&marks)?;
-        dialect::execute(desk.txn, NOTE_USE, [marks.into()]).await.map(|_| Ok(()))
+        dialect::execute(desk.txn, dialect::NOTE_USE_OF_KEYS, [marks.into()]).await.map(|_| Ok(()))
     }
 }

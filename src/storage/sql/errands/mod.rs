@@ -1,20 +1,24 @@
 //! The rare writes, each with statements of its own.
 
+mod erase;
 pub(super) mod forget;
 mod keys;
 mod operators;
 mod plans;
 mod restore;
+mod restored;
 mod sessions;
 mod tenants;
 pub(super) mod waiting;
 mod webhooks;
 
+pub(super) use erase::Erase;
 pub(super) use forget::Forget;
 pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
 pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;
+pub(super) use restored::Restored;
 pub(super) use sessions::{CreateSession, DeleteSession, SetPaired};
 pub(super) use tenants::{CreateTenant, DeleteTenant, PatchTenant};
 pub(super) use waiting::CancelAll;
@@ -34,7 +38,7 @@ use crate::domain::time::WallTime;
 /// Counts a write to tenants, plans or keys, so that other processes read again.
 async fn touch_directory(desk: &Desk<'_>) -> Result<(), Fault> {
     const TEXT: &str =
-        "UPDATE store_meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = $1";
+        "UPDATE store_meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = $1";
     dialect::execute(desk.txn, TEXT, [DIRECTORY_VERSION.into()]).await.map(drop)
 }
 

@@ -178,8 +178,13 @@ impl Errand for DeleteTenant {
             .await?;
         // Nobody is there to be told any more.
         const WEBHOOKS: &str =
-            "UPDATE webhook SET deleted_at = $1, sealed = x'' WHERE tenant_id = $2 AND deleted_at IS NULL";
-        dialect::execute(desk.txn, WEBHOOKS, [self.at.0.into(), self.id.uuid().into()]).await?;
+            "UPDATE webhook SET deleted_at = $1, sealed = $3 WHERE tenant_id = $2 AND deleted_at IS NULL";
+        dialect::execute(
+            desk.txn,
+            WEBHOOKS,
+            [self.at.0.into(), self.id.uuid().into(), Vec::<u8>::new().into()],
+        )
+        .await?;
         for session in self.delete_sessions(desk).await? {
             cancel_waiting(desk, session, MessageReason::SessionGone, self.at).await?;
         }

@@ -23,7 +23,7 @@ use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
 use crate::storage::sql::entities::{webhook, webhook_delivery};
 use crate::storage::sql::idempotency::{Kind, Owner, json};
-use crate::storage::sql::load::{Needs, subject};
+use crate::storage::sql::load::{Needs, ids, subject};
 use crate::storage::sql::posting::{DeliveryRow, EventRow, Snapshot};
 use crate::storage::sql::writer::Errand;
 
@@ -443,23 +443,26 @@ impl Errand for ForgetWebhooks {
     async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<u64, StoreError>, Fault> {
         const FIND: &str = "
             SELECT id FROM (SELECT id, at FROM webhook_event ORDER BY ord LIMIT $1) AS oldest WHERE at < $2";
-        const ATTEMPTS: &str = "
-            DELETE FROM webhook_attempt WHERE delivery_id IN (
-                SELECT d.id FROM json_each($1) AS w
-                CROSS JOIN webhook_delivery AS d ON d.event_id = unhex(w.value))";
-        const DELIVERIES: &str =
-            "DELETE FROM webhook_delivery WHERE event_id IN (SELECT unhex(value) FROM json_each($1))";
-        const EVENTS: &str = "DELETE FROM webhook_event WHERE id IN (SELECT unhex(value) FROM json_each($1))";
         let old = (self.at - KEPT).0;
         let rows = dialect::query(desk.txn, FIND, [i64::from(self.limit).into(), old.into()]).await?;
-        let ids = rows.iter().map(|row| Ok(row.try_get_by_index::<Uuid>(0)?.simple()));
+        let ids = rows.iter().map(|row| Ok(row.try_get_by_index::<Uuid>(0)?));
         let ids: Vec<_> = ids.collect::<Result<_, Fault>>()?;
-        if !ids.is_empty() {
-            let list = json(&ids)?;
-            for text in [ATTEMPTS, DELIVERIES, EVENTS] {
-                dialect::execute(desk.txn, text, [list.clone().into()]).await?;
-            }
-        }
-        Ok(Ok(ids.len() as u64))
+        let count = ids.len() as u64;
+        forget_events(desk, ids).await?;
+        Ok(Ok(count))
     }
+}
+
+/// Deletes events with their deliveries and the attempts at them.
+pub(super) async fn forget_events(desk: &Desk<'_>, events: Vec<Uuid>) -> Result<(), Fault> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let list = ids(events.into_iter())?;
+    for text in
+        [dialect::FORGET_ATTEMPTS_AT_WEBHOOKS, dialect::FORGET_DELIVERIES, dialect::FORGET_WEBHOOK_EVENTS]
+    {
+        dialect::execute(desk.txn, text, [list.clone().into()]).await?;
+    }
+    Ok(())
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use columba::billing::quota;
 use columba::ports::Stores;
 use columba::storage::memory;
-use columba::storage::sql::{self, SqlOptions};
+use columba::storage::sql::{self, Place};
 
 use crate::support::clock::ManualClock;
 use crate::support::events::EventLog;
+use crate::support::postgres;
 
 /// A new, empty store, with the time it sees and the events it publishes.
 pub struct Fixture {
@@ -25,10 +26,11 @@ pub struct Fixture {
 pub enum Backend {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// Every one of them.
-pub const BACKENDS: [Backend; 2] = [Backend::Memory, Backend::Sqlite];
+pub const BACKENDS: [Backend; 3] = [Backend::Memory, Backend::Sqlite, Backend::Postgres];
 
 impl Fixture {
     pub async fn of(backend: Backend) -> Self {
@@ -37,8 +39,12 @@ impl Fixture {
         let stores = match backend {
             Backend::Memory => memory::open(clock.clone(), quota::decide, events.clone()),
             Backend::Sqlite => {
-                let options = SqlOptions { path: dir.path().join("columba.db") };
-                sql::open(options, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
+                let place = Place::File(dir.path().join("columba.db"));
+                sql::open(place, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
+            }
+            Backend::Postgres => {
+                let place = Place::Server(postgres::database().await);
+                sql::open(place, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
             }
         };
         Self { stores, clock, events, _dir: dir }
@@ -50,6 +56,7 @@ macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         contract!(@on memory, Memory, $($name),*);
         contract!(@on sqlite, Sqlite, $($name),*);
+        contract!(@on postgres, Postgres, $($name),*);
     };
     (@on $store:ident, $backend:ident, $($name:ident),*) => {
         mod $store {

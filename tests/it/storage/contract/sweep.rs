@@ -1,13 +1,21 @@
 //! What happens by the clock.
 
+use std::collections::BTreeSet;
+
+use columba::billing::period::month_of;
 use columba::domain::event::Change;
-use columba::domain::message::{MessageReason, MessageStatus as Status};
-use columba::domain::scope::SystemScope;
+use columba::domain::id::MessageId;
+use columba::domain::message::{Draft, MessageReason, MessageStatus as Status, WaId};
+use columba::domain::page::Page;
+use columba::domain::plan::Plan;
+use columba::domain::scope::{SystemScope, TenantScope};
+use columba::domain::webhook::Subject;
 use columba::ports::clock::Clock as _;
-use columba::ports::outbox::{Acceptance, Outcome};
+use columba::ports::outbox::{Acceptance, Inbound, Outcome};
 
 use super::Fixture;
-use super::stage::{ANN, BOB, Stage};
+use super::stage::{ANN, BOB, Stage, plan};
+use crate::support::webhooks::webhook;
 
 contract!(
     what_waits_past_its_time_expires_in_batches,
@@ -17,6 +25,7 @@ contract!(
     what_was_left_under_way_for_a_quarter_of_an_hour_becomes_unknown,
     a_doubtful_message_gives_its_place_back_after_a_day,
     old_rows_are_forgotten_in_batches_and_positions_go_on,
+    messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits_or_is_in_doubt_stays,
 );
 
 async fn what_waits_past_its_time_expires_in_batches(fixture: Fixture) {
@@ -181,4 +190,110 @@ async fn old_rows_are_forgotten_in_batches_and_positions_go_on(fixture: Fixture)
     assert_eq!(stage.feed_log.range(stage.scope(), 1, last).await, Ok(vec![]));
     stage.accept(BOB).await;
     assert_eq!(head().await, last + 1, "no position is used twice");
+}
+
+const DAY: u64 = 24 * 3600;
+
+/// An id dated now. Ids that are minted never go back, and other tests of this process live in other times.
+fn dated(stage: &Stage, number: u128) -> MessageId {
+    uuid::Uuid::from_u128(MessageId::below(stage.now()).uuid().as_u128() | (7 << 76) | (2 << 62) | number)
+        .into()
+}
+
+async fn accepted(stage: &Stage, number: u128, draft: Draft) -> MessageId {
+    let id = dated(stage, number);
+    let wa_id = WaId(format!("3EB0{number:020}"));
+    stage.outbox.accept(Acceptance { id, wa_id, ..stage.asked(draft) }).await.unwrap().into_inner().id
+}
+
+async fn messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits_or_is_in_doubt_stays(
+    fixture: Fixture,
+) {
+    let stage = Stage::on(fixture).await;
+    let begun = stage.now();
+    let endpoint = webhook(stage.tenant, "https://example.com/hook", begun);
+    let endpoint = stage.webhooks.create(stage.scope(), endpoint, 8, None).await.unwrap().into_inner().id;
+    // Somebody else, whose plan keeps twice as long.
+    let other = stage.stranger().await;
+    let kept = Plan { retention_days: 60, ..plan("basic") };
+    stage.directory.create_plan(Plan { code: "longer".into(), ..kept }, None, begun).await.unwrap();
+    let patch = columba::ports::directory::TenantPatch { plan: Some("longer".into()), ..Default::default() };
+    stage.directory.patch_tenant(other.tenant, patch, begun).await.unwrap();
+    let theirs = Acceptance {
+        tenant: other.tenant,
+        session: other.session,
+        id: dated(&stage, 1),
+        ..stage.asked(stage.draft(ANN))
+    };
+    let theirs = stage.outbox.accept(theirs).await.unwrap().into_inner().id;
+    let scope = TenantScope::authenticated(other.tenant);
+    stage.messages.cancel(scope, theirs, begun).await.unwrap();
+
+    let sent = accepted(&stage, 2, stage.draft(ANN)).await;
+    assert!(stage.settle(&stage.work(sent).await, Outcome::Sent).await);
+    let heard = Inbound { id: dated(&stage, 3), ..stage.heard(BOB, "IN1") };
+    assert_eq!(stage.outbox.inbound(stage.lease, heard.clone()).await, Ok(true));
+    let doubtful = accepted(&stage, 4, stage.draft(BOB)).await;
+    assert!(stage.settle(&stage.work(doubtful).await, Outcome::Unknown(MessageReason::NoAck)).await);
+    let mut draft = stage.draft(ANN);
+    draft.expires_at = stage.in_secs(90 * DAY);
+    let waiting = accepted(&stage, 5, draft.clone()).await;
+    draft.send_at = Some(stage.in_secs(20 * DAY));
+    let scheduled = accepted(&stage, 6, draft).await;
+    stage.messages.cancel(stage.scope(), scheduled, stage.now()).await.unwrap();
+    let used = stage.messages.usage(stage.scope(), month_of(begun)).await.unwrap();
+
+    let erase = async |limit: u32| stage.sweep.erase(SystemScope, stage.now(), limit).await;
+    let there = async || {
+        let mut there = BTreeSet::new();
+        for id in [sent, heard.id, doubtful, waiting, scheduled] {
+            if stage.messages.get(stage.scope(), id).await.unwrap().is_some() {
+                there.insert(id);
+            }
+        }
+        there
+    };
+    // Of which messages webhooks tell.
+    let told = async || {
+        let page = Page { before: None, limit: 100 };
+        let deliveries =
+            stage.webhooks.deliveries(stage.scope(), endpoint, None, page).await.unwrap().unwrap();
+        let mut told = BTreeSet::<MessageId>::new();
+        for delivery in deliveries.rows {
+            let logged = stage.webhooks.delivery(stage.scope(), delivery.id).await.unwrap().unwrap();
+            match logged.event.subject {
+                Subject::Message(message) => drop(told.insert(message.id)),
+                other => assert!(matches!(other, Subject::Usage(_)), "{other:?}"),
+            }
+        }
+        told
+    };
+    let all = BTreeSet::from([sent, heard.id, doubtful, waiting, scheduled]);
+    assert_eq!((there().await, told().await), (all.clone(), all));
+
+    stage.wait_secs(30 * DAY);
+    assert_eq!(erase(10).await, Ok(0), "to the millisecond");
+    stage.wait_secs(1);
+    for expected in [1, 1, 0] {
+        assert_eq!(erase(1).await, Ok(expected));
+    }
+    let left = BTreeSet::from([doubtful, waiting, scheduled]);
+    assert_eq!((there().await, told().await), (left.clone(), left));
+    let listed =
+        stage.messages.list(stage.scope(), Default::default(), Page { before: None, limit: 9 }).await;
+    assert_eq!(listed.unwrap().rows.len(), 3);
+    let now = stage.messages.usage(stage.scope(), month_of(begun)).await.unwrap();
+    assert_eq!(now, used, "what was used stays used");
+
+    // In doubt until its place was given back; scheduled until its plan has kept it from then on.
+    assert_eq!(stage.sweep.release(SystemScope, stage.now(), 10).await, Ok(1));
+    assert_eq!(erase(10).await, Ok(1));
+    stage.wait_secs(20 * DAY);
+    assert_eq!(erase(10).await, Ok(1));
+    assert_eq!(there().await, BTreeSet::from([waiting]));
+    assert!(stage.messages.get(scope, theirs).await.unwrap().is_some());
+    stage.wait_secs(10 * DAY);
+    assert_eq!(erase(10).await, Ok(1), "the other plan's time is over too");
+    assert_eq!(stage.messages.get(scope, theirs).await, Ok(None));
+    assert_eq!(there().await, BTreeSet::from([waiting]), "and what waits, waits");
 }

@@ -4,6 +4,7 @@ use columba::domain::audit::{Head, Misfit};
 use columba::domain::scope::SystemScope;
 use columba::domain::tenant::{Tenant, TenantStatus};
 use columba::ports::directory::TenantPatch;
+use columba::storage::sql::Place;
 use columba::storage::sql::audit::verify;
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 
@@ -62,11 +63,15 @@ async fn whatever_is_done_to_the_rows_is_found_and_the_first_wrong_entry_is_name
         let desk = Desk::new().await;
         let head = renamed(&desk, 10).await;
         assert_eq!(head.seq, 12);
-        assert_eq!(verify(&desk.path(), vec![]).await, Ok(Ok(head)), "beside a store that is open");
+        assert_eq!(
+            verify(&Place::File(desk.path()), vec![]).await,
+            Ok(Ok(head)),
+            "beside a store that is open"
+        );
         let db = intruder(&desk).await;
         db.execute_unprepared(&format!("{FREE} {done}")).await.unwrap();
         db.close().await.unwrap();
-        let walked = verify(&desk.path(), vec![]).await.unwrap();
+        let walked = verify(&Place::File(desk.path()), vec![]).await.unwrap();
         assert_eq!(walked.as_ref().err().map(|misfit: &Misfit| misfit.seq), found, "{done}: {walked:?}");
     }
 }
@@ -80,10 +85,10 @@ async fn an_end_that_was_cut_off_with_its_head_is_found_by_a_head_kept_elsewhere
         UPDATE store_meta SET value = (SELECT '4:' || lower(hex(hash)) FROM audit WHERE seq = 4) WHERE name = 'audit_head'";
     db.execute_unprepared(cut).await.unwrap();
     db.close().await.unwrap();
-    assert!(verify(&desk.path(), vec![]).await.unwrap().is_ok(), "it fits itself");
-    assert_eq!(verify(&desk.path(), vec![kept]).await.unwrap().unwrap_err().seq, 5);
+    assert!(verify(&Place::File(desk.path()), vec![]).await.unwrap().is_ok(), "it fits itself");
+    assert_eq!(verify(&Place::File(desk.path()), vec![kept]).await.unwrap().unwrap_err().seq, 5);
     renamed(&desk, 3).await;
-    assert_eq!(verify(&desk.path(), vec![kept]).await.unwrap().unwrap_err().seq, 5);
+    assert_eq!(verify(&Place::File(desk.path()), vec![kept]).await.unwrap().unwrap_err().seq, 5);
 }
 
 #[tokio::test]
@@ -127,5 +132,5 @@ async fn a_change_whose_entry_cannot_be_written_is_not_made() {
     assert_eq!(snapshot.tenants[&tenant].status, TenantStatus::Active);
     assert_eq!(desk.stores().audit.head(SystemScope).await.unwrap(), head);
     desk.stores().directory.patch_tenant(tenant, patch, at).await.unwrap();
-    assert_eq!(verify(&desk.path(), vec![head]).await.unwrap().unwrap().seq, head.seq + 1);
+    assert_eq!(verify(&Place::File(desk.path()), vec![head]).await.unwrap().unwrap().seq, head.seq + 1);
 }

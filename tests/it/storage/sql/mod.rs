@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod backup;
 mod batches;
+mod copy;
 mod counters;
 mod feed;
 mod files;
 mod kept;
+mod postgres;
 mod rules;
 
 use std::num::NonZeroU32;
@@ -33,7 +36,7 @@ use columba::ports::clock::Clock;
 use columba::ports::feed::FeedSink;
 use columba::ports::outbox::{Acceptance, Claim, Claimed, Terms, Work};
 use columba::ports::store::{Created, WriteError};
-use columba::storage::sql::{Sql, SqlOptions, open};
+use columba::storage::sql::{Place, Sql, open};
 
 pub struct TestClock(Mutex<Reading>);
 
@@ -145,7 +148,7 @@ impl Desk {
 
     pub async fn open(dir: Arc<tempfile::TempDir>, clock: Arc<TestClock>) -> Self {
         let sink = Arc::new(Recorder::default());
-        let options = SqlOptions { path: dir.path().join("columba.db") };
+        let options = Place::File(dir.path().join("columba.db"));
         let sql = open(options, clock.clone(), quota::decide, sink.clone()).await.unwrap();
         Self { sql, clock, sink, dir }
     }

@@ -1,20 +1,16 @@
-//! What SQLite says in its own way: how it is opened, how it fails, and the statements of a batch.
+//! SQLite.
 //!
-//! A statement here has one constant text whatever the size of the batch: its rows come as one JSON array, which keeps
-//! the cache of prepared statements small. Ids travel in JSON as hex digits, since JSON has no bytes. `jsonb_each` hands
-//! each row on as it was parsed; `json_each` would make text of it, and parse that, for every column.
+//! `jsonb_each` hands each row on as it was parsed; `json_each` would make text of it, and parse that, for every column.
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr,
-    Statement, Value, sqlx,
-};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
-use crate::failpoint::Tripped;
+use super::{Batch, Fault};
 use crate::ports::store::StoreError;
 
 /// Connections that only read. They never wait for the writer.
@@ -26,58 +22,11 @@ const CHECKPOINT_PAGES: &str = "2000";
 /// How long a connection waits for another process that holds the file, such as a backup.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Why the database did not do its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It cannot work at all now: disk, lock, connection.
-    Down(String),
-    /// It refused what it was given. In a batch, one row is to blame.
-    Row(String),
-}
-
-impl Fault {
-    /// Something stored that this version cannot read.
-    pub(super) fn unreadable(what: &'static str) -> Self {
-        Self::Row(format!("a stored {what} cannot be read"))
-    }
-}
-
-/// As an answer to a read: whatever it was, nothing is known.
-impl From<Fault> for StoreError {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Down(text) | Fault::Row(text) => Self::Unavailable(text),
-        }
-    }
-}
-
-impl From<Tripped> for Fault {
-    fn from(tripped: Tripped) -> Self {
-        Self::Down(tripped.to_string())
-    }
-}
-
-/// SQLite names tables, columns and codes in its messages, never values.
-impl From<DbErr> for Fault {
-    fn from(error: DbErr) -> Self {
-        let text = error.to_string();
-        let (DbErr::Exec(cause) | DbErr::Query(cause) | DbErr::Conn(cause)) = error else {
-            return match error {
-                DbErr::ConnectionAcquire(_) => Self::Down(text),
-                _ => Self::Row(text),
-            };
-        };
-        let RuntimeErr::SqlxError(cause) = cause else { return Self::Down(text) };
-        match cause.as_ref() {
-            sqlx::Error::Database(complaint) => match complaint.code().and_then(|code| code.parse().ok()) {
-                Some(code) if !is_systemic(code) => Self::Row(text),
-                _ => Self::Down(text),
-            },
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => {
-                Self::Row(text)
-            }
-            _ => Self::Down(text),
-        }
+/// What a complaint means. SQLite names tables, columns and codes in its messages, never values.
+pub(super) fn fault(code: Option<&str>, text: String) -> Fault {
+    match code.and_then(|code| code.parse().ok()) {
+        Some(code) if !is_systemic(code) => Fault::Row(text),
+        _ => Fault::Down(text),
     }
 }
 
@@ -88,7 +37,7 @@ fn is_systemic(code: i32) -> bool {
 }
 
 /// The one connection that writes. Creates the file, readable by its owner only.
-pub(super) async fn open_writer(path: &Path) -> Result<DatabaseConnection, StoreError> {
+pub(in crate::storage::sql) async fn open_writer(path: &Path) -> Result<DatabaseConnection, StoreError> {
     let made = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     made.map_err(|error| StoreError::Unavailable(format!("the database file cannot be opened: {error}")))?;
     connect(path, 1, |options| {
@@ -111,6 +60,29 @@ pub(super) async fn open_witness(path: &Path) -> Result<DatabaseConnection, Stor
     connect(path, 1, |options| options.read_only(true)).await
 }
 
+/// A connection to a file that exists and that nobody else has open: whoever works in WAL mode holds a lock on the file
+/// for as long as they have it, and this one asks for the lock that excludes them all.
+pub(super) async fn open_alone(path: &Path) -> Result<DatabaseConnection, StoreError> {
+    let db = connect(path, 1, |options| {
+        options
+            .busy_timeout(Duration::ZERO)
+            .locking_mode(SqliteLockingMode::Exclusive)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+    })
+    .await?;
+    // The first look takes the lock.
+    match super::query(&db, "SELECT count(*) FROM sqlite_master", []).await {
+        Ok(_) => Ok(db),
+        Err(fault) => {
+            // It is of no use; how it ends does not matter.
+            db.close().await.unwrap_or(());
+            Err(fault.into())
+        }
+    }
+}
+
 async fn connect(
     path: &Path,
     size: u32,
@@ -131,56 +103,55 @@ async fn connect(
     Database::connect(options).await.map_err(|error| Fault::from(error).into())
 }
 
-/// One of our constant texts with its values.
-pub(super) fn statement<const N: usize>(text: &'static str, values: [Value; N]) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
-}
+/// The statements of a batch without webhooks, and those of one with.
+static WITHIN: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let numbered = |statements: &[&str]| {
+        let numbered = statements.iter().zip(1..);
+        numbered.map(|(text, number)| text.replace("$1", &format!("${number}"))).collect::<Vec<_>>().join(";")
+    };
+    let all = [&STATEMENTS[..], &WEBHOOK_STATEMENTS[..]].concat();
+    [numbered(&STATEMENTS), numbered(&all)]
+});
 
-/// Runs a constant text that answers nothing; how many rows it touched.
-pub(super) async fn execute<const N: usize>(
-    db: &impl ConnectionTrait,
-    text: &'static str,
-    values: [Value; N],
-) -> Result<u64, Fault> {
-    Ok(db.execute_raw(statement(text, values)).await?.rows_affected())
-}
+static ALONE: LazyLock<[String; 2]> =
+    LazyLock::new(|| WITHIN.each_ref().map(|statements| format!("BEGIN IMMEDIATE;{statements};COMMIT")));
 
-/// Runs a constant text that answers rows.
-pub(super) async fn query<const N: usize>(
-    db: &impl ConnectionTrait,
-    text: &'static str,
-    values: [Value; N],
-) -> Result<Vec<QueryResult>, Fault> {
-    Ok(db.query_all_raw(statement(text, values)).await?)
+/// All statements in one text, so that a batch is one round trip to the database, and one hop to its thread.
+pub(super) fn batch(batch: Batch, with_webhooks: bool) -> &'static str {
+    let [plain, all] = match batch {
+        Batch::Within => &*WITHIN,
+        Batch::Alone => &*ALONE,
+    };
+    if with_webhooks { all } else { plain }
 }
 
 // What a batch reads. `$1` is a JSON array.
 
 /// `[{owner, key}]`
-pub(super) const REMEMBERED: &str = "
+pub(in crate::storage::sql) const REMEMBERED: &str = "
     SELECT r.owner, r.key, r.fingerprint, r.kind, r.subject, r.created_at
     FROM jsonb_each($1) AS w
     CROSS JOIN idempotency AS r ON r.owner = unhex(w.value->>'owner') AND r.key = w.value->>'key'";
 
 /// `[id]`
-pub(super) const MESSAGES: &str = "
+pub(in crate::storage::sql) const MESSAGES: &str = "
     SELECT m.* FROM jsonb_each($1) AS w CROSS JOIN message AS m ON m.id = unhex(w.value)";
 
 /// `[{session, wa_id}]`
-pub(super) const MESSAGES_BY_WA: &str = "
+pub(in crate::storage::sql) const MESSAGES_BY_WA: &str = "
     SELECT m.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.wa_id = w.value->>'wa_id' AND m.session_id = unhex(w.value->>'session')
         AND m.direction = 'out'";
 
 /// `[{session, wa_id, chat}]`: which of them have come in before.
-pub(super) const HEARD: &str = "
+pub(in crate::storage::sql) const HEARD: &str = "
     SELECT m.session_id, m.chat, m.wa_id FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session') AND m.chat = w.value->>'chat'
         AND m.wa_id = w.value->>'wa_id' AND m.direction = 'in'";
 
 /// `[id]`, the latest time of the batch, and a bound: the messages that may stand before each in its chat, oldest
 /// first, and those of its chat that are under way.
-pub(super) const NEIGHBOURS: &str = "
+pub(in crate::storage::sql) const NEIGHBOURS: &str = "
     SELECT n.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN message AS n ON n.ord IN (
@@ -196,25 +167,25 @@ pub(super) const NEIGHBOURS: &str = "
     CROSS JOIN message AS n ON n.session_id = m.session_id AND n.status = 'sending' AND n.chat = m.chat";
 
 /// `[id]`: those whose chat has written to their session.
-pub(super) const MET: &str = "
+pub(in crate::storage::sql) const MET: &str = "
     SELECT m.session_id, m.chat FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
 
 /// `[id]`
-pub(super) const SESSIONS: &str = "
+pub(in crate::storage::sql) const SESSIONS: &str = "
     SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
     FROM jsonb_each($1) AS w
     CROSS JOIN session AS s ON s.id = unhex(w.value)
     CROSS JOIN session_tally AS t ON t.session_id = s.id";
 
 /// `[{tenant, period}]`
-pub(super) const USAGE: &str = "
+pub(in crate::storage::sql) const USAGE: &str = "
     SELECT u.* FROM jsonb_each($1) AS w
     CROSS JOIN usage AS u ON u.tenant_id = unhex(w.value->>'tenant') AND u.period_start = w.value->>'period'";
 
 /// `[tenant]`
-pub(super) const HEADS: &str = "
+pub(in crate::storage::sql) const HEADS: &str = "
     SELECT h.tenant_id, h.seq FROM jsonb_each($1) AS w
     CROSS JOIN feed_head AS h ON h.tenant_id = unhex(w.value)";
 
@@ -256,7 +227,7 @@ pub(super) const INSERT_ACCEPTED: &str = "
         value->>'expires_at', 0, 0, value->>'charge', value->>'period', value->>'at'
     FROM jsonb_each($1)";
 
-pub(super) const UPDATE_MESSAGES: &str = "
+pub(in crate::storage::sql) const UPDATE_MESSAGES: &str = "
     UPDATE message SET
         status = w.value->>'status', reason = w.value->>'reason', not_before = w.value->>'not_before',
         attempts = w.value->>'attempts', epoch = w.value->>'epoch', attempted_at = w.value->>'attempted_at',
@@ -275,7 +246,7 @@ pub(super) const INSERT_ATTEMPTS: &str = "
         value->>'epoch', unhex(value->>'boot'), value->>'moment', value->>'wall'
     FROM jsonb_each($1)";
 
-pub(super) const UPDATE_SESSIONS: &str = "
+pub(in crate::storage::sql) const UPDATE_SESSIONS: &str = "
     UPDATE session SET
         epoch = w.value->>'epoch', desired = w.value->>'desired', status = w.value->>'status',
         reason = w.value->>'reason', reason_code = w.value->>'reason_code', since = w.value->>'since',
@@ -288,7 +259,7 @@ pub(super) const UPDATE_SESSIONS: &str = "
     FROM jsonb_each($1) AS w
     WHERE session.id = unhex(w.value->>'id')";
 
-pub(super) const UPDATE_TALLIES: &str = "
+pub(in crate::storage::sql) const UPDATE_TALLIES: &str = "
     UPDATE session_tally SET
         live = w.value->>'live', sent = w.value->>'sent', failed = w.value->>'failed',
         received = w.value->>'received', reconnects = w.value->>'reconnects'
@@ -320,10 +291,25 @@ pub(super) const INSERT_EVENTS: &str = "
         unhex(value->>'message'), unhex(value->>'webhook'), value->>'code'
     FROM jsonb_each($1)";
 
+/// The statements of a batch in their order; each takes its own JSON array.
+const STATEMENTS: [&str; super::ROWS] = [
+    INSERT_ACCEPTED,
+    INSERT_MESSAGES,
+    UPDATE_MESSAGES,
+    INSERT_ATTEMPTS,
+    UPDATE_SESSIONS,
+    UPDATE_TALLIES,
+    PUT_USAGE,
+    PUT_REMEMBERED,
+    INSERT_MET,
+    PUT_HEADS,
+    INSERT_EVENTS,
+];
+
 // Webhooks. These stand behind the others in batches that have something for them.
 
 /// `[tenant]`
-pub(super) const SUBSCRIPTIONS: &str = "
+pub(in crate::storage::sql) const SUBSCRIPTIONS: &str = "
     SELECT h.tenant_id, h.id, h.status, h.events, h.sessions FROM jsonb_each($1) AS w
     CROSS JOIN webhook AS h ON h.tenant_id = unhex(w.value) AND h.deleted_at IS NULL";
 
@@ -363,14 +349,14 @@ const UPDATE_DELIVERIES: &str = "
     WHERE webhook_delivery.id = unhex(w.value->>'delivery') AND webhook_delivery.status = 'pending'";
 
 /// Behind the statements of a batch; the rows that `posting` makes for them.
-pub(super) const WEBHOOK_STATEMENTS: [&str; 5] =
+pub(in crate::storage::sql) const WEBHOOK_STATEMENTS: [&str; 5] =
     [INSERT_WEBHOOK_EVENTS, INSERT_DELIVERIES, INSERT_ATTEMPTS_AT_WEBHOOKS, UPDATE_HEALTH, UPDATE_DELIVERIES];
 
 // Reads outside of batches that need a list or a shape of their own.
 
 /// Session ids as a JSON array, the newest id wanted below, the tenant, the filters (null: not narrowed), how many.
 /// A page of each session, put together.
-pub(super) const LIST_MESSAGES: &str = "
+pub(in crate::storage::sql) const LIST_MESSAGES: &str = "
     SELECT m.* FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.ord IN (
         SELECT e.ord FROM message AS e
@@ -379,3 +365,74 @@ pub(super) const LIST_MESSAGES: &str = "
             AND ($6 IS NULL OR e.direction = $6) AND ($7 IS NULL OR e.client_ref = $7)
         ORDER BY e.id DESC LIMIT $8)
     ORDER BY m.id DESC LIMIT $8";
+
+pub(in crate::storage::sql) const DUE_DELIVERIES: &str = "
+    SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
+        d.id, d.attempts, d.created_at
+    FROM webhook_delivery AS d CROSS JOIN webhook_event AS e ON e.id = d.event_id
+    WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.due_at <= $2
+        AND d.id NOT IN (SELECT unhex(value) FROM json_each($3))
+    ORDER BY d.due_at, d.ord LIMIT $4";
+
+pub(in crate::storage::sql) const RANGE_OF_DELIVERIES: &str = "
+    SELECT d.* FROM webhook_delivery AS d
+    WHERE d.webhook_id = $1 AND d.id >= $2 AND d.event_at >= $3 AND d.event_at < $4 AND d.kind <> 'webhook.test'
+        AND d.status IN (SELECT value FROM json_each($5))
+        AND NOT EXISTS (
+            SELECT 1 FROM webhook_delivery AS later
+            WHERE later.event_id = d.event_id AND later.webhook_id = d.webhook_id AND later.ord > d.ord)
+    ORDER BY d.event_at, d.ord LIMIT $6";
+
+pub(super) const FORGET_ATTEMPTS_AT_WEBHOOKS: &str = "
+    DELETE FROM webhook_attempt WHERE delivery_id IN (
+        SELECT d.id FROM json_each($1) AS w
+        CROSS JOIN webhook_delivery AS d ON d.event_id = unhex(w.value))";
+
+pub(super) const FORGET_DELIVERIES: &str =
+    "DELETE FROM webhook_delivery WHERE event_id IN (SELECT unhex(value) FROM json_each($1))";
+
+pub(super) const FORGET_WEBHOOK_EVENTS: &str =
+    "DELETE FROM webhook_event WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+
+pub(in crate::storage::sql) const WEBHOOK_EVENTS_ABOUT: &str = "
+    SELECT e.id FROM jsonb_each($1) AS w CROSS JOIN webhook_event AS e ON e.message_id = unhex(w.value)";
+
+pub(in crate::storage::sql) const ERASABLE: &str = "
+    SELECT m.id FROM jsonb_each($1) AS w
+    CROSS JOIN session AS s ON s.tenant_id = unhex(w.value->>'tenant')
+    CROSS JOIN message AS m ON m.session_id = s.id AND m.id < unhex(w.value->>'below')
+    WHERE m.status NOT IN ('queued', 'held', 'sending') AND m.charge <> 'held'
+        AND (m.send_at IS NULL OR m.send_at < w.value->>'before')
+    LIMIT $2";
+
+pub(in crate::storage::sql) const ERASE: &str = "
+    DELETE FROM message
+    WHERE id IN (SELECT unhex(value) FROM json_each($1))
+        AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
+
+pub(super) const NOTE_USE_OF_KEYS: &str = "
+    UPDATE api_key SET last_used_at = w.value->>'at'
+    FROM jsonb_each($1) AS w
+    WHERE api_key.id = unhex(w.value->>'id')
+        AND (api_key.last_used_at IS NULL OR api_key.last_used_at < w.value->>'at')";
+
+pub(super) const HAS_STEPS: &str =
+    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'";
+
+// `CROSS JOIN` here tells the planner where to begin.
+
+pub(in crate::storage::sql) const LIVE_OF: &str = "
+    SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
+    CROSS JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.tenant_id = $1";
+
+pub(in crate::storage::sql) const ATTEMPTS_SINCE: &str = "
+    SELECT s.id, count(*) FROM session AS s
+    CROSS JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
+    WHERE s.tenant_id = $1
+    GROUP BY s.id";
+
+pub(in crate::storage::sql) const ATTEMPTS_OF_TENANT: &str = "
+    SELECT a.boot_id, a.moment FROM session AS s
+    CROSS JOIN send_attempt AS a ON a.session_id = s.id
+    WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";

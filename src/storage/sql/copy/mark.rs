@@ -1,0 +1,81 @@
+//! How far a copy has come, kept in its target: what a table has got is written in the transaction of its last batch.
+
+use std::collections::BTreeMap;
+
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::rows::Sum;
+use crate::storage::sql::dialect::{self, Fault};
+
+/// Name of its row among the facts about a store. As long as it is there the database is no store.
+const NAME: &str = "unfinished_copy";
+
+const GET: &str = "SELECT value FROM store_meta WHERE name = $1";
+const PUT: &str = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const REMOVE: &str = "DELETE FROM store_meta WHERE name = $1";
+
+/// How far a copy has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// What the source looked like. Another state of it, or another source, cannot be gone on with.
+    pub(super) source: String,
+    /// By name.
+    pub(super) tables: BTreeMap<String, Part>,
+}
+
+/// What a table has got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Part {
+    rows: u64,
+    sum: String,
+    /// The key of the last row.
+    pub(super) after: Vec<Json>,
+    pub(super) done: bool,
+}
+
+/// Nothing yet.
+impl Default for Part {
+    fn default() -> Self {
+        Self::new(Sum::default(), vec![], false)
+    }
+}
+
+impl Part {
+    pub(super) fn new(sum: Sum, after: Vec<Json>, done: bool) -> Self {
+        Self { rows: sum.rows, sum: sum.digits(), after, done }
+    }
+
+    pub(super) fn sum(&self) -> Result<Sum, Fault> {
+        Sum::from_digits(self.rows, &self.sum).ok_or_else(|| Fault::unreadable("sum of a copy"))
+    }
+}
+
+impl Mark {
+    pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Option<Self>, Fault> {
+        let rows = dialect::query(db, GET, [NAME.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let text: String = row.try_get_by_index(0)?;
+        serde_json::from_str(&text).map(Some).map_err(|_| Fault::unreadable("place of a copy"))
+    }
+
+    pub(super) async fn write(&self, db: &impl ConnectionTrait) -> Result<(), Fault> {
+        let text = serde_json::to_string(self).map_err(|_| Fault::unreadable("place of a copy"))?;
+        dialect::execute(db, PUT, [NAME.into(), text.into()]).await.map(drop)
+    }
+
+    pub(super) async fn remove(db: &impl ConnectionTrait) -> Result<(), Fault> {
+        dialect::execute(db, REMOVE, [NAME.into()]).await.map(drop)
+    }
+}
+
+/// Whether a row of `store_meta` is a mark, by its name.
+pub(super) fn is_mark(name: &Json) -> bool {
+    name == NAME
+}
+
+/// Whether a copy into this database was begun and not ended.
+pub(in crate::storage::sql) async fn is_unfinished(db: &impl ConnectionTrait) -> Result<bool, Fault> {
+    Ok(!dialect::query(db, GET, [NAME.into()]).await?.is_empty())
+}

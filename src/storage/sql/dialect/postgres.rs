@@ -1,0 +1,538 @@
+//! PostgreSQL.
+//!
+//! A batch is one statement: its parts are common table expressions that all see the database as it was before, and all
+//! become true at once. So it needs no BEGIN and no COMMIT, and is one round trip.
+//!
+//! `jsonb_to_recordset` gives every column of a row its type; an id is read from its hex digits.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgDatabaseError};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, sqlx};
+use uuid::Uuid;
+
+use super::{Fault, Place};
+use crate::ports::store::StoreError;
+
+/// Connections that only read.
+const READERS: u32 = 8;
+
+/// How long the server is waited for when it is called for the first time.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a connection of a pool is waited for. sqlx goes on calling a server that refuses for as long.
+const ACQUIRE: Duration = Duration::from_secs(2);
+
+/// A batch takes milliseconds.
+pub(super) const BATCH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longer than the time-out of a statement.
+pub(super) const ERRANDS_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection that lay idle for longer is asked whether it still works before it is used.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Takes the lock that the one writer holds, for as long as its connection lives; again for who has it already. The
+/// number is "columba" in bytes.
+pub(super) const WRITER_LOCK: &str = "SELECT pg_advisory_lock(27988534311608929)";
+
+/// A commit that is answered is on disk, whatever the server does for others. More than that, as for replicas, is left as it is.
+const ON_DISK: &str = "
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The writer's lock, without waiting; whether it was given.
+const TRY_WRITER_LOCK: &str = "SELECT pg_try_advisory_lock(27988534311608929)";
+
+/// What every connection is told. Statements by their keys, whatever the planner's figures say of tables that grow by a
+/// thousand rows a second: a batch that walked through a table would hold up everybody.
+const WRITER: &[(&str, &str)] = &[
+    ("role", "columba_writer"),
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "5s"),
+    // A server that was cut off from its writer lets go of the lock, so that the next one gets it.
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "20s"),
+    ("client_connection_check_interval", "5s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    NO_COMPILER,
+];
+
+/// A discouraged way is only made dear, which costs nothing until PostgreSQL compiles what looks dear: seconds for a batch.
+const NO_COMPILER: (&str, &str) = ("jit", "off");
+
+const OWNER: &[(&str, &str)] = &[("lock_timeout", "5s")];
+
+const READER: &[(&str, &str)] = &[
+    ("role", "columba_reader"),
+    ("default_transaction_read_only", "on"),
+    ("statement_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    NO_COMPILER,
+];
+
+/// Without a role: what it looks at may have no schema yet.
+const WITNESS: &[(&str, &str)] =
+    &[("default_transaction_read_only", "on"), ("default_transaction_isolation", "repeatable read")];
+
+/// What a complaint means: whether it speaks of the server or of what it was given. It may quote what it was given, so
+/// of complaints about values only the code and the place are told.
+pub(super) fn fault(complaint: &PgDatabaseError) -> Fault {
+    let code = complaint.code();
+    let place = [complaint.table(), complaint.column(), complaint.constraint()];
+    let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    match code.get(..2).unwrap_or_default() {
+        "22" | "23" => Fault::Row(format!("PostgreSQL refused a value ({code}) {place}")),
+        "21" | "42" | "44" | "P0" if code != INSUFFICIENT_PRIVILEGE => {
+            Fault::Row(format!("PostgreSQL: {} ({code})", complaint.message()))
+        }
+        _ => Fault::Down(format!("PostgreSQL: {} ({code})", complaint.message())),
+    }
+}
+
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// What is said when somebody else has the lock.
+pub(super) const TAKEN: &str = "another server writes to this database; end it first";
+
+/// The one connection that writes. Waits for its lock: a writer before it may not have ended yet.
+pub(super) async fn open_writer(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
+    let db = connect(url, 1, WRITER).await?;
+    match db.execute_unprepared(WRITER_LOCK).await {
+        Ok(_) => {
+            db.execute_unprepared(ON_DISK).await.map_err(Fault::from)?;
+            Ok(db)
+        }
+        Err(error) => {
+            // It is of no use; how it ends does not matter.
+            db.close().await.unwrap_or(());
+            let text = match Fault::from(error) {
+                Fault::Down(text) if text.contains("55P03") => TAKEN.to_owned(),
+                Fault::Down(text) | Fault::Row(text) => text,
+            };
+            Err(StoreError::Unavailable(text))
+        }
+    }
+}
+
+/// A connection in the role that owns the tables, with the lock of the one writer, for which it does not wait.
+pub(super) async fn open_alone(url: &str) -> Result<DatabaseConnection, StoreError> {
+    let db = connect(url, 1, OWNER).await?;
+    let rows = super::query(&db, TRY_WRITER_LOCK, []).await?;
+    let has_it: Option<bool> = rows.first().and_then(|row| row.try_get_by_index(0).ok());
+    if has_it == Some(true) {
+        return Ok(db);
+    }
+    // It is of no use; how it ends does not matter.
+    db.close().await.unwrap_or(());
+    Err(StoreError::Unavailable(TAKEN.to_owned()))
+}
+
+/// A connection in the role that owns the tables.
+pub(super) async fn open_owner(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
+    connect(url, 1, OWNER).await
+}
+
+/// The connections that read.
+pub(super) async fn open_readers(url: &str) -> Result<DatabaseConnection, StoreError> {
+    connect(url, READERS, READER).await
+}
+
+/// A connection that could not write if it wanted to.
+pub(super) async fn open_witness(url: &str) -> Result<DatabaseConnection, StoreError> {
+    call(url).await?;
+    connect(url, 1, WITNESS).await
+}
+
+/// Calls the server once, and says at once what is wrong: a pool would go on calling, and say that it took too long.
+async fn call(url: &str) -> Result<(), StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(|error| refused(url, &error))?;
+    let (host, port) = (options.get_host().to_owned(), options.get_port());
+    let silent = || StoreError::Unavailable(format!("nothing answers at {host}:{port} within {CONNECT:?}"));
+    let call = <sqlx::PgConnection as sqlx::Connection>::connect_with(&options);
+    let connection = tokio::time::timeout(CONNECT, call).await.map_err(|_| silent())?;
+    let connection = connection.map_err(|error| refused(url, &error))?;
+    sqlx::Connection::close(connection).await.map_err(|error| refused(url, &error))
+}
+
+/// Why nobody answers at `url`, without what is secret in it.
+fn refused(url: &str, error: &sqlx::Error) -> StoreError {
+    let place = Place::Server(url.to_owned());
+    StoreError::Unavailable(match error {
+        sqlx::Error::Io(error) => format!("{place} cannot be reached: {error}"),
+        sqlx::Error::Tls(error) => format!("TLS with {place} failed: {error}"),
+        sqlx::Error::Configuration(_) => "the address cannot be read".to_owned(),
+        sqlx::Error::Database(complaint) => complaint.message().to_owned(),
+        error => error.to_string(),
+    })
+}
+
+async fn connect(
+    url: &str,
+    size: u32,
+    settings: &'static [(&'static str, &'static str)],
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .min_connections(1)
+        .max_connections(size)
+        .connect_timeout(ACQUIRE)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_postgres_opts(move |options: PgConnectOptions| {
+            options.application_name("columba").options(settings.iter().copied())
+        })
+        .map_sqlx_postgres_before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > FRESH {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        });
+    Database::connect(options).await.map_err(|error| Fault::from(error).into())
+}
+
+/// What turns a transaction of a reader into one of a tenant's.
+pub(super) fn in_the_name_of(tenant: Uuid) -> String {
+    format!("SET LOCAL ROLE columba_tenant; SET LOCAL columba.tenant = '{tenant}'")
+}
+
+/// The statements of a batch without webhooks, and those of one with.
+static BATCH: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let joined = |statements: &[&str]| {
+        let mut text = String::from("WITH ");
+        for (statement, number) in statements.iter().zip(1..) {
+            let statement = statement.replace("$1", &format!("${number}"));
+            text += &format!("part{number} AS ({statement}),");
+        }
+        text + KEEP_PLACE
+    };
+    let all = [&STATEMENTS[..], &WEBHOOK_STATEMENTS[..]].concat();
+    [joined(&STATEMENTS), joined(&all)]
+});
+
+/// All of a batch in one statement.
+pub(super) fn batch(with_webhooks: bool) -> &'static str {
+    let [plain, all] = &*BATCH;
+    if with_webhooks { all } else { plain }
+}
+
+/// The statements of a batch in their order; each takes its own JSON array.
+const STATEMENTS: [&str; super::ROWS] = [
+    INSERT_ACCEPTED,
+    INSERT_MESSAGES,
+    UPDATE_MESSAGES,
+    INSERT_ATTEMPTS,
+    UPDATE_SESSIONS,
+    UPDATE_TALLIES,
+    PUT_USAGE,
+    PUT_REMEMBERED,
+    INSERT_MET,
+    PUT_HEADS,
+    INSERT_EVENTS,
+];
+
+/// Behind the statements of a batch; the rows that `posting` makes for them.
+const WEBHOOK_STATEMENTS: [&str; 5] =
+    [INSERT_WEBHOOK_EVENTS, INSERT_DELIVERIES, INSERT_ATTEMPTS_AT_WEBHOOKS, UPDATE_HEALTH, UPDATE_DELIVERIES];
+
+/// The end of a batch: the place of its last new message.
+const KEEP_PLACE: &str = "
+    placed AS (SELECT max(ord) AS ord FROM (SELECT ord FROM part1 UNION ALL SELECT ord FROM part2) AS placed)
+    UPDATE message_place SET last = placed.ord FROM placed WHERE placed.ord > message_place.last";
+
+// What a batch reads.
+
+pub(super) const REMEMBERED: &str = "
+    SELECT r.owner, r.key, r.fingerprint, r.kind, r.subject, r.created_at
+    FROM jsonb_to_recordset($1::jsonb) AS w(owner uuid, key text)
+    JOIN idempotency AS r ON r.owner = w.owner AND r.key = w.key";
+
+pub(super) const MESSAGES: &str = "
+    SELECT m.* FROM jsonb_array_elements_text($1::jsonb) AS w(id) JOIN message AS m ON m.id = w.id::uuid";
+
+pub(super) const MESSAGES_BY_WA: &str = "
+    SELECT m.* FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, wa_id text)
+    JOIN message AS m ON m.wa_id = w.wa_id AND m.session_id = w.session AND m.direction = 'out'";
+
+pub(super) const HEARD: &str = "
+    SELECT m.session_id, m.chat, m.wa_id
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, wa_id text, chat text)
+    JOIN message AS m ON m.session_id = w.session AND m.chat = w.chat AND m.wa_id = w.wa_id
+        AND m.direction = 'in'";
+
+pub(super) const NEIGHBOURS: &str = "
+    WITH asked AS MATERIALIZED (
+        SELECT m.ord, m.session_id, m.chat FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+        JOIN message AS m ON m.id = w.id::uuid)
+    SELECT n.* FROM asked AS m CROSS JOIN LATERAL (
+        SELECT e.* FROM message AS e
+        WHERE e.session_id = m.session_id AND e.status IN ('queued', 'held', 'sending')
+            AND e.ord < m.ord AND e.chat = m.chat
+            AND (e.status = 'sending'
+                OR (e.send_at IS NULL OR e.send_at <= $2) AND (e.expires_at IS NULL OR e.expires_at > $2))
+        ORDER BY e.ord LIMIT $3) AS n
+    UNION
+    SELECT n.* FROM asked AS m
+    JOIN message AS n ON n.session_id = m.session_id AND n.status = 'sending' AND n.chat = m.chat";
+
+pub(super) const MET: &str = "
+    SELECT m.session_id, m.chat FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN message AS m ON m.id = w.id::uuid
+    JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
+
+pub(super) const SESSIONS: &str = "
+    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
+    FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN session AS s ON s.id = w.id::uuid
+    JOIN session_tally AS t ON t.session_id = s.id";
+
+pub(super) const USAGE: &str = "
+    SELECT u.* FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, period bigint)
+    JOIN usage AS u ON u.tenant_id = w.tenant AND u.period_start = w.period";
+
+pub(super) const HEADS: &str = "
+    SELECT h.tenant_id, h.seq FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN feed_head AS h ON h.tenant_id = w.id::uuid";
+
+pub(super) const LAST_ORD: &str = "SELECT last FROM message_place";
+
+pub(super) const SUBSCRIPTIONS: &str = "
+    SELECT h.tenant_id, h.id, h.status, h.events, h.sessions
+    FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN webhook AS h ON h.tenant_id = w.id::uuid AND h.deleted_at IS NULL";
+
+// What a batch writes. `$1` is a JSON array of the rows, in order.
+
+pub(super) const PUT_REMEMBERED: &str = "
+    INSERT INTO idempotency (owner, key, fingerprint, kind, subject, created_at)
+    SELECT owner, key, decode(fingerprint, 'hex'), kind, subject, created_at
+    FROM jsonb_to_recordset($1::jsonb)
+        AS w(owner uuid, key text, fingerprint text, kind text, subject text, created_at bigint)
+    ON CONFLICT (owner, key) DO UPDATE SET
+        ord = excluded.ord, fingerprint = excluded.fingerprint, kind = excluded.kind, subject = excluded.subject,
+        created_at = excluded.created_at";
+
+const INSERT_MESSAGES: &str = "
+    INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
+        delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
+        period_start, queued_at, held_at, sending_at, sent_at, delivered_at, read_at, failed_at, unknown_at,
+        expired_at, canceled_at, dead_at, received_at)
+    SELECT ord, id, tenant, session, direction, chat, content, status, reason, wa_id, category,
+        delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
+        period, queued, held, sending, sent, delivered, read, failed, unknown,
+        expired, canceled, dead, received
+    FROM jsonb_to_recordset($1::jsonb) AS w(ord bigint, id uuid, tenant uuid, session uuid, direction text, chat text,
+        content text, status text, reason text, wa_id text, category text, delivery text, reply_to uuid,
+        client_ref text, send_at bigint, not_before bigint, expires_at bigint, attempts bigint, epoch bigint,
+        attempted_at bigint, charge text, period bigint, queued bigint, held bigint, sending bigint, sent bigint,
+        delivered bigint, read bigint, failed bigint, unknown bigint, expired bigint, canceled bigint, dead bigint,
+        received bigint)
+    RETURNING ord";
+
+/// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
+const INSERT_ACCEPTED: &str = "
+    INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, wa_id, category, delivery,
+        reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, charge, period_start, queued_at)
+    SELECT ord, id, tenant, session, 'out', chat, content, 'queued', wa_id, category, delivery,
+        reply_to, client_ref, send_at, send_at, expires_at, 0, 0, charge, period, at
+    FROM jsonb_to_recordset($1::jsonb) AS w(ord bigint, id uuid, tenant uuid, session uuid, chat text, content text,
+        wa_id text, category text, delivery text, reply_to uuid, client_ref text, send_at bigint, expires_at bigint,
+        charge text, period bigint, at bigint)
+    RETURNING ord";
+
+const UPDATE_MESSAGES: &str = "
+    UPDATE message SET
+        status = w.status, reason = w.reason, not_before = w.not_before, attempts = w.attempts, epoch = w.epoch,
+        attempted_at = w.attempted_at, charge = w.charge, held_at = w.held, sending_at = w.sending, sent_at = w.sent,
+        delivered_at = w.delivered, read_at = w.read, failed_at = w.failed, unknown_at = w.unknown,
+        expired_at = w.expired, canceled_at = w.canceled, dead_at = w.dead
+    FROM jsonb_to_recordset($1::jsonb) AS w(ord bigint, status text, reason text, not_before bigint, attempts bigint,
+        epoch bigint, attempted_at bigint, charge text, held bigint, sending bigint, sent bigint, delivered bigint,
+        read bigint, failed bigint, unknown bigint, expired bigint, canceled bigint, dead bigint)
+    WHERE message.ord = w.ord";
+
+const INSERT_ATTEMPTS: &str = "
+    INSERT INTO send_attempt (message_id, number, session_id, tenant_id, epoch, boot_id, moment, wall)
+    SELECT message, number, session, tenant, epoch, boot, moment, wall
+    FROM jsonb_to_recordset($1::jsonb) AS w(message uuid, number bigint, session uuid, tenant uuid, epoch bigint,
+        boot uuid, moment bigint, wall bigint)";
+
+const UPDATE_SESSIONS: &str = "
+    UPDATE session SET
+        epoch = w.epoch, desired = w.desired, status = w.status, reason = w.reason, reason_code = w.reason_code,
+        since = w.since, paired = w.paired, failures = w.failures, retry_at = w.retry_at,
+        retry_reason = w.retry_reason, throttle_steps = w.throttle_steps, banned_until = w.banned_until,
+        timelock_until = w.timelock_until, replaced_at = w.replaced_at, starting_at = w.starting_at,
+        unclean_deaths = w.unclean_deaths, probes = w.probes, deleted_at = w.deleted_at
+    FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, epoch bigint, desired text, status text, reason text,
+        reason_code bigint, since bigint, paired boolean, failures bigint, retry_at bigint, retry_reason text,
+        throttle_steps bigint, banned_until bigint, timelock_until bigint, replaced_at bigint, starting_at bigint,
+        unclean_deaths bigint, probes bigint, deleted_at bigint)
+    WHERE session.id = w.id";
+
+const UPDATE_TALLIES: &str = "
+    UPDATE session_tally SET
+        live = w.live, sent = w.sent, failed = w.failed, received = w.received, reconnects = w.reconnects
+    FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, live bigint, sent bigint, failed bigint, received bigint,
+        reconnects bigint)
+    WHERE session_tally.session_id = w.id";
+
+const PUT_USAGE: &str = "
+    INSERT INTO usage (tenant_id, period_start, period_end, allowance, quota, used, held, announced)
+    SELECT tenant, period, period_end, allowance, quota, used, held, announced
+    FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, period bigint, period_end bigint, allowance bigint,
+        quota text, used bigint, held bigint, announced bigint)
+    ON CONFLICT (tenant_id, period_start) DO UPDATE SET
+        used = excluded.used, held = excluded.held, announced = excluded.announced";
+
+const INSERT_MET: &str = "
+    INSERT INTO chat (session_id, phone, tenant_id, first_at)
+    SELECT session, chat, tenant, at
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, chat text, tenant uuid, at bigint)
+    ON CONFLICT DO NOTHING";
+
+const PUT_HEADS: &str = "
+    INSERT INTO feed_head (tenant_id, seq)
+    SELECT tenant, seq FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, seq bigint)
+    ON CONFLICT (tenant_id) DO UPDATE SET seq = excluded.seq";
+
+const INSERT_EVENTS: &str = "
+    INSERT INTO event (tenant_id, seq, at, session_id, kind, message_id, webhook_id, code)
+    SELECT tenant, seq, at, session, kind, message, webhook, code
+    FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, seq bigint, at bigint, session uuid, kind text, message uuid,
+        webhook uuid, code text)";
+
+// Webhooks.
+
+pub(super) const INSERT_WEBHOOK_EVENTS: &str = "
+    INSERT INTO webhook_event (id, tenant_id, seq, at, kind, session_id, message_id, webhook_id, snapshot)
+    SELECT id, tenant, seq, at, kind, session, message, webhook, snapshot
+    FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, tenant uuid, seq bigint, at bigint, kind text, session uuid,
+        message uuid, webhook uuid, snapshot text)";
+
+pub(super) const INSERT_DELIVERIES: &str = "
+    INSERT INTO webhook_delivery (id, tenant_id, webhook_id, event_id, kind, event_at, status, attempts, due_at,
+        created_at, settled_at, repeats)
+    SELECT id, tenant, webhook, event, kind, event_at, status, 0, due_at, created_at, settled_at, repeats
+    FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, tenant uuid, webhook uuid, event uuid, kind text,
+        event_at bigint, status text, due_at bigint, created_at bigint, settled_at bigint, repeats uuid)";
+
+const INSERT_ATTEMPTS_AT_WEBHOOKS: &str = "
+    INSERT INTO webhook_attempt (delivery_id, tenant_id, number, at, duration_ms, url, status, error, body)
+    SELECT d.id, d.tenant_id, w.attempts, w.at, w.duration_ms, w.url, w.answer, w.error, w.body
+    FROM jsonb_to_recordset($1::jsonb) AS w(delivery uuid, attempts bigint, at bigint, duration_ms bigint, url text,
+        answer bigint, error text, body text)
+    JOIN webhook_delivery AS d ON d.id = w.delivery";
+
+const UPDATE_HEALTH: &str = "
+    UPDATE webhook SET
+        failures = w.failures, failing_since = w.failing_since, open_until = w.open_until, trips = w.trips
+    FROM jsonb_to_recordset($1::jsonb) AS w(webhook uuid, failures bigint, failing_since bigint, open_until bigint,
+        trips bigint)
+    WHERE webhook.id = w.webhook";
+
+/// What has come to rest meanwhile stays as it is.
+const UPDATE_DELIVERIES: &str = "
+    UPDATE webhook_delivery SET
+        status = w.status, reason = w.reason, attempts = w.attempts, due_at = w.due_at, settled_at = w.settled_at
+    FROM jsonb_to_recordset($1::jsonb) AS w(delivery uuid, status text, reason text, attempts bigint, due_at bigint,
+        settled_at bigint)
+    WHERE webhook_delivery.id = w.delivery AND webhook_delivery.status = 'pending'";
+
+// Reads outside of batches that need a list or a shape of their own.
+
+pub(super) const LIST_MESSAGES: &str = "
+    SELECT m.* FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM message AS e
+        WHERE e.session_id = w.id::uuid AND e.id < $2 AND e.tenant_id = $3
+            AND ($4 IS NULL OR e.chat = $4) AND ($5 IS NULL OR e.status = $5)
+            AND ($6 IS NULL OR e.direction = $6) AND ($7 IS NULL OR e.client_ref = $7)
+        ORDER BY e.id DESC LIMIT $8) AS m
+    ORDER BY m.id DESC LIMIT $8";
+
+pub(super) const DUE_DELIVERIES: &str = "
+    SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
+        d.id, d.attempts, d.created_at
+    FROM webhook_delivery AS d JOIN webhook_event AS e ON e.id = d.event_id
+    WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.due_at <= $2
+        AND d.id NOT IN (SELECT id::uuid FROM jsonb_array_elements_text($3::jsonb) AS busy(id))
+    ORDER BY d.due_at, d.ord LIMIT $4";
+
+pub(super) const RANGE_OF_DELIVERIES: &str = "
+    SELECT d.* FROM webhook_delivery AS d
+    WHERE d.webhook_id = $1 AND d.id >= $2 AND d.event_at >= $3 AND d.event_at < $4 AND d.kind <> 'webhook.test'
+        AND d.status IN (SELECT status FROM jsonb_array_elements_text($5::jsonb) AS wanted(status))
+        AND NOT EXISTS (
+            SELECT 1 FROM webhook_delivery AS later
+            WHERE later.event_id = d.event_id AND later.webhook_id = d.webhook_id AND later.ord > d.ord)
+    ORDER BY d.event_at, d.ord LIMIT $6";
+
+pub(super) const FORGET_ATTEMPTS_AT_WEBHOOKS: &str = "
+    DELETE FROM webhook_attempt WHERE delivery_id IN (
+        SELECT d.id FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+        JOIN webhook_delivery AS d ON d.event_id = w.id::uuid)";
+
+pub(super) const FORGET_DELIVERIES: &str = "
+    DELETE FROM webhook_delivery
+    WHERE event_id IN (SELECT id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))";
+
+pub(super) const FORGET_WEBHOOK_EVENTS: &str = "
+    DELETE FROM webhook_event WHERE id IN (SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))";
+
+pub(super) const WEBHOOK_EVENTS_ABOUT: &str = "
+    SELECT e.id FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN webhook_event AS e ON e.message_id = w.id::uuid";
+
+pub(super) const ERASABLE: &str = "
+    SELECT m.id FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, below uuid, before bigint)
+    JOIN session AS s ON s.tenant_id = w.tenant
+    CROSS JOIN LATERAL (
+        SELECT e.id FROM message AS e
+        WHERE e.session_id = s.id AND e.id < w.below
+            AND e.status NOT IN ('queued', 'held', 'sending') AND e.charge <> 'held'
+            AND (e.send_at IS NULL OR e.send_at < w.before)
+        ORDER BY e.id LIMIT $2) AS m
+    LIMIT $2";
+
+pub(super) const ERASE: &str = "
+    DELETE FROM message
+    WHERE id IN (SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))
+        AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
+
+pub(super) const NOTE_USE_OF_KEYS: &str = "
+    UPDATE api_key SET last_used_at = w.at
+    FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, at bigint)
+    WHERE api_key.id = w.id AND (api_key.last_used_at IS NULL OR api_key.last_used_at < w.at)";
+
+pub(super) const HAS_STEPS: &str = "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL";
+
+pub(super) const LIVE_OF: &str = "
+    SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
+    JOIN session_tally AS t ON t.session_id = s.id
+    WHERE s.tenant_id = $1";
+
+pub(super) const ATTEMPTS_SINCE: &str = "
+    SELECT s.id, count(*) FROM session AS s
+    JOIN send_attempt AS a ON a.session_id = s.id AND a.wall >= $2
+    WHERE s.tenant_id = $1
+    GROUP BY s.id";
+
+pub(super) const ATTEMPTS_OF_TENANT: &str = "
+    SELECT a.boot_id, a.moment FROM session AS s
+    JOIN send_attempt AS a ON a.session_id = s.id
+    WHERE s.tenant_id = $1 AND ((a.boot_id = $2 AND a.moment >= $3) OR (a.boot_id <> $2 AND a.wall >= $4))";
