@@ -43,6 +43,12 @@ pub async fn run(
     Ok(Moved { copied, backup_of: mark.as_ref().map(Mark::taken_at) })
 }
 
+/// Lets servers open a store that was moved elsewhere; whether it had been.
+pub async fn take_back(place: &Place) -> Result<bool, Failure> {
+    let _held = hold(&[place])?;
+    copy::take_back(place).await.map_err(failure)
+}
+
 /// Puts the configured store away into a new file. A server may be at work on it.
 pub async fn back_up(
     config: &Config,

@@ -26,6 +26,9 @@ pub struct Migrate {
     /// Out of a backup: send what waits in it. Only if nothing was sent since it was taken; without this it becomes unknown.
     #[arg(long, requires = "from")]
     resume_queue: bool,
+    /// Let servers open this database again, which was moved elsewhere. Only if nothing was served from its new place.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "to", "status"])]
+    take_back: Option<String>,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -49,6 +52,9 @@ impl Migrate {
         let screen = Screen::new(self.form());
         if let (Some(from), Some(to)) = (&self.from, &self.to) {
             return self.move_rows(screen, from, to);
+        }
+        if let Some(place) = &self.take_back {
+            return take_back(screen, place);
         }
         let config = self.settings.load()?.config;
         let database = inspection::database(&config, &self.data.data);
@@ -151,9 +157,21 @@ impl Migrate {
         }
         screen.hint(
             "next: set database.url to what --to names and start columba serve on the same data directory; \
-             start no server on the old database any more: it would send what waits a second time",
+             none starts on the old database any more (to undo this: columba migrate --take-back)",
         );
         Ok(())
+    }
+}
+
+fn take_back(screen: Screen, place: &str) -> Result<(), Failure> {
+    let place = named("--take-back", place)?;
+    let had_moved = app::block_on(moving::take_back(&place))?;
+    if screen.form == Form::Json {
+        return screen.line(json!({"database": place.to_string(), "taken_back": had_moved}));
+    }
+    match had_moved {
+        true => screen.line(format_args!("servers open {place} again; delete what it was moved to")),
+        false => screen.line(format_args!("nothing to do: {place} was not moved")),
     }
 }
 

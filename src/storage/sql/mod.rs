@@ -140,6 +140,14 @@ pub async fn open(
             "a copy into it was begun and not finished; finish it with columba migrate --from … --to …";
         return Err(StoreError::Unavailable(text.to_owned()));
     }
+    if let Some(to) = copy::mark::moved_to(&db).await? {
+        db.close().await.unwrap_or(());
+        let text = format!(
+            "it was moved to {to}, and what waits in it would be sent a second time; serve from there, or, if nothing \
+             was served from there, take the move back with columba migrate --take-back"
+        );
+        return Err(StoreError::Unavailable(text));
+    }
     let is_backup = backup::Mark::read(&db).await?.is_some();
     let readers = dialect::open_readers(&place).await?;
     let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);

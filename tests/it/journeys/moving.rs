@@ -59,6 +59,11 @@ async fn a_node_moves_to_postgresql_and_back_and_goes_on_with_its_credentials_an
     let (code, _, err) = columba(&there, &[]).await;
     assert_eq!(code, 1, "it is there already: {err}");
 
+    let refused = Server::try_start_in(dir.clone(), &[]).await;
+    assert_eq!(refused.err().and_then(|ended| ended.code()), Some(69), "it would send again what was moved");
+    let log = std::fs::read_to_string(dir.path().join("server.log")).unwrap();
+    assert!(log.contains("it was moved to postgres://127.0.0.1:") && log.contains("--take-back"), "{log}");
+
     // The same data directory, the other database.
     let server = Server::start_in(dir.clone(), &[("COLUMBA__DATABASE__URL", &url)]).await;
     let acme = acme.at_url(&server.url);
@@ -82,10 +87,19 @@ async fn a_node_moves_to_postgresql_and_back_and_goes_on_with_its_credentials_an
         out.contains("counts, checksums and the audit log agree") && err.contains("database.url"),
         "{out}{err}"
     );
-    let server = Server::start_in(dir, &[("COLUMBA__DATABASE__URL", &back)]).await;
+    let server = Server::start_in(dir.clone(), &[("COLUMBA__DATABASE__URL", &back)]).await;
     let acme = acme.at_url(&server.url);
     for id in [&first, &second] {
         assert_eq!(acme.message(id).await["status"], "read");
     }
+    server.finish().await;
+
+    // The operator thinks better of it.
+    for said in ["servers open postgres://", "nothing to do"] {
+        let (code, out, err) = columba(&["migrate", "--take-back", &url], &[]).await;
+        assert!(code == 0 && out.starts_with(said), "{code} {out}{err}");
+    }
+    let server = Server::start_in(dir, &[("COLUMBA__DATABASE__URL", &url)]).await;
+    assert_eq!(acme.at_url(&server.url).message(&second).await["status"], "read");
     server.finish().await;
 }

@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::rows::Sum;
+use crate::storage::sql::Place;
 use crate::storage::sql::dialect::{self, Fault};
 
 /// Name of its row among the facts about a store. As long as it is there the database is no store.
 const NAME: &str = "unfinished_copy";
+
+/// Name of the row that says where a store went. As long as it is there no server opens what was left behind.
+const MOVED: &str = "moved_to";
 
 const GET: &str = "SELECT value FROM store_meta WHERE name = $1";
 const PUT: &str = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -72,10 +76,26 @@ impl Mark {
 
 /// Whether a row of `store_meta` is a mark, by its name.
 pub(super) fn is_mark(name: &Json) -> bool {
-    name == NAME
+    name == NAME || name == MOVED
 }
 
 /// Whether a copy into this database was begun and not ended.
 pub(in crate::storage::sql) async fn is_unfinished(db: &impl ConnectionTrait) -> Result<bool, Fault> {
     Ok(!dialect::query(db, GET, [NAME.into()]).await?.is_empty())
+}
+
+/// Where the store went that once was here.
+pub(in crate::storage::sql) async fn moved_to(db: &impl ConnectionTrait) -> Result<Option<String>, Fault> {
+    let rows = dialect::query(db, GET, [MOVED.into()]).await?;
+    rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(Fault::from)
+}
+
+/// Writes down where it went, without what is secret in an address.
+pub(super) async fn note_moved(db: &impl ConnectionTrait, to: &Place) -> Result<(), Fault> {
+    dialect::execute(db, PUT, [MOVED.into(), to.to_string().into()]).await.map(drop)
+}
+
+/// Takes that back; whether it had been written down.
+pub(super) async fn take_back(db: &impl ConnectionTrait) -> Result<bool, Fault> {
+    dialect::execute(db, REMOVE, [MOVED.into()]).await.map(|removed| removed > 0)
 }

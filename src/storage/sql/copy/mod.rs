@@ -16,7 +16,7 @@ use self::mark::{Mark, Part};
 pub use self::rows::Sum;
 use self::tables::{TABLES, Table};
 use super::dialect::{self, Fault};
-use super::{Place, audit, steps};
+use super::{Place, audit, backup, steps};
 use crate::domain::audit::{Head, Misfit};
 use crate::ports::store::StoreError;
 
@@ -82,7 +82,8 @@ pub enum Beside {
 }
 
 /// Moves every row of the store at `from` into the database at `to`, whose schema is made first. `to` has to be empty, or to
-/// hold what an interrupted copy of the same state of `from` has brought. Nothing is changed in `from`.
+/// hold what an interrupted copy of the same state of `from` has brought. In `from` one thing is written, in the end, if nobody
+/// is at work there and it is no backup: where its rows went, so that no server opens it any more.
 pub async fn copy(
     from: &Place,
     to: &Place,
@@ -93,13 +94,26 @@ pub async fn copy(
     let source = open_source(from, beside).await?;
     steps::take(to, |_| {}).await.map_err(|error| away(to, &error))?;
     let target = open_alone(to).await?;
-    let moved = Copier { from, to, source: &source, target: &target }.run(&mut progress).await;
+    let copier = Copier { from, to, beside, source: &source, target: &target };
+    let moved = copier.run(&mut progress).await;
     for (place, db) in [(from, source), (to, target)] {
         if let Err(error) = db.close().await {
             tracing::warn!(%error, %place, "a database did not close cleanly");
         }
     }
     moved
+}
+
+/// Lets servers open a store that was moved elsewhere, as if it had not been; whether it had been. Right only where nothing was
+/// served from its new place.
+pub async fn take_back(place: &Place) -> Result<bool, CopyError> {
+    check_source(place).await?;
+    let db = open_alone(place).await?;
+    let taken = mark::take_back(&db).await;
+    if let Err(error) = db.close().await {
+        tracing::warn!(%error, %place, "a database did not close cleanly");
+    }
+    taken.map_err(|fault| away(place, &fault.into()))
 }
 
 /// The source has to have taken every step of the schema, and no other.
@@ -147,6 +161,7 @@ fn away(place: &Place, error: &StoreError) -> CopyError {
 struct Copier<'a> {
     from: &'a Place,
     to: &'a Place,
+    beside: Beside,
     source: &'a DatabaseConnection,
     target: &'a DatabaseConnection,
 }
@@ -167,6 +182,11 @@ impl Copier<'_> {
         source.commit().await.map_err(|error| self.reading(error.into()))?;
         let tables = self.verify(&mark).await?;
         let audit = self.verify_audit().await?;
+        let reading = |fault| self.reading(fault);
+        if self.beside == Beside::Nobody && backup::Mark::read(self.source).await.map_err(reading)?.is_none()
+        {
+            mark::note_moved(self.source, self.to).await.map_err(reading)?;
+        }
         Mark::remove(self.target).await.map_err(writing)?;
         Ok(Copied { tables, earlier, audit })
     }

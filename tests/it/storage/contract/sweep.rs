@@ -25,7 +25,7 @@ contract!(
     what_was_left_under_way_for_a_quarter_of_an_hour_becomes_unknown,
     a_doubtful_message_gives_its_place_back_after_a_day,
     old_rows_are_forgotten_in_batches_and_positions_go_on,
-    messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits_or_is_in_doubt_stays,
+    what_a_plan_keeps_no_longer_is_erased_and_what_waits_or_is_in_doubt_stays,
 );
 
 async fn what_waits_past_its_time_expires_in_batches(fixture: Fixture) {
@@ -206,9 +206,7 @@ async fn accepted(stage: &Stage, number: u128, draft: Draft) -> MessageId {
     stage.outbox.accept(Acceptance { id, wa_id, ..stage.asked(draft) }).await.unwrap().into_inner().id
 }
 
-async fn messages_are_erased_when_their_plan_keeps_them_no_longer_and_what_waits_or_is_in_doubt_stays(
-    fixture: Fixture,
-) {
+async fn what_a_plan_keeps_no_longer_is_erased_and_what_waits_or_is_in_doubt_stays(fixture: Fixture) {
     let stage = Stage::on(fixture).await;
     let begun = stage.now();
     let endpoint = webhook(stage.tenant, "https://example.com/hook", begun);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use columba::billing::quota;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::storage::sql::copy::tables::{Kind, NOT_COPIED, TABLES};
-use columba::storage::sql::copy::{Beside, Copied, CopyError, Progress, copy};
+use columba::storage::sql::copy::{Beside, Copied, CopyError, Progress, copy, take_back};
 use columba::storage::sql::{Place, audit, open, steps};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
 use tokio::sync::Notify;
@@ -191,6 +191,7 @@ async fn every_row_comes_through_both_dialects_as_it_was() {
     let back = Place::File(folder.path().join("back.db"));
     let again = moved(&server, &back).await;
     assert_eq!(again.tables, there.tables);
+    assert_eq!(take_back(&from).await, Ok(true), "it said where it went, and nothing else was changed");
     assert_eq!(differences(&from, &back).await, []);
     for place in [&from, &server, &back] {
         assert_eq!(audit::verify(place, vec![there.audit]).await.unwrap(), Ok(there.audit));
@@ -219,6 +220,12 @@ async fn a_store_goes_on_in_either_dialect_where_it_stopped() {
     let (server, back) = (Place::Server(url.clone()), Place::File(folder.path().join("back.db")));
     moved(&from, &server).await;
     moved(&server, &back).await;
+    for left in [&from, &server] {
+        let sink: Arc<Recorder> = Arc::default();
+        let refused = open(left.clone(), clock.clone(), quota::decide, sink).await.err().unwrap().to_string();
+        assert!(refused.contains("it was moved to"), "{left}: {refused}");
+    }
+    assert_eq!((take_back(&server).await, take_back(&server).await), (Ok(true), Ok(false)));
     for place in [server, back] {
         let sink: Arc<Recorder> = Arc::default();
         let sql = open(place.clone(), clock.clone(), quota::decide, sink.clone()).await.unwrap();
@@ -289,6 +296,7 @@ async fn an_interrupted_copy_is_no_store_and_goes_on_where_it_stopped() {
     assert!(done.earlier > 0 && done.earlier < done.rows(), "{} of {}", done.earlier, done.rows());
     let back = Place::File(folder.path().join("back.db"));
     moved(&to, &back).await;
+    assert_eq!(take_back(&from).await, Ok(true));
     assert_eq!(differences(&from, &back).await, []);
 }
 
