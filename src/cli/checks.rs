@@ -275,9 +275,11 @@ pub fn redis(found: Result<Survey, String>) -> Check {
             "the server does not start with it; change it, or set redis.url to \"\"",
         );
     }
-    let Survey { version, policy, latency, .. } = survey;
+    let Survey { version, policy, appends, latency } = survey;
     let took = latency.unwrap_or_default();
-    let detail = format!("version {version}, {policy}, {:.1} ms an answer", took.as_secs_f64() * 1_000.0);
+    let kept = if appends { "kept in a file" } else { "kept in memory only, which suffices" };
+    let detail =
+        format!("version {version}, {policy}, {kept}, {:.1} ms an answer", took.as_secs_f64() * 1_000.0);
     if took > SLOW {
         return Check::warn(
             NAME,

@@ -68,11 +68,6 @@ impl Window {
         self.cap = cap;
     }
 
-    /// The cap that binds.
-    pub fn cap(&self) -> NonZeroU32 {
-        self.cap
-    }
-
     /// Enters attempts of the past, in any order, that others may have entered before: of those that were made at one
     /// moment, as many are new as it does not hold.
     pub fn enter(&mut self, attempts: Vec<Moment>) {

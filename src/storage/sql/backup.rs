@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::copy::tables::TABLES;
 use super::copy::{self, Beside, CopyError, Progress};
 use super::dialect::{self, Fault};
+use super::entities::store_meta;
 use super::{Place, audit};
 use crate::domain::audit::Head;
 use crate::domain::time::WallTime;
@@ -25,8 +26,6 @@ const NAME: &str = "backup";
 /// What stands there once the store goes on. The writer may not delete there.
 const SETTLED: &str = "settled";
 
-const GET: &str = "SELECT value FROM store_meta WHERE name = $1";
-const PUT: &str = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const WAITING: &str = "SELECT count(*) FROM message WHERE status IN ('queued', 'held', 'sending')";
 const HEADS: &str = "SELECT CAST(coalesce(sum(seq), 0) AS BIGINT) FROM feed_head";
 
@@ -46,24 +45,20 @@ impl Mark {
     }
 
     pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Option<Self>, Fault> {
-        let rows = dialect::query(db, GET, [NAME.into()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let text: String = row.try_get_by_index(0)?;
-        if text == SETTLED {
+        let Some(text) = store_meta::get(db, NAME).await?.filter(|text| text != SETTLED) else {
             return Ok(None);
-        }
+        };
         serde_json::from_str(&text).map(Some).map_err(|_| Fault::unreadable("mark of a backup"))
     }
 
     pub(super) async fn write(&self, db: &impl ConnectionTrait) -> Result<(), Fault> {
         let text = serde_json::to_string(self).map_err(|_| Fault::unreadable("mark of a backup"))?;
-        dialect::execute(db, PUT, [NAME.into(), text.into()]).await.map(drop)
+        store_meta::put(db, NAME, text).await
     }
 
     /// Says that it is a store again.
     pub(super) async fn settle(db: &impl ConnectionTrait) -> Result<(), Fault> {
-        let text = "UPDATE store_meta SET value = $1 WHERE name = $2";
-        dialect::execute(db, text, [SETTLED.into(), NAME.into()]).await.map(drop)
+        store_meta::change(db, NAME, SETTLED.to_owned()).await
     }
 }
 

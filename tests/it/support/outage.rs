@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Readiness has no event: it is asked for.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// By how much a replica lags at least.
+const LAG: Duration = Duration::from_secs(1);
+
 /// What happens to a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -127,7 +130,7 @@ impl Redis {
                 let second = self.second.as_mut().expect("one promotion a trial");
                 second.linked().await;
                 second.ask::<()>("REPLICAOF NO ONE").await;
-                more.await;
+                tokio::join!(more, sleep(LAG));
                 self.first.kill().await;
             }
             OfRedis::ReadOnly => {

@@ -8,17 +8,14 @@ use serde_json::Value as Json;
 
 use super::rows::Sum;
 use crate::storage::sql::Place;
-use crate::storage::sql::dialect::{self, Fault};
+use crate::storage::sql::dialect::Fault;
+use crate::storage::sql::entities::store_meta;
 
 /// Name of its row among the facts about a store. As long as it is there the database is no store.
 const NAME: &str = "unfinished_copy";
 
 /// Name of the row that says where a store went. As long as it is there no server opens what was left behind.
 const MOVED: &str = "moved_to";
-
-const GET: &str = "SELECT value FROM store_meta WHERE name = $1";
-const PUT: &str = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-const REMOVE: &str = "DELETE FROM store_meta WHERE name = $1";
 
 /// How far a copy has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,19 +55,17 @@ impl Part {
 
 impl Mark {
     pub(super) async fn read(db: &impl ConnectionTrait) -> Result<Option<Self>, Fault> {
-        let rows = dialect::query(db, GET, [NAME.into()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let text: String = row.try_get_by_index(0)?;
+        let Some(text) = store_meta::get(db, NAME).await? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|_| Fault::unreadable("place of a copy"))
     }
 
     pub(super) async fn write(&self, db: &impl ConnectionTrait) -> Result<(), Fault> {
         let text = serde_json::to_string(self).map_err(|_| Fault::unreadable("place of a copy"))?;
-        dialect::execute(db, PUT, [NAME.into(), text.into()]).await.map(drop)
+        store_meta::put(db, NAME, text).await
     }
 
     pub(super) async fn remove(db: &impl ConnectionTrait) -> Result<(), Fault> {
-        dialect::execute(db, REMOVE, [NAME.into()]).await.map(drop)
+        store_meta::remove(db, NAME).await.map(drop)
     }
 }
 
@@ -81,21 +76,20 @@ pub(super) fn is_mark(name: &Json) -> bool {
 
 /// Whether a copy into this database was begun and not ended.
 pub(in crate::storage::sql) async fn is_unfinished(db: &impl ConnectionTrait) -> Result<bool, Fault> {
-    Ok(!dialect::query(db, GET, [NAME.into()]).await?.is_empty())
+    Ok(store_meta::get(db, NAME).await?.is_some())
 }
 
 /// Where the store went that once was here.
 pub(in crate::storage::sql) async fn moved_to(db: &impl ConnectionTrait) -> Result<Option<String>, Fault> {
-    let rows = dialect::query(db, GET, [MOVED.into()]).await?;
-    rows.first().map(|row| row.try_get_by_index(0)).transpose().map_err(Fault::from)
+    store_meta::get(db, MOVED).await
 }
 
 /// Writes down where it went, without what is secret in an address.
 pub(super) async fn note_moved(db: &impl ConnectionTrait, to: &Place) -> Result<(), Fault> {
-    dialect::execute(db, PUT, [MOVED.into(), to.to_string().into()]).await.map(drop)
+    store_meta::put(db, MOVED, to.to_string()).await
 }
 
 /// Takes that back; whether it had been written down.
 pub(super) async fn take_back(db: &impl ConnectionTrait) -> Result<bool, Fault> {
-    dialect::execute(db, REMOVE, [MOVED.into()]).await.map(|removed| removed > 0)
+    store_meta::remove(db, MOVED).await
 }

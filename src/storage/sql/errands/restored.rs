@@ -19,7 +19,7 @@ use crate::storage::sql::audit;
 use crate::storage::sql::backup::Mark;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
-use crate::storage::sql::entities::store_meta::FEED_EPOCH;
+use crate::storage::sql::entities::store_meta::{self, FEED_EPOCH};
 use crate::storage::sql::load::Needs;
 use crate::storage::sql::outbox::message_ids;
 use crate::storage::sql::writer::Errand;
@@ -81,8 +81,7 @@ impl Restored {
 
     async fn begin_anew(&self, desk: &mut Desk<'_>, mark: Mark) -> Result<(), Fault> {
         let epoch = Uuid::new_v4().simple().to_string()[..16].to_owned();
-        let text = "UPDATE store_meta SET value = $1 WHERE name = $2";
-        dialect::execute(desk.txn, text, [epoch.into(), FEED_EPOCH.into()]).await?;
+        store_meta::change(desk.txn, FEED_EPOCH, epoch).await?;
         dialect::execute(desk.txn, SESSIONS, [EPOCHS.into(), false.into()]).await?;
         dialect::execute(desk.txn, ATTEMPTS, [Uuid::nil().into(), self.at.0.into()]).await?;
         let act = Act::new(Action::StoreRestore, "store", mark.taken_at)
