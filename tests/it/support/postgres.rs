@@ -44,6 +44,8 @@ const UNSAFE: &str = "-c fsync=off -c full_page_writes=off -c autovacuum=off";
 pub struct Server {
     port: u16,
     watcher: Mutex<Watcher>,
+    /// Who owns the databases; made once, since two who make it at a time get in each other's way.
+    owner: OnceCell<()>,
 }
 
 /// The process of [`WATCH`].
@@ -182,7 +184,8 @@ impl Server {
             .spawn()
             .unwrap();
         let (ears, mouth) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let server = Self { port, watcher: Mutex::new(Watcher { child, ears, mouth }) };
+        let server =
+            Self { port, watcher: Mutex::new(Watcher { child, ears, mouth }), owner: OnceCell::new() };
         server.tell("start");
         server
     }
@@ -217,8 +220,7 @@ impl Server {
 
     /// The address of a new database without a schema, for its owner.
     pub async fn empty_database(&self, name: &str) -> String {
-        self.say("DO 'BEGIN CREATE ROLE columba LOGIN CREATEROLE; EXCEPTION WHEN duplicate_object THEN END'")
-            .await;
+        self.owner.get_or_init(async || self.say("CREATE ROLE columba LOGIN CREATEROLE").await).await;
         self.say(&format!("CREATE DATABASE {name} OWNER columba")).await;
         self.url("columba", name)
     }
