@@ -104,6 +104,12 @@ const REDIS_UP: Meter = meter(
     &[],
     "1 while Redis answers, 0 while this process does without it",
 );
+const NODES: Meter = meter(
+    "columba_nodes",
+    Kind::Gauge,
+    &[],
+    "Processes that serve this store, as they show themselves in Redis; 1 while Redis is away",
+);
 const REDIS_COMMANDS: Meter = meter(
     "columba_redis_commands_total",
     Kind::Counter,
@@ -145,6 +151,7 @@ pub const ALL: &[Meter] = &[
     BATCH,
     STORE_FAILURES,
     REDIS_UP,
+    NODES,
     REDIS_COMMANDS,
     ERASED,
     LISTENERS,
@@ -261,6 +268,11 @@ pub fn store_failed(down: bool) {
 /// Whether Redis answers. Not called where none is configured.
 pub fn redis(answers: bool) {
     gauge!(REDIS_UP.name).set(if answers { 1.0 } else { 0.0 });
+}
+
+/// So many processes serve the store.
+pub fn nodes(count: usize) {
+    gauge!(NODES.name).set(count as f64);
 }
 
 /// So many commands were meant for Redis.

@@ -12,6 +12,7 @@
 //! ├── hub                      one; rings of recent events
 //! │   └── lane                 one a thread of HTTP with listeners; hands out there what the hub handed it
 //! │       └── subscriber       one a websocket; never restarted, the client reconnects and resumes
+//! ├── follower                 only where another process writes; hands the hub what that one commits
 //! ├── couriers                 one keeper; a courier an endpoint that has something to deliver, begun anew after a panic
 //! ├── housekeeper              one; restarted by its own next tick: all its work is in rows
 //! └── watchdog                 one; names the session that stalls a thread, and ends a process that is stalled for good
@@ -26,6 +27,7 @@ pub mod admission;
 pub mod arbiters;
 pub mod couriers;
 pub mod death;
+pub mod follower;
 pub mod housekeeper;
 pub mod hub;
 pub mod pulse;

@@ -12,16 +12,20 @@ use crate::config::redis::RedisAddress;
 use crate::config::sandbox::SandboxOptions;
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
-use crate::ports::feed::FeedSink;
+use crate::ports::edge::EdgeBudget;
 use crate::ports::limits::TenantWindows;
 use crate::ports::readiness::Readiness;
 use crate::ports::sealer::Sealer;
 use crate::ports::tickets::Tickets;
 use crate::ports::vault::Vaults;
+use crate::storage::embedded::edge::Alone;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
 use crate::storage::redis::Redis;
+use crate::storage::redis::edge::RedisEdge;
+use crate::storage::redis::feed::Relay;
 use crate::storage::redis::limits::RedisWindows;
+use crate::storage::redis::nodes::{Nodes, Role};
 use crate::storage::redis::tickets::RedisTickets;
 use crate::storage::sql::{Place, Sql};
 use crate::storage::vault::VaultOptions;
@@ -41,6 +45,10 @@ pub struct Backends {
     pub windows: Arc<dyn TenantWindows>,
     /// Tickets to the feed.
     pub tickets: Arc<dyn Tickets>,
+    /// What callers may do.
+    pub edge_budget: Arc<dyn EdgeBudget>,
+    /// This process among those that serve the store, where they can see each other.
+    nodes: Option<Arc<Nodes>>,
     sql: Sql,
 }
 
@@ -50,13 +58,18 @@ impl Backends {
         config: &Config,
         data: &DataDir,
         clock: Arc<dyn Clock>,
-        sink: Arc<dyn FeedSink>,
+        relay: Arc<Relay>,
         readiness: Arc<dyn Readiness>,
     ) -> Result<Self, Failure> {
         let place = database(config, data.path());
-        let sql = crate::storage::sql::open(place.clone(), Arc::clone(&clock), quota::decide, sink)
-            .await
-            .map_err(|error| Failure::Unavailable(format!("cannot open the database {place}: {error}")))?;
+        let sql = crate::storage::sql::open(
+            place.clone(),
+            Arc::clone(&clock),
+            quota::decide,
+            Arc::clone(&relay) as _,
+        )
+        .await
+        .map_err(|error| Failure::Unavailable(format!("cannot open the database {place}: {error}")))?;
         if config.vault.key_file.is_empty() {
             tracing::warn!(
                 "the vault's key lies in the data directory: whoever copies the directory has every account; \
@@ -67,18 +80,31 @@ impl Backends {
         let vaults = crate::storage::vault::open(options, Arc::clone(&clock))
             .await
             .map_err(|error| Failure::Unavailable(format!("cannot open the vault: {error}")))?;
-        let (windows, tickets) = match redis_at(config)? {
-            None => in_process(&sql.stores),
-            Some(address) => {
-                let redis = Redis::open(&address, readiness).await.map_err(|error| {
-                    Failure::Unavailable(format!("key `redis.url`: this Redis cannot be used: {error}"))
-                })?;
-                shared(redis, &sql.stores, &clock)
+        let outbox = Arc::clone(&sql.stores.outbox);
+        let epoch = sql.stores.feed_log.epoch();
+        let shared = Shared::open(config, epoch, Role::All, &clock, readiness).await?;
+        let windows: Arc<dyn TenantWindows> = match &shared.redis {
+            None => Arc::new(MemoryWindows::new(outbox)),
+            Some((redis, nodes)) => {
+                relay.attach(redis.clone(), epoch, Arc::clone(nodes));
+                Arc::new(RedisWindows::new(redis.clone(), outbox))
             }
         };
+        let Shared { tickets, edge_budget, redis } = shared;
+        let nodes = redis.map(|(_, nodes)| nodes);
         let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
         let stores = sql.stores.clone();
-        Ok(Self { stores, sealer: vaults.clone(), vaults, sandbox, windows, tickets, sql })
+        Ok(Self {
+            stores,
+            sealer: vaults.clone(),
+            vaults,
+            sandbox,
+            windows,
+            tickets,
+            edge_budget,
+            nodes,
+            sql,
+        })
     }
 
     /// Resolves when nothing can be written any more.
@@ -88,6 +114,9 @@ impl Backends {
 
     /// Writes what is queued and closes the files.
     pub async fn close(self) {
+        if let Some(nodes) = &self.nodes {
+            nodes.leave().await;
+        }
         self.sql.close().await;
     }
 }
@@ -97,15 +126,41 @@ pub fn redis_at(config: &Config) -> Result<Option<RedisAddress>, Failure> {
     config.redis.address().map_err(|problem| Failure::Usage(format!("key `redis.url`: {problem}")))
 }
 
-type Shared = (Arc<dyn TenantWindows>, Arc<dyn Tickets>);
-
-fn in_process(stores: &Stores) -> Shared {
-    (Arc::new(MemoryWindows::new(Arc::clone(&stores.outbox))), Arc::new(MemoryTickets::default()))
+/// What the processes that serve one store keep together, where they have a Redis; otherwise each keeps its own.
+pub(super) struct Shared {
+    /// Tickets to the feed.
+    pub(super) tickets: Arc<dyn Tickets>,
+    /// What callers may do.
+    pub(super) edge_budget: Arc<dyn EdgeBudget>,
+    /// The line, and this process among the others on it.
+    pub(super) redis: Option<(Redis, Arc<Nodes>)>,
 }
 
-fn shared(redis: Redis, stores: &Stores, clock: &Arc<dyn Clock>) -> Shared {
-    let windows = RedisWindows::new(redis.clone(), Arc::clone(&stores.outbox));
-    (Arc::new(windows), Arc::new(RedisTickets::new(redis, Arc::clone(clock))))
+impl Shared {
+    /// Opens Redis if it is to be used, on behalf of the store whose feed has this epoch.
+    pub(super) async fn open(
+        config: &Config,
+        epoch: &str,
+        role: Role,
+        clock: &Arc<dyn Clock>,
+        readiness: Arc<dyn Readiness>,
+    ) -> Result<Self, Failure> {
+        let Some(address) = redis_at(config)? else {
+            let tickets = Arc::new(MemoryTickets::default());
+            return Ok(Self { tickets, edge_budget: Arc::new(Alone), redis: None });
+        };
+        let redis = Redis::open(&address, readiness).await.map_err(|error| {
+            Failure::Unavailable(format!("key `redis.url`: this Redis cannot be used: {error}"))
+        })?;
+        let nodes = Nodes::join(redis.clone(), epoch, role);
+        let edge_budget = RedisEdge::new(redis.clone(), Arc::clone(&nodes), Arc::clone(clock));
+        let tickets = RedisTickets::new(redis.clone(), Arc::clone(clock));
+        Ok(Self {
+            tickets: Arc::new(tickets),
+            edge_budget: Arc::new(edge_budget),
+            redis: Some((redis, nodes)),
+        })
+    }
 }
 
 /// Where the rows lie: in the data directory `data`, unless the settings say otherwise.

@@ -17,11 +17,8 @@ pub struct DataDir {
 impl DataDir {
     /// Makes the directory if there is none (mode 0700) and locks it. Waits for nobody.
     pub fn lock(path: &Path) -> Result<Self, Failure> {
-        let unusable = |error: io::Error| {
-            let path = path.display();
-            Failure::Usage(format!("cannot use the data directory {path}: {error}; give another with --data"))
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+        Self::make(path)?;
+        let unusable = |error| unusable(path, &error);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -39,6 +36,12 @@ impl DataDir {
         }
     }
 
+    /// Makes the directory if there is none (mode 0700), and locks nothing: for whoever writes no rows.
+    pub fn make(path: &Path) -> Result<(), Failure> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|error| unusable(path, &error))
+    }
+
     /// Whether a process works on the directory at `path` now. Looks at its lock for a moment and makes nothing.
     pub fn is_in_use(path: &Path) -> bool {
         let lock = File::open(path.join("lock"));
@@ -49,4 +52,9 @@ impl DataDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    Failure::Usage(format!("cannot use the data directory {path}: {error}; give another with --data"))
 }

@@ -5,7 +5,9 @@ pub mod backends;
 pub mod clock;
 pub mod data_dir;
 pub mod documents;
+mod elsewhere;
 pub mod exit;
+pub mod feed;
 pub mod inspection;
 pub mod migration;
 pub mod moving;
@@ -15,6 +17,7 @@ pub mod quick_start;
 pub mod sandbox_net;
 pub mod seed;
 pub mod server;
+mod signals;
 pub mod telemetry;
 
 /// Runs `work` on the main thread, which is also where the stores' writers live.

@@ -4,20 +4,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::backends::latency;
 use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use super::exit::Failure;
+use super::signals::ToldToEnd;
 use crate::config::sandbox::SandboxOptions;
 use crate::transport::sandbox::{Network, serve};
 
 /// Serves a network until the process is told to end.
 pub async fn run(options: &SandboxOptions, dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
-    let lost = |error: std::io::Error| Failure::Unavailable(format!("cannot listen for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(lost)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(lost)?;
+    let mut told = ToldToEnd::listen()?;
     let data = DataDir::lock(dir)?;
     let network =
         Network::open(data.path(), Arc::new(SystemClock::new()), latency(options)).map_err(|error| {
@@ -27,10 +24,7 @@ pub async fn run(options: &SandboxOptions, dir: &Path, listen: SocketAddr) -> Re
         .await
         .map_err(|error| Failure::Unavailable(format!("{error}; give another address with --listen")))?;
     println!("sandbox network listens on http://{}", server.address());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    told.wait().await;
     server.stop().await;
     Ok(())
 }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use tokio::signal::unix::{SignalKind, signal};
+use actix_web::web::ServiceConfig;
 use tokio::sync::Semaphore;
 
 use super::backends::Backends;
 use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use super::exit::Failure;
+use super::signals::ToldToEnd;
 use super::{quick_start, seed};
 use crate::actors::arbiters::{Arbiters, Placement};
 use crate::actors::couriers::bell::{Bell, Rung};
@@ -33,7 +34,7 @@ use crate::egress;
 use crate::http::gate::Gate;
 use crate::http::render::RECORDS;
 use crate::http::state::FeedState;
-use crate::http::{HttpPorts, HttpState};
+use crate::http::{self, HttpPorts, HttpState};
 use crate::meters::{self, Exposition};
 use crate::ports::clock::Clock;
 use crate::ports::egress::Egress;
@@ -41,13 +42,14 @@ use crate::ports::feed::FeedSink;
 use crate::ports::key_use::KeyUse;
 use crate::ports::log_level::LogLevel;
 use crate::storage::embedded::key_use::MemoryKeyUse;
+use crate::storage::redis::feed::Relay;
 use crate::tenancy::operator::OperatorToken;
 use crate::transport::sandbox::SandboxTransport;
 
 /// Sessions have this long to end; what is left is abandoned to the next start, which recovers it.
 const DRAIN: Duration = Duration::from_secs(12);
 /// Feeds have this long to hear that we go.
-const FAREWELL: Duration = Duration::from_millis(300);
+pub(super) const FAREWELL: Duration = Duration::from_millis(300);
 /// Requests of webhooks that are under way have this long to be answered; the others go out after the next start.
 const LAST_POST: Duration = Duration::from_millis(1_500);
 
@@ -80,9 +82,10 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     let exposition = Exposition::install()
         .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
     let bell = Bell::default();
-    let sink = Arc::new(Counted(Rung { feed: inbox.clone(), bell: bell.clone() }));
+    let sink = Counted(Rung { feed: inbox.clone(), bell: bell.clone() });
+    let relay = Arc::new(Relay::before(Arc::new(sink)));
     let gate = Arc::new(Gate::default());
-    let backends = Backends::open(config, &data, Arc::clone(&clock), sink, Arc::clone(&gate) as _).await?;
+    let backends = Backends::open(config, &data, Arc::clone(&clock), relay, Arc::clone(&gate) as _).await?;
     let stores = backends.stores.clone();
     let operator = OperatorToken::load_or_create(&data.path().join("operator.token"))
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
@@ -154,6 +157,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         directory: Arc::clone(&stores.directory),
         audit: Arc::clone(&stores.audit),
         key_use: Arc::clone(&key_use),
+        edge_budget: Arc::clone(&backends.edge_budget),
         sessions: Arc::clone(&stores.sessions),
         outbox: Arc::clone(&stores.outbox),
         messages: Arc::clone(&stores.messages),
@@ -177,14 +181,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         },
         allowed_origins: config.http.allowed_origins.clone(),
     };
-    let (server, address) = crate::http::server::serve(state, feed, &config.http).map_err(|error| {
-        let listen = &config.http.listen;
-        Failure::Unavailable(format!(
-            "cannot listen on {listen}: {error}; give another address with --listen"
-        ))
-    })?;
-    let http = server.handle();
-    actix_web::rt::spawn(server);
+    let (http, address) = listen(http::routes, state, feed, config)?;
 
     let wanted = stores
         .sessions
@@ -199,6 +196,24 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     gate.open();
     let arbiters = [roots, sessions, mail];
     Ok(Running { address, registry, gate, hub, couriers, http, key_use, backends, armed, arbiters, data })
+}
+
+/// Serves the paths of `table` from now on.
+pub(super) fn listen(
+    table: fn(&mut ServiceConfig),
+    state: HttpState,
+    feed: FeedState,
+    config: &Config,
+) -> Result<(ServerHandle, SocketAddr), Failure> {
+    let (server, address) = http::server::serve(table, state, feed, &config.http).map_err(|error| {
+        let listen = &config.http.listen;
+        Failure::Unavailable(format!(
+            "cannot listen on {listen}: {error}; give another address with --listen"
+        ))
+    })?;
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok((handle, address))
 }
 
 /// Counts what was committed on its way to the hub.
@@ -285,9 +300,7 @@ pub async fn run(
     log_level: Arc<dyn LogLevel>,
     hints: bool,
 ) -> Result<(), Failure> {
-    let lost = |error: std::io::Error| Failure::Unavailable(format!("cannot listen for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(lost)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(lost)?;
+    let mut told = ToldToEnd::listen()?;
     let token = data.path().join("operator.token");
     let mut running = start(config, data, log_level).await?;
     println!("columba listens on http://{}", running.address);
@@ -295,8 +308,7 @@ pub async fn run(
         println!("{}", quick_start::lines(running.address, &token));
     }
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = told.wait() => {}
         () = running.backends.broken() => {
             let advice = "the store cannot be written any more; nothing accepted is lost, start the server again";
             return Err(Failure::Software(advice.to_owned()));

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
 use super::settings::{DataFlag, Settings};
 use crate::app::data_dir::DataDir;
-use crate::app::{self, sandbox_net, server, telemetry};
+use crate::app::{self, feed, sandbox_net, server, telemetry};
 #[cfg(feature = "failpoints")]
 use crate::failpoint;
 
@@ -22,11 +22,47 @@ pub struct Serve {
     /// Print the curl lines to a first message.
     #[arg(long)]
     quick_start: bool,
+    /// What this process does. `api,feed,sessions` is everything, and the only one that writes; `feed` hands out the live
+    /// feed and nothing else, beside a process that does everything.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', default_value = "api,feed,sessions")]
+    roles: Vec<Role>,
+}
+
+/// A part of what a server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Role {
+    /// Answers calls.
+    Api,
+    /// Hands out the feed.
+    Feed,
+    /// Runs the sessions.
+    Sessions,
+}
+
+/// What the roles come to.
+enum Part {
+    Everything,
+    Feed,
+}
+
+fn part(roles: &[Role]) -> Result<Part, Failure> {
+    let mut roles = roles.to_vec();
+    roles.sort_unstable();
+    roles.dedup();
+    match roles[..] {
+        [Role::Api, Role::Feed, Role::Sessions] => Ok(Part::Everything),
+        [Role::Feed] => Ok(Part::Feed),
+        _ => Err(Failure::usage(
+            "--roles: one process answers calls, runs the sessions and writes; give `feed` for one beside it that hands \
+             out the feed, or leave it away",
+        )),
+    }
 }
 
 impl Serve {
     /// Serves until SIGTERM or SIGINT.
     pub fn run(&self) -> Result<(), Failure> {
+        let part = part(&self.roles)?;
         let loaded = self.settings.load()?;
         let telemetry = telemetry::init(&loaded.config.log)?;
         for stray in &loaded.strays {
@@ -36,8 +72,13 @@ impl Serve {
         if let Ok(text) = std::env::var("FAILPOINTS") {
             failpoint::arm(&text).map_err(|error| Failure::usage(format!("FAILPOINTS: {error}")))?;
         }
-        let data = DataDir::lock(&self.data.data)?;
-        let served = app::block_on(server::run(&loaded.config, data, telemetry.clone(), self.quick_start));
+        let served = match part {
+            Part::Everything => {
+                let data = DataDir::lock(&self.data.data)?;
+                app::block_on(server::run(&loaded.config, data, telemetry.clone(), self.quick_start))
+            }
+            Part::Feed => app::block_on(feed::run(&loaded.config, &self.data.data, telemetry.clone())),
+        };
         telemetry.end();
         Ok(served?)
     }

@@ -24,5 +24,5 @@ pub mod server;
 pub mod state;
 pub mod v1;
 
-pub use routes::routes;
+pub use routes::{feed_routes, routes};
 pub use state::{HttpPorts, HttpState};

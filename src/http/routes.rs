@@ -1,6 +1,7 @@
 //! The table of routes: the whole outside at a glance. A path that is not here answers 404; a method that is not, 405
 //! with `Allow`.
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
@@ -21,21 +22,44 @@ use crate::domain::refusal::Refusal;
 
 /// Mounts everything. The app's data has to hold a `web::Data<HttpState>` and, for the feed, a `web::Data<FeedState>`.
 pub fn routes(config: &mut ServiceConfig) {
-    let all = scope("")
-        .configure(health::routes)
-        .service(resource("/metrics").route(get().to(metrics::scrape)))
-        .configure(reference::routes)
-        .service(scope("/v1/admin").configure(admin).wrap(from_fn(refused_operators)))
-        .service(scope("/v1").configure(v1))
+    config.service(guarded(|all| {
+        all.configure(health::routes)
+            .service(resource("/metrics").route(get().to(metrics::scrape)))
+            .configure(reference::routes)
+            .service(scope("/v1/admin").configure(admin).wrap(from_fn(refused_operators)))
+            .service(scope("/v1").configure(|paths| {
+                v1(paths);
+                listening(paths);
+            }));
+    }));
+}
+
+/// Mounts what a process serves that hands out the feed only: the same paths, with the same data.
+pub fn feed_routes(config: &mut ServiceConfig) {
+    config.service(guarded(|all| {
+        all.configure(health::routes)
+            .service(resource("/metrics").route(get().to(metrics::scrape_process)))
+            .service(scope("/v1").configure(listening));
+    }));
+}
+
+fn guarded(table: impl FnOnce(&mut ServiceConfig)) -> impl HttpServiceFactory {
+    // The last one wrapped is the first to see a request.
+    scope("")
+        .configure(table)
         .default_service(to(absent))
-        // The last one wrapped is the first to see a request.
         .wrap(from_fn(body))
         .wrap(from_fn(query_keys))
         .wrap(from_fn(edge_limit))
         .wrap(from_fn(problems))
         .wrap(from_fn(request_id))
-        .wrap(from_fn(measure));
-    config.service(all);
+        .wrap(from_fn(measure))
+}
+
+fn listening(v1: &mut ServiceConfig) {
+    v1.service(resource("/feed/tickets").route(post().to(feed::ticket)))
+        .service(resource("/feed").route(get().to(feed::socket)))
+        .service(resource("/events").route(get().to(events::stream)));
 }
 
 fn v1(v1: &mut ServiceConfig) {
@@ -75,10 +99,7 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sandbox/scan").route(post().to(sandbox::scan)))
         .service(resource("/sandbox/messages").route(post().to(sandbox::write)))
         .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))
-        .service(resource("/sandbox/frames").route(get().to(sandbox::frames)))
-        .service(resource("/feed/tickets").route(post().to(feed::ticket)))
-        .service(resource("/feed").route(get().to(feed::socket)))
-        .service(resource("/events").route(get().to(events::stream)));
+        .service(resource("/sandbox/frames").route(get().to(sandbox::frames)));
 }
 
 fn admin(admin: &mut ServiceConfig) {

@@ -15,6 +15,7 @@ use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::edge::EdgeBudget;
 use crate::ports::egress::Egress;
 use crate::ports::key_use::KeyUse;
 use crate::ports::log_level::LogLevel;
@@ -36,6 +37,7 @@ pub struct HttpPorts {
     pub directory: Arc<dyn Directory>,
     pub audit: Arc<dyn Audit>,
     pub key_use: Arc<dyn KeyUse>,
+    pub edge_budget: Arc<dyn EdgeBudget>,
     pub sessions: Arc<dyn Sessions>,
     pub outbox: Arc<dyn Outbox>,
     pub messages: Arc<dyn Messages>,
@@ -93,7 +95,7 @@ impl HttpState {
                 clock: ports.clock.clone(),
             },
             trusted_proxies: options.trusted_proxies.clone().into(),
-            edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone())),
+            edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,
             audit: ports.audit,
             key_use: ports.key_use,

@@ -32,3 +32,21 @@ pub trait FeedLog: Send + Sync {
     /// A tenant's events from `first` to `last`, in order. To fill a hole; the caller bounds the range to 10,000.
     async fn range(&self, scope: TenantScope, first: u64, last: u64) -> Result<Vec<StatusEvent>, StoreError>;
 }
+
+/// What a process that follows another one hears next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// These were committed, in this order; none, if it has been quiet.
+    Events(Vec<StatusEvent>),
+    /// From here on it hears; what was committed before may have been missed and is in the log.
+    Anew,
+    /// Nothing can be heard now; the log has everything.
+    Away,
+}
+
+/// Events that another process has committed. An accelerator: whatever it loses is in the log.
+#[async_trait]
+pub trait FeedStream: Send {
+    /// Waits a moment for what comes next.
+    async fn next(&mut self) -> Heard;
+}

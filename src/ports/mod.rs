@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod clock;
 pub mod directory;
+pub mod edge;
 pub mod egress;
 pub mod feed;
 pub mod key_use;

@@ -1,5 +1,6 @@
 //! How much one caller may ask, and how many bad keys one address may show.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,6 +22,7 @@ use crate::domain::refusal::Refusal;
 use crate::http::origin::Origin;
 use crate::http::presented::Presented;
 use crate::ports::clock::Clock;
+use crate::ports::edge::{EdgeBudget, Rate};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -40,6 +42,17 @@ pub enum Caller {
     Address(IpAddr),
     /// Everybody beyond those who can be told apart.
     Crowd,
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Operator(operator) => operator.fmt(f),
+            Self::Address(address) => address.fmt(f),
+            Self::Crowd => f.write_str("crowd"),
+        }
+    }
 }
 
 /// The [`Clock`] of this server, as `governor` wants it.
@@ -65,10 +78,11 @@ pub struct Left {
     pub full_in_s: u64,
 }
 
-/// The limits of this process.
+/// The limits of this process, and of all that serve the same store together.
 pub struct EdgeLimit {
     limits: EdgeLimits,
     clock: Ticks,
+    budget: Arc<dyn EdgeBudget>,
     requests: Limiter,
     bad_keys: Limiter,
     since_clearing: AtomicU32,
@@ -76,7 +90,7 @@ pub struct EdgeLimit {
 
 impl EdgeLimit {
     /// Nobody has asked for anything yet.
-    pub fn new(limits: EdgeLimits, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(limits: EdgeLimits, clock: Arc<dyn Clock>, budget: Arc<dyn EdgeBudget>) -> Self {
         let clock = Ticks(clock);
         let requests = Quota::per_second(limits.per_second).allow_burst(limits.burst);
         let bad_keys = Quota::per_minute(limits.bad_keys_per_minute);
@@ -85,39 +99,45 @@ impl EdgeLimit {
             requests: RateLimiter::new(requests, DashMapStateStore::default(), clock.clone()),
             bad_keys: RateLimiter::new(bad_keys, DashMapStateStore::default(), clock.clone()),
             clock,
+            budget,
             since_clearing: AtomicU32::new(0),
         }
     }
 
     /// Counts one request; 429 beyond the limit.
-    pub fn take(&self, caller: Caller) -> Result<Left, Refusal> {
+    pub async fn take(&self, caller: Caller) -> Result<Left, Refusal> {
         self.clear_now_and_then();
-        match self.requests.check_key(&room(&self.requests, caller)) {
+        let EdgeLimits { per_second, burst, .. } = self.limits;
+        let taken = match self.requests.check_key(&room(&self.requests, caller)) {
             Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                let used = self.limits.burst.get().saturating_sub(remaining);
-                Ok(Left { remaining, full_in_s: used.div_ceil(self.limits.per_second.get()).into() })
+                let rate = Rate { every: Duration::from_secs(1) / per_second.get(), burst: burst.get() };
+                self.budget.take(&format!("{caller}"), rate).await.map(|()| state.remaining_burst_capacity())
             }
-            Err(until) => {
-                let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
-                let detail = format!(
-                    "at most {} requests a second, {} at once after a pause",
-                    self.limits.per_second, self.limits.burst
-                );
+            Err(until) => Err(until.wait_time_from(governor::clock::Clock::now(&self.clock))),
+        };
+        match taken {
+            Ok(remaining) => {
+                let used = burst.get().saturating_sub(remaining);
+                Ok(Left { remaining, full_in_s: used.div_ceil(per_second.get()).into() })
+            }
+            Err(wait) => {
+                let detail = format!("at most {per_second} requests a second, {burst} at once after a pause");
                 Err(Refusal::rate_limited(detail, wait))
             }
         }
     }
 
     /// Counts one bad key; 429 beyond the limit.
-    pub fn count_bad_key(&self, address: Caller) -> Result<(), Refusal> {
-        match self.bad_keys.check_key(&room(&self.bad_keys, address)) {
-            Ok(_) => Ok(()),
-            Err(until) => {
-                let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
-                Err(Refusal::rate_limited("too many bad keys from this address", wait))
+    pub async fn count_bad_key(&self, address: Caller) -> Result<(), Refusal> {
+        let most = self.limits.bad_keys_per_minute.get();
+        let counted = match self.bad_keys.check_key(&room(&self.bad_keys, address)) {
+            Ok(_) => {
+                let rate = Rate { every: Duration::from_secs(60) / most, burst: most };
+                self.budget.take(&format!("bad keys of {address}"), rate).await
             }
-        }
+            Err(until) => Err(until.wait_time_from(governor::clock::Clock::now(&self.clock))),
+        };
+        counted.map_err(|wait| Refusal::rate_limited("too many bad keys from this address", wait))
     }
 
     /// Callers remembered now, of requests and of bad keys.
@@ -176,8 +196,11 @@ pub async fn edge_limit<B: MessageBody + 'static>(
         Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(origin),
     };
     let spoken = request.path().starts_with("/v1/");
-    let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller) } else { Ok(()) };
-    let taken = bad.and_then(|()| state.edge_limit.take(caller));
+    let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller).await } else { Ok(()) };
+    let taken = match bad {
+        Ok(()) => state.edge_limit.take(caller).await,
+        Err(refusal) => Err(refusal),
+    };
     let (left, mut response) = match taken {
         Ok(left) => {
             if let Presented::Tenant(principal) = &presented {

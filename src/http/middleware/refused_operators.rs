@@ -37,7 +37,7 @@ pub async fn refused_operators<B: MessageBody + 'static>(
     let Some(known) = known else { return Ok(response) };
     let state = response.request().app_data::<web::Data<HttpState>>();
     let state = state.expect("the routes are mounted beside their state").clone();
-    if let Err(refusal) = state.edge_limit.count_bad_key(Caller::Operator(known.id)) {
+    if let Err(refusal) = state.edge_limit.count_bad_key(Caller::Operator(known.id)).await {
         return Ok(response.error_response(Problem::from(refusal)));
     }
     let (act, by) = {

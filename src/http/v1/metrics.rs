@@ -13,6 +13,7 @@ use crate::http::extract::State;
 use crate::http::extract::operator::Operator;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::openapi::operation::{Operation, get};
+use crate::http::state::HttpState;
 use crate::meters;
 
 const TEXT: &str = "text/plain; version=0.0.4";
@@ -35,10 +36,19 @@ pub async fn scrape(state: State, _: Query<Nothing>, _: Operator) -> Answer {
     let all = <SessionStatus as strum::IntoEnumIterator>::iter();
     let counted = all.map(|status| (status, census.sessions.get(&status).copied().unwrap_or(0)));
     meters::fleet(counted, census.waiting);
+    Ok(exposed(&state))
+}
+
+/// `GET /metrics` where only the feed is handed out: the fleet is told by the process that runs it, once.
+pub async fn scrape_process(state: State, _: Query<Nothing>, _: Operator) -> HttpResponse {
+    exposed(&state)
+}
+
+fn exposed(state: &HttpState) -> HttpResponse {
     if let Some((resident, cpu, files)) = process() {
         meters::process(resident, cpu, files);
     }
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT)).body(state.exposition.text()))
+    HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT)).body(state.exposition.text())
 }
 
 /// Resident bytes, time used and open files, where the system tells them (proc(5)).

@@ -24,11 +24,26 @@ pub fn of_tenant(tenant: TenantId, what: &str) -> Key {
     Key { shard, name: format!("columba:{{{shard}}}:{tenant}:{what}") }
 }
 
+/// A key of all processes that serve the store whose feed has this epoch, such as its `feed`.
+pub fn of_store(epoch: &str, what: &str) -> Key {
+    let shard = (crc32fast::hash(epoch.as_bytes()) % 256) as u8;
+    Key { shard, name: format!("columba:{{{shard}}}:store:{epoch}:{what}") }
+}
+
 /// The key of a ticket, which tells neither the ticket nor its tenant.
 pub fn of_ticket(ticket: &str) -> Key {
-    let digest = Sha256::digest(ticket.as_bytes());
+    hidden("ticket", ticket)
+}
+
+/// The key of what a caller has left, which does not tell who that is: it may be somebody's address.
+pub fn of_caller(caller: &str) -> Key {
+    hidden("edge", caller)
+}
+
+fn hidden(what: &str, secret: &str) -> Key {
+    let digest = Sha256::digest(secret.as_bytes());
     let shard = digest[0];
-    Key { shard, name: format!("columba:{{{shard}}}:ticket:{}", hex::encode(digest)) }
+    Key { shard, name: format!("columba:{{{shard}}}:{what}:{}", hex::encode(digest)) }
 }
 
 /// The key that shows whether anything of a shard can be written.
@@ -53,7 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tickets_key_does_not_tell_the_ticket() {
+    fn neither_a_tickets_key_tells_the_ticket_nor_a_callers_the_caller() {
         assert!(!of_ticket("tkt_abc").name.contains("tkt_abc"));
+        assert!(!of_caller("192.0.2.1").name.contains("192.0.2.1"));
     }
 }

@@ -3,9 +3,12 @@
 //!
 //! Keys are `columba:{shard}:…`, so that what belongs to a tenant lies in one slot of a cluster.
 
+pub mod edge;
+pub mod feed;
 pub mod keys;
 pub mod limits;
 pub mod line;
+pub mod nodes;
 pub mod pool;
 pub mod script;
 pub mod survey;

@@ -153,22 +153,73 @@ pub async fn open(
     let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);
     let task = tokio::spawn(task.run());
     while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
-    let directory = directory::SqlDirectory::load(writer.clone(), readers.clone()).await?;
-    let feed_log = feed::SqlFeedLog::load(readers.clone()).await?;
-    let stores = Stores {
-        directory: Arc::new(directory),
-        audit: Arc::new(audit::SqlAudit { writer: writer.clone(), readers: readers.clone() }),
-        sessions: Arc::new(sessions::SqlSessions { writer: writer.clone(), readers: readers.clone() }),
+    let stores = stores(&writer, &readers, clock, judge).await?;
+    Ok(Sql { stores, writer, readers, task })
+}
+
+async fn stores(
+    writer: &WriterHandle,
+    readers: &DatabaseConnection,
+    clock: Arc<dyn Clock>,
+    judge: Judge,
+) -> Result<Stores, StoreError> {
+    let (writer, readers) = (|| writer.clone(), || readers.clone());
+    Ok(Stores {
+        directory: Arc::new(directory::SqlDirectory::load(writer(), readers()).await?),
+        audit: Arc::new(audit::SqlAudit { writer: writer(), readers: readers() }),
+        sessions: Arc::new(sessions::SqlSessions { writer: writer(), readers: readers() }),
         outbox: Arc::new(outbox::SqlOutbox {
-            writer: writer.clone(),
-            readers: readers.clone(),
+            writer: writer(),
+            readers: readers(),
             clock: Arc::clone(&clock),
             judge,
         }),
-        messages: Arc::new(messages::SqlMessages { writer: writer.clone(), readers: readers.clone() }),
-        sweep: Arc::new(sweep::SqlSweep { writer: writer.clone(), readers: readers.clone(), clock }),
-        feed_log: Arc::new(feed_log),
-        webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer.clone(), readers: readers.clone() }),
-    };
-    Ok(Sql { stores, writer, readers, task })
+        messages: Arc::new(messages::SqlMessages { writer: writer(), readers: readers() }),
+        sweep: Arc::new(sweep::SqlSweep { writer: writer(), readers: readers(), clock }),
+        feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
+        webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),
+    })
+}
+
+/// A store that another process writes, or will write again.
+pub struct Onlooker {
+    /// Its ports. What would be a write answers `Unavailable`.
+    pub stores: Stores,
+    readers: DatabaseConnection,
+}
+
+impl Onlooker {
+    /// Gives its connections back.
+    pub async fn close(self) {
+        if let Err(error) = self.readers.close().await {
+            tracing::warn!(%error, "the reading connections did not close cleanly");
+        }
+    }
+}
+
+/// Opens the store beside the process that writes it. Neither makes nor changes anything: a store that is not there, or
+/// of another version, is an error that says what to do.
+pub async fn look_on(place: &Place, clock: Arc<dyn Clock>, judge: Judge) -> Result<Onlooker, StoreError> {
+    if let Place::File(path) = place
+        && !path.exists()
+    {
+        let text = "there is no such file; start the server that writes it first";
+        return Err(StoreError::Unavailable(text.to_owned()));
+    }
+    let standing = steps::look(place).await?;
+    let stranger = standing.steps.iter().find(|step| !step.taken || !step.known);
+    if let Some(step) = stranger {
+        let text = if step.taken {
+            format!(
+                "it has taken the step {}, which a newer program makes; start that one here too",
+                step.name
+            )
+        } else {
+            format!("it lacks the step {}; start the server that writes it first", step.name)
+        };
+        return Err(StoreError::Unavailable(text));
+    }
+    let readers = dialect::open_readers(place).await?;
+    let stores = stores(&WriterHandle::closed(), &readers, clock, judge).await?;
+    Ok(Onlooker { stores, readers })
 }

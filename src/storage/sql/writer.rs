@@ -60,6 +60,11 @@ pub(super) struct WriterHandle {
 }
 
 impl WriterHandle {
+    /// One with no writer behind it: whatever it is asked it answers `Unavailable`.
+    pub(super) fn closed() -> Self {
+        Self { queue: mpsc::channel(1).0 }
+    }
+
     /// Queues a command and waits until it is on disk.
     pub(super) async fn command<C: Command>(&self, command: C) -> Result<C::Answer, C::Error> {
         let (reply, answer) = oneshot::channel();

@@ -6,6 +6,7 @@ mod courier;
 mod couriers;
 mod flaky;
 mod fleet;
+mod follower;
 mod hub;
 mod listening;
 mod machine;

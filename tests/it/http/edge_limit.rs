@@ -131,13 +131,13 @@ async fn of_a_hundred_thousand_bad_keys_none_opens_and_their_senders_take_bounde
         let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (u128::from(n) << 64)));
         let presented = Presented::by(&headers, Some(from), &world.state);
         assert!(presented.is_bad_key(), "{presented:?}");
-        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from));
-        let _ = world.state.edge_limit.take(Caller::Address(from));
+        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from)).await;
+        let _ = world.state.edge_limit.take(Caller::Address(from)).await;
     }
     for n in 100_000..150_000_u128 {
         let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (n << 64)));
-        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from));
-        let _ = world.state.edge_limit.take(Caller::Address(from));
+        let _ = world.state.edge_limit.count_bad_key(Caller::Address(from)).await;
+        let _ = world.state.edge_limit.take(Caller::Address(from)).await;
     }
     let remembered = world.state.edge_limit.remembered();
     assert!(remembered.iter().all(|&callers| callers <= 100_001), "{remembered:?}");
@@ -145,7 +145,7 @@ async fn of_a_hundred_thousand_bad_keys_none_opens_and_their_senders_take_bounde
     // Whoever has been quiet for long enough is forgotten.
     world.fakes.advance(600_000);
     for _ in 0..4_096 {
-        let _ = world.state.edge_limit.take(Caller::Crowd);
+        let _ = world.state.edge_limit.take(Caller::Crowd).await;
     }
     let remembered = world.state.edge_limit.remembered();
     assert!(remembered.iter().all(|&callers| callers <= 1), "{remembered:?}");

@@ -1,6 +1,7 @@
 //! The listening server, over a real socket.
 
 use columba::config::http::HttpOptions;
+use columba::http::routes;
 use columba::http::server::serve;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -19,7 +20,7 @@ async fn exchange(address: std::net::SocketAddr, request: String) -> String {
 async fn it_serves_on_the_address_it_names_refuses_huge_bodies_and_ends_when_told() {
     let options = HttpOptions { listen: "127.0.0.1:0".into(), ..HttpOptions::default() };
     let world = World::with(&options);
-    let (server, address) = serve(world.state.clone(), world.feed().await, &options).unwrap();
+    let (server, address) = serve(routes, world.state.clone(), world.feed().await, &options).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -50,7 +51,7 @@ async fn an_address_that_is_taken_is_an_error_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let options = HttpOptions { listen: taken.local_addr().unwrap().to_string(), ..HttpOptions::default() };
     let world = World::with(&options);
-    assert!(serve(world.state.clone(), world.feed().await, &options).is_err());
+    assert!(serve(routes, world.state.clone(), world.feed().await, &options).is_err());
 }
 
 #[actix_web::test]
@@ -61,7 +62,7 @@ async fn a_body_that_does_not_arrive_is_given_up_and_its_connection_closed() {
         ..HttpOptions::default()
     };
     let world = World::with(&options);
-    let (server, address) = serve(world.state.clone(), world.feed().await, &options).unwrap();
+    let (server, address) = serve(routes, world.state.clone(), world.feed().await, &options).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let path = world.messages_path();

@@ -26,6 +26,7 @@ use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
 use columba::meters::Exposition;
 use columba::ports::Stores;
+use columba::storage::embedded::edge::Alone;
 use columba::storage::embedded::key_use::MemoryKeyUse;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::storage::memory;
@@ -102,6 +103,7 @@ impl World {
             directory: fakes.clone(),
             audit: Arc::clone(&stores.audit),
             key_use: Arc::new(MemoryKeyUse::default()),
+            edge_budget: Arc::new(Alone),
             sessions: fakes.clone(),
             outbox: fakes.clone(),
             messages: fakes.clone(),

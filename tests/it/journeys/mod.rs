@@ -47,5 +47,6 @@ mod restart;
 mod resume;
 mod rubbish;
 mod sending;
+mod two_processes;
 mod verbs;
 mod webhooks;

@@ -4,10 +4,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{KeyId, SessionId, TenantId};
+use columba::domain::message::MessageStatus;
+use columba::domain::session::SessionStatus;
 use columba::domain::time::{Moment, Reading, WallTime};
 use columba::domain::window::SPAN;
 use columba::ports::clock::Clock as _;
+use columba::ports::edge::{EdgeBudget as _, Rate};
+use columba::ports::feed::{FeedSink as _, FeedStream as _, Heard};
 use columba::ports::limits::TenantWindows;
 use columba::ports::outbox::{Acceptance, Outcome};
 use columba::ports::readiness::Readiness;
@@ -15,15 +20,20 @@ use columba::ports::tickets::{Grant, Tickets};
 use columba::storage::embedded::limits::MemoryWindows;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::storage::redis::Redis as Line;
+use columba::storage::redis::edge::RedisEdge;
+use columba::storage::redis::feed::{RedisFeed, Relay};
 use columba::storage::redis::limits::RedisWindows;
+use columba::storage::redis::nodes::{Nodes, Role};
 use columba::storage::redis::tickets::RedisTickets;
 use futures_util::future::join_all;
 use rstest::rstest;
+use tokio::time::{sleep, timeout};
 
 use self::Kind::{Cluster, InProcess, Redis};
 use super::contract::stage::{ANN, BOB, Stage};
 use super::contract::{Backend, Fixture};
 use crate::support::clock::ManualClock;
+use crate::support::events::EventLog;
 use crate::support::redis::{RedisServer, address, cluster, cluster_url};
 
 /// Where it is kept.
@@ -61,6 +71,28 @@ async fn line(kind: Kind) -> (Vec<RedisServer>, Option<Line>) {
     let line = Line::open(&address(&url), Arc::new(Unheard)).await.unwrap();
     assert!(line.stands());
     (servers, Some(line))
+}
+
+/// Lines of two processes on the same servers.
+async fn lines(kind: Kind) -> (Vec<RedisServer>, String, Line, Line) {
+    let servers = match kind {
+        Cluster => cluster().await,
+        _ => vec![RedisServer::start().await],
+    };
+    let url = if servers.len() > 1 { cluster_url(&servers) } else { servers[0].url() };
+    let open = || async { Line::open(&address(&url), Arc::new(Unheard)).await.unwrap() };
+    let (first, second) = (open().await, open().await);
+    (servers, url, first, second)
+}
+
+/// Waits for a fact that has no event.
+async fn until(what: &str, fact: impl Fn() -> bool) {
+    let seen = async {
+        while !fact() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), seen).await.unwrap_or_else(|_| panic!("not within 10 s: {what}"));
 }
 
 fn grant() -> Grant {
@@ -293,4 +325,168 @@ async fn one_tenants_slots_are_no_others(#[values(InProcess, Redis, Cluster)] ki
     assert_eq!(gate.windows.take(theirs, cap, gate.reading()).await, Ok(Ok(())));
     assert_eq!(gate.take(1).await, Ok(()));
     assert!(gate.windows.take(theirs, cap, gate.reading()).await.unwrap().is_err());
+}
+
+#[rstest]
+#[tokio::test]
+async fn processes_of_one_store_see_each_other_come_and_go_and_no_other_stores(
+    #[values(Redis, Cluster)] kind: Kind,
+) {
+    let (_servers, _, first, second) = lines(kind).await;
+    let writer = Nodes::join(first.clone(), "epoch", Role::All);
+    let stranger = Nodes::join(first, "another", Role::All);
+    let feed = Nodes::join(second, "epoch", Role::Feed);
+    until("both are seen", || writer.count() == 2 && feed.count() == 2).await;
+    assert!(writer.is_followed() && !feed.is_followed());
+    feed.leave().await;
+    drop(feed);
+    until("it is gone", || writer.count() == 1 && !writer.is_followed()).await;
+    assert_eq!((stranger.count(), stranger.is_followed()), (1, false));
+}
+
+fn status(tenant: TenantId, seq: u64) -> StatusEvent {
+    let at = WallTime(1_795_000_000_000 + seq as i64);
+    let change = match seq % 5 {
+        0 => Change::Usage(80),
+        1 => Change::Message(uuid::Uuid::from_u128(seq.into()).into(), MessageStatus::Delivered),
+        2 => Change::Received(uuid::Uuid::from_u128(seq.into()).into()),
+        3 => Change::Session(SessionStatus::Connected),
+        _ => Change::Webhook(uuid::Uuid::from_u128(seq.into()).into()),
+    };
+    StatusEvent { tenant, seq, session: (seq % 2 == 0).then(|| uuid::Uuid::from_u128(9).into()), change, at }
+}
+
+async fn heard(stream: &mut RedisFeed) -> Vec<StatusEvent> {
+    loop {
+        match stream.next().await {
+            Heard::Events(events) if events.is_empty() => {}
+            Heard::Events(events) => return events,
+            other => panic!("{other:?} while it stands"),
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_committed_is_heard_by_who_follows_in_order_and_costs_nothing_while_nobody_does(
+    #[values(Redis, Cluster)] kind: Kind,
+) {
+    let (servers, url, first, second) = lines(kind).await;
+    let nodes = Nodes::join(first.clone(), "epoch", Role::All);
+    let own = Arc::new(EventLog::default());
+    let relay = Relay::before(own.clone());
+    relay.attach(first, "epoch", Arc::clone(&nodes));
+    let tenant = TenantId::mint(WallTime(1));
+    relay.publish(vec![status(tenant, 1)]);
+    let mut stream = RedisFeed::new(&address(&url), "epoch").unwrap();
+    assert_eq!(stream.next().await, Heard::Anew);
+    let kept = async || {
+        let mut kept = 0;
+        for server in &servers {
+            kept += server.ask::<Vec<String>>("KEYS columba:*:feed").await.len();
+        }
+        kept
+    };
+    assert_eq!(kept().await, 0, "nobody follows");
+
+    let follower = Nodes::join(second, "epoch", Role::Feed);
+    until("it is followed", || nodes.is_followed()).await;
+    let all: Vec<StatusEvent> = (2..=200).map(|seq| status(tenant, seq)).collect();
+    all.chunks(7).for_each(|commit| relay.publish(commit.to_vec()));
+    let mut got = vec![];
+    while got.len() < all.len() {
+        got.extend(heard(&mut stream).await);
+    }
+    assert_eq!(got, all, "every kind of event as it was, in order");
+    assert_eq!(own.take().len(), 200, "its own hub heard all of it");
+    assert_eq!(kept().await, 1);
+
+    // Another store on the same servers says nothing to this one.
+    let mut other = RedisFeed::new(&address(&url), "another").unwrap();
+    assert_eq!((other.next().await, other.next().await), (Heard::Anew, Heard::Events(vec![])));
+    drop(follower);
+}
+
+#[tokio::test]
+async fn a_stream_of_which_redis_was_emptied_goes_on_and_one_whose_redis_died_says_so_and_begins_anew() {
+    let (mut servers, url, first, second) = lines(Redis).await;
+    let nodes = Nodes::join(first.clone(), "epoch", Role::All);
+    let _follower = Nodes::join(second, "epoch", Role::Feed);
+    let relay = Relay::before(Arc::new(EventLog::default()));
+    relay.attach(first, "epoch", Arc::clone(&nodes));
+    let mut stream = RedisFeed::new(&address(&url), "epoch").unwrap();
+    assert_eq!(stream.next().await, Heard::Anew);
+    until("it is followed", || nodes.is_followed()).await;
+    let tenant = TenantId::mint(WallTime(1));
+    relay.publish(vec![status(tenant, 1)]);
+    assert_eq!(heard(&mut stream).await, [status(tenant, 1)]);
+    servers[0].ask::<String>("FLUSHALL").await;
+    until("it is followed again", || nodes.is_followed()).await;
+    relay.publish(vec![status(tenant, 5)]);
+    assert_eq!(heard(&mut stream).await, vec![status(tenant, 5)]);
+    // What is no entry of ours is missed, and the next one is heard.
+    let feed: Vec<String> = servers[0].ask("KEYS columba:*:feed").await;
+    servers[0].ask::<String>(&format!("XADD {} * v rubbish", feed[0])).await;
+    relay.publish(vec![status(tenant, 10)]);
+    assert_eq!(heard(&mut stream).await, vec![status(tenant, 10)]);
+
+    servers[0].kill().await;
+    assert_eq!(stream.next().await, Heard::Away);
+    assert_eq!(stream.next().await, Heard::Away);
+    until("nobody is seen", || nodes.count() == 1 && !nodes.is_followed()).await;
+    servers[0].revive().await;
+    let again = async { while stream.next().await != Heard::Anew {} };
+    timeout(Duration::from_secs(10), again).await.expect("begun anew in time");
+    until("it is followed again", || nodes.is_followed()).await;
+    relay.publish(vec![status(tenant, 15)]);
+    assert_eq!(heard(&mut stream).await, vec![status(tenant, 15)]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn two_processes_grant_a_caller_one_budget_and_each_caller_its_own(
+    #[values(Redis, Cluster)] kind: Kind,
+) {
+    let (_servers, _, first, second) = lines(kind).await;
+    let clock = Arc::<ManualClock>::default();
+    let nodes =
+        [Nodes::join(first.clone(), "epoch", Role::All), Nodes::join(second.clone(), "epoch", Role::Feed)];
+    let edges = [first, second].into_iter().zip(&nodes);
+    let edges: Vec<RedisEdge> =
+        edges.map(|(line, nodes)| RedisEdge::new(line, Arc::clone(nodes), clock.clone())).collect();
+    until("both are seen", || nodes.iter().all(|nodes| nodes.count() == 2)).await;
+    // One comes back in a minute: what is counted is what was there at first.
+    let rate = Rate { every: Duration::from_secs(60), burst: 320 };
+    let asked = (0..1_000).map(|number| edges[number % 2].take("key_a", rate));
+    let granted = join_all(asked).await.into_iter().filter(Result::is_ok).count();
+    assert!((300..=320).contains(&granted), "{granted}: a process may hold a share that it does not spend");
+    let wait = edges[0].take("key_a", rate).await.or(edges[1].take("key_a", rate).await);
+    let wait = wait.expect_err("all is spent");
+    assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+    assert_eq!(edges[1].take("key_b", rate).await, Ok(()));
+    let once = Rate { every: Duration::from_secs(60), burst: 1 };
+    assert_eq!(edges[0].take("once", once).await, Ok(()));
+    assert!(edges[1].take("once", once).await.is_err());
+    // A share that lay for a second is let go.
+    clock.advance(Duration::from_secs(2));
+    assert!(edges[0].take("once", once).await.is_err());
+}
+
+#[tokio::test]
+async fn a_process_that_is_alone_or_without_redis_keeps_nobody_waiting() {
+    let (mut servers, _, first, second) = lines(Redis).await;
+    let clock = Arc::<ManualClock>::default();
+    let nodes = Nodes::join(first.clone(), "epoch", Role::All);
+    let edge = RedisEdge::new(first, Arc::clone(&nodes), clock);
+    let once = Rate { every: Duration::from_secs(60), burst: 1 };
+    for _ in 0..3 {
+        assert_eq!(edge.take("key", once).await, Ok(()), "its own limit is enough");
+    }
+    let _other = Nodes::join(second, "epoch", Role::Feed);
+    until("it is seen", || nodes.count() == 2).await;
+    assert_eq!(edge.take("key", once).await, Ok(()));
+    assert!(edge.take("key", once).await.is_err());
+    servers[0].kill().await;
+    until("redis is away", || nodes.count() == 1).await;
+    assert_eq!(edge.take("key", once).await, Ok(()));
 }

@@ -97,6 +97,16 @@ impl Home {
         Server::start_in(Arc::clone(&self.dir), &environment).await
     }
 
+    /// A process beside it that hands out the feed only. It logs into a file of its own.
+    #[allow(dead_code, reason = "only some test binaries need it")]
+    pub async fn feed(&self, environment: &[(&str, &str)]) -> Server {
+        let database = self.database.as_deref().map(|url| ("COLUMBA__DATABASE__URL", url));
+        let environment: Vec<_> = environment.iter().copied().chain(database).collect();
+        let log = self.dir.path().join("feed.log");
+        let started = Server::try_start(self.dir(), &["--roles", "feed"], &environment, &log).await;
+        started.unwrap_or_else(|ended| panic!("{ended}:\n{}", fs::read_to_string(&log).unwrap()))
+    }
+
     /// The folder.
     #[allow(dead_code, reason = "only some test binaries need it")]
     pub fn dir(&self) -> Arc<TempDir> {
@@ -130,11 +140,20 @@ impl Server {
     /// The same, with a server that may end before it says that it listens.
     pub async fn try_start_in(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let log = dir.path().join("server.log");
+        Self::try_start(dir, &[], environment, &log).await
+    }
+
+    async fn try_start(
+        dir: Arc<TempDir>,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+    ) -> Result<Self, ExitStatus> {
         let data = dir.path().join("data");
         let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-        let mut child = columba(&arguments, environment, &log);
+        let mut child = columba(&[&arguments, flags].concat(), environment, log);
         match said_where(&mut child).await {
-            Some(url) => Ok(Self { child, url, dir, log }),
+            Some(url) => Ok(Self { child, url, dir, log: log.to_owned() }),
             None => {
                 let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
                 Err(ended.expect("it says where it listens, or it ends").unwrap())

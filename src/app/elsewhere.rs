@@ -1,0 +1,104 @@
+//! What a process that only hands out the feed leaves to the one that does the rest. None of its routes leads here.
+
+use async_trait::async_trait;
+
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::message::WaId;
+use crate::domain::phone::Phone;
+use crate::domain::session::Session;
+use crate::ports::egress::{Egress, EgressError, Post, Reply};
+use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
+use crate::ports::sealer::Sealer;
+use crate::ports::signals::Signals;
+use crate::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
+use crate::ports::transport::PairingCode;
+use crate::ports::vault::{Secret, VaultError};
+
+const WHERE: &str = "this process hands out the feed only; another one does this";
+
+/// Another process.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere;
+
+#[async_trait]
+impl Supervisor for Elsewhere {
+    async fn heed(&self, _: &Session) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn restart(&self, _: &Session) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn remove(&self, _: &Session) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn forget_tenant(&self, _: TenantId) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn pairing(&self, _: SessionId) -> Result<Option<PairingView>, SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn pairing_code(&self, _: &Session, _: Phone) -> Result<PairingCode, SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn play(&self, _: SessionId, _: Trouble) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+}
+
+/// The rows are what counts: the other process looks for what waits.
+impl Signals for Elsewhere {
+    fn wake(&self, _: SessionId) {}
+
+    fn wake_tenant(&self, _: TenantId) {}
+}
+
+#[async_trait]
+impl Sandbox for Elsewhere {
+    async fn find_code(&self, _: &str) -> Result<Option<SessionId>, SandboxError> {
+        Err(SandboxError::Unreachable)
+    }
+
+    async fn scan(&self, _: &str) -> Result<SessionId, SandboxError> {
+        Err(SandboxError::Unreachable)
+    }
+
+    async fn write(&self, _: SessionId, _: Phone, _: String) -> Result<WaId, SandboxError> {
+        Err(SandboxError::Unreachable)
+    }
+
+    async fn fault(&self, _: SessionId, _: SandboxFault) -> Result<(), SandboxError> {
+        Err(SandboxError::Unreachable)
+    }
+
+    async fn frames(&self, _: SessionId, _: u64, _: u32) -> Result<Vec<Frame>, SandboxError> {
+        Err(SandboxError::Unreachable)
+    }
+}
+
+#[async_trait]
+impl Egress for Elsewhere {
+    fn vet(&self, _: &str) -> Result<(), String> {
+        Err(WHERE.to_owned())
+    }
+
+    async fn post(&self, _: Post) -> Result<Reply, EgressError> {
+        Err(EgressError::ConnectionRefused)
+    }
+}
+
+#[async_trait]
+impl Sealer for Elsewhere {
+    async fn seal(&self, _: TenantId, _: &str, _: &[u8]) -> Result<Vec<u8>, VaultError> {
+        Err(VaultError::Unavailable(WHERE.to_owned()))
+    }
+
+    async fn open(&self, _: TenantId, _: &str, _: &[u8]) -> Result<Secret, VaultError> {
+        Err(VaultError::Unavailable(WHERE.to_owned()))
+    }
+}
