@@ -9,12 +9,17 @@ use columba::domain::id::{KeyId, TenantId};
 use columba::domain::session::{Epoch, Lease};
 use columba::domain::time::Moment;
 use columba::ports::clock::Clock as _;
+use columba::ports::edge::{EdgeBudget as _, Rate};
+use columba::ports::feed::{FeedSink as _, FeedStream as _, Heard};
 use columba::ports::limits::TenantWindows as _;
 use columba::ports::outbox::Outcome;
 use columba::ports::readiness::Readiness;
 use columba::ports::store::StoreError;
 use columba::ports::tickets::{Grant, Tickets as _};
+use columba::storage::redis::edge::RedisEdge;
+use columba::storage::redis::feed::{RedisFeed, Relay};
 use columba::storage::redis::limits::RedisWindows;
+use columba::storage::redis::nodes::{Nodes, Role};
 use columba::storage::redis::tickets::RedisTickets;
 use columba::storage::redis::{OpenError, Redis};
 use rustix::process::Signal;
@@ -23,16 +28,17 @@ use tokio::time::timeout;
 
 use super::contract::stage::{ANN, Stage};
 use super::contract::{Backend, Fixture};
+use super::shared::{heard, status, until};
 use crate::support::clock::ManualClock;
 use crate::support::redis::{RedisServer, WATCHED, address, cluster, cluster_url, pair};
 
 /// What is promised for the time after an outage.
 const RECOVERED: Duration = Duration::from_secs(10);
 
-/// Hears whether Redis is there.
-struct Heard(watch::Sender<bool>);
+/// Is told whether Redis is there.
+struct Told(watch::Sender<bool>);
 
-impl Readiness for Heard {
+impl Readiness for Told {
     fn note(&self, part: &'static str, _: bool) {
         panic!("without {part} a node is ready");
     }
@@ -56,7 +62,7 @@ impl Line {
 
     async fn at(url: &str) -> Self {
         let (sender, heard) = watch::channel(false);
-        let redis = Redis::open(&address(url), Arc::new(Heard(sender))).await.unwrap();
+        let redis = Redis::open(&address(url), Arc::new(Told(sender))).await.unwrap();
         Self { redis, heard }
     }
 
@@ -206,7 +212,7 @@ async fn sentinels_that_ask_for_a_password_are_told_it() {
     for (password, stands) in [("", false), ("gu@rd", true)] {
         let options = RedisOptions { url: url.clone(), sentinel_password: password.to_owned() };
         let address = options.address().unwrap().unwrap();
-        let line = Redis::open(&address, Arc::new(Heard(watch::channel(false).0))).await.unwrap();
+        let line = Redis::open(&address, Arc::new(Told(watch::channel(false).0))).await.unwrap();
         assert_eq!(line.stands(), stands, "`{password}`");
     }
 }
@@ -341,7 +347,7 @@ async fn tickets_outlive_an_outage_and_stay_good_once() {
 async fn a_server_that_would_drop_keys_is_refused_by_name_of_what_to_set() {
     let server = RedisServer::start_with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let (sender, _) = watch::channel(false);
-    let opened = Redis::open(&address(&server.url()), Arc::new(Heard(sender))).await;
+    let opened = Redis::open(&address(&server.url()), Arc::new(Told(sender))).await;
     let Err(OpenError::Unfit(why)) = opened else { panic!("it was taken") };
     assert!(why.contains("allkeys-lru") && why.contains("noeviction"), "{why}");
 }
@@ -349,18 +355,31 @@ async fn a_server_that_would_drop_keys_is_refused_by_name_of_what_to_set() {
 #[tokio::test]
 async fn users_of_an_access_list_are_let_in_and_a_wrong_password_counts_as_away_and_is_not_told() {
     let server = RedisServer::start().await;
-    let rules = "ACL SETUSER columba on >s3cret resetkeys ~columba:* -@all +@read +@write +@scripting +@connection +info";
+    let rules = "ACL SETUSER columba on >s3cret resetkeys ~columba:* -@all +@read +@write +@scripting +@connection +info +time";
     server.ask::<String>(rules).await;
     for (password, stands) in [("s3cret", true), ("wr0ng", false)] {
         let url = format!("redis://columba:{password}@{}", server.host());
         let (sender, _) = watch::channel(false);
-        let line = Redis::open(&address(&url), Arc::new(Heard(sender))).await.unwrap();
+        let line = Redis::open(&address(&url), Arc::new(Told(sender))).await.unwrap();
         assert_eq!(line.stands(), stands, "{password}");
         if stands {
             let stage = Stage::on(Fixture::of(Backend::Memory).await).await;
             let windows = RedisWindows::new(line.clone(), stage.outbox.clone());
             let at = stage.fixture.clock.read();
             assert_eq!(windows.take(stage.lease, NonZeroU32::MIN, at).await, Ok(Ok(())));
+            let nodes = [Role::All, Role::Feed].map(|role| Nodes::join(line.clone(), "epoch", role));
+            until("both are seen", || nodes.iter().all(|nodes| nodes.count() == 2)).await;
+            let edge = RedisEdge::new(line.clone(), Arc::clone(&nodes[0]), stage.fixture.clock.clone());
+            let once = Rate { every: RECOVERED, burst: 1 };
+            assert_eq!(edge.take("key", once).await, Ok(()));
+            assert!(edge.take("key", once).await.is_err(), "it was asked");
+            let relay = Relay::before(stage.fixture.events.clone());
+            relay.attach(line.clone(), "epoch", Arc::clone(&nodes[0]));
+            let mut stream = RedisFeed::new(&address(&url), "epoch").unwrap();
+            assert_eq!(stream.next().await, Heard::Anew);
+            let event = status(stage.tenant, 1);
+            relay.publish(vec![event]);
+            assert_eq!(heard(&mut stream).await, [event]);
             assert!(line.stands(), "it may do all it has to");
         }
     }

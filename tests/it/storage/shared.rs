@@ -86,7 +86,7 @@ async fn lines(kind: Kind) -> (Vec<RedisServer>, String, Line, Line) {
 }
 
 /// Waits for a fact that has no event.
-async fn until(what: &str, fact: impl Fn() -> bool) {
+pub async fn until(what: &str, fact: impl Fn() -> bool) {
     let seen = async {
         while !fact() {
             sleep(Duration::from_millis(10)).await;
@@ -344,7 +344,7 @@ async fn processes_of_one_store_see_each_other_come_and_go_and_no_other_stores(
     assert_eq!((stranger.count(), stranger.is_followed()), (1, false));
 }
 
-fn status(tenant: TenantId, seq: u64) -> StatusEvent {
+pub fn status(tenant: TenantId, seq: u64) -> StatusEvent {
     let at = WallTime(1_795_000_000_000 + seq as i64);
     let change = match seq % 5 {
         0 => Change::Usage(80),
@@ -356,7 +356,7 @@ fn status(tenant: TenantId, seq: u64) -> StatusEvent {
     StatusEvent { tenant, seq, session: (seq % 2 == 0).then(|| uuid::Uuid::from_u128(9).into()), change, at }
 }
 
-async fn heard(stream: &mut RedisFeed) -> Vec<StatusEvent> {
+pub async fn heard(stream: &mut RedisFeed) -> Vec<StatusEvent> {
     loop {
         match stream.next().await {
             Heard::Events(events) if events.is_empty() => {}

@@ -184,8 +184,12 @@ pub async fn run(trial: Trial) -> Report {
     let shared = Shared::default();
     let mut random = StdRng::seed_from_u64(trial.seed);
     let (done, is_done) = watch::channel(false);
+    // Half of them at a process that hands out the feed only, whose events come over Redis or from the log.
+    let feed = rig.feed().await;
+    let places = [None, Some(feed.url.clone())];
+    let listeners = parties.iter().flat_map(|party| places.clone().map(|place| (party.watch.clone(), place)));
     let listeners: Vec<_> =
-        parties.iter().map(|party| tokio::spawn(listen(party.watch.clone(), is_done.clone()))).collect();
+        listeners.map(|(watch, place)| tokio::spawn(listen(watch, place, is_done.clone()))).collect();
 
     let load = load(Some(trial.per_second), &parties, &shared, random.random());
     let breaker = async {
@@ -220,6 +224,7 @@ pub async fn run(trial: Trial) -> Report {
     let ended = rig.terminate().await;
     assert!(ended.success(), "{ended}");
     assert_nothing_personal(&rig.logged());
+    feed.finish().await;
     let logged = rig.logged();
     let lines = |words: &str| logged.lines().filter(|line| line.contains(words)).count();
     for part in ["redis is away", "the store is away"] {
@@ -249,11 +254,12 @@ async fn recovered_from(parties: &[Party], shared: &Shared, random: &mut StdRng)
     party.watch.until(&path, PATIENCE, gone).await;
 }
 
-/// Listens to everything of a tenant on one feed, until all is `done` and it has heard the last of it: how many events.
+/// Listens to everything of a tenant on one feed, at the server or at another `place`, until all is `done` and it has heard the last of it: how many events.
 /// Panics when one is missing and nothing announced that.
-async fn listen(watch: Watch, mut done: watch::Receiver<bool>) -> u64 {
+async fn listen(watch: Watch, place: Option<String>, mut done: watch::Receiver<bool>) -> u64 {
     let everything = json!({"op": "subscribe"});
-    let mut feed = watch.now().feed(everything.clone()).await;
+    let there = place.map_or_else(|| watch.now(), |url| watch.api.at_url(&url));
+    let mut feed = there.feed(everything.clone()).await;
     feed.patience = SETTLING;
     let mut newest = feed.ready["seq"].as_u64().unwrap();
     let (mut heard, mut last) = (0, u64::MAX);

@@ -104,6 +104,13 @@ impl Rig {
         }
     }
 
+    /// A process beside the server that hands out the feed only.
+    #[allow(dead_code, reason = "only some test binaries need it")]
+    pub async fn feed(&self) -> Server {
+        let environment = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Server::start_feed(Arc::clone(&self.dir), &environment.collect::<Vec<_>>()).await
+    }
+
     /// Ends the server as a power cut would. Its port is dead until [`revive`](Self::revive).
     pub async fn kill(&mut self) {
         if let Some(server) = self.server.take() {

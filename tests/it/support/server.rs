@@ -102,9 +102,7 @@ impl Home {
     pub async fn feed(&self, environment: &[(&str, &str)]) -> Server {
         let database = self.database.as_deref().map(|url| ("COLUMBA__DATABASE__URL", url));
         let environment: Vec<_> = environment.iter().copied().chain(database).collect();
-        let log = self.dir.path().join("feed.log");
-        let started = Server::try_start(self.dir(), &["--roles", "feed"], &environment, &log).await;
-        started.unwrap_or_else(|ended| panic!("{ended}:\n{}", fs::read_to_string(&log).unwrap()))
+        Server::start_feed(Arc::clone(&self.dir), &environment).await
     }
 
     /// The folder.
@@ -134,6 +132,14 @@ impl Server {
     pub async fn start_in(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
         let log = dir.path().join("server.log");
         let started = Self::try_start_in(dir, environment).await;
+        started.unwrap_or_else(|ended| panic!("{ended}:\n{}", fs::read_to_string(&log).unwrap()))
+    }
+
+    /// A process that hands out the feed only, beside a server on the same folder. It logs into a file of its own.
+    #[allow(dead_code, reason = "only some test binaries need it")]
+    pub async fn start_feed(dir: Arc<TempDir>, environment: &[(&str, &str)]) -> Self {
+        let log = dir.path().join("feed.log");
+        let started = Self::try_start(dir, &["--roles", "feed"], environment, &log).await;
         started.unwrap_or_else(|ended| panic!("{ended}:\n{}", fs::read_to_string(&log).unwrap()))
     }
 
