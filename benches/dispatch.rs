@@ -44,6 +44,7 @@ fn connected() -> Machine {
         per_minute,
         per_minute_tenant: None,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         queue_max: 10_000,
         sessions_max: 1,
     };

@@ -110,6 +110,10 @@ impl Transport for Yes {
         Ok(())
     }
 
+    async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
+        Ok(true)
+    }
+
     async fn pairing_code(&self, _: Lease, _: &Phone) -> Result<PairingCode, TransportError> {
         Err(TransportError::NoLink)
     }
@@ -133,6 +137,7 @@ fn plan() -> Plan {
         queue_max: 1_000_000,
         sessions_max: 1,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 1,
         plugins: vec![],

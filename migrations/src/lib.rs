@@ -9,6 +9,7 @@ mod m20261122_000001_start;
 mod m20261125_000002_webhooks;
 mod m20261125_000003_operators;
 mod m20261125_000004_retention;
+mod m20261125_000005_restraint;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000002_webhooks::Webhooks),
             Box::new(m20261125_000003_operators::Operators),
             Box::new(m20261125_000004_retention::Retention),
+            Box::new(m20261125_000005_restraint::Restraint),
         ]
     }
 }

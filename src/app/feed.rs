@@ -99,6 +99,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         edge_budget,
         sessions: stores.sessions,
         outbox: stores.outbox,
+        contacts: stores.contacts,
         messages: stores.messages,
         sandbox: elsewhere.clone(),
         supervisor: elsewhere.clone(),

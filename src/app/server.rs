@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::domain::event::StatusEvent;
 use crate::domain::id::WebhookId;
 use crate::domain::scope::SystemScope;
+use crate::domain::session::Engine;
 use crate::domain::time::Jitter;
 use crate::egress;
 use crate::http::gate::Gate;
@@ -113,6 +114,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         clock: Arc::clone(&clock),
         transport: Arc::clone(&backends.sandbox) as _,
         outbox: Arc::clone(&stores.outbox),
+        contacts: Arc::clone(&stores.contacts),
         sessions: Arc::clone(&stores.sessions),
         vaults: Arc::clone(&backends.vaults),
         directory: Arc::clone(&stores.directory),
@@ -160,6 +162,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         edge_budget: Arc::clone(&backends.edge_budget),
         sessions: Arc::clone(&stores.sessions),
         outbox: Arc::clone(&stores.outbox),
+        contacts: Arc::clone(&stores.contacts),
         messages: Arc::clone(&stores.messages),
         sandbox: Arc::clone(&backends.sandbox) as _,
         supervisor: Arc::new(registry.clone()),
@@ -257,7 +260,8 @@ fn launch_registry(
     };
     let ports = Arc::new(ports);
     let factory = Box::new(move |birth: Birth| {
-        SessionActor::launch(birth, SandboxTransport::writer(), Arc::clone(&ports), draw, rand::random())
+        let spoken_for = (Engine::Sandbox, SandboxTransport::writer());
+        SessionActor::launch(birth, spoken_for, Arc::clone(&ports), draw, rand::random())
     });
     RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", shared.armed))
 }

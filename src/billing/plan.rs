@@ -17,6 +17,7 @@ const PER_MONTH: RangeInclusive<i64> = 0..=1_000_000_000_000;
 const QUEUE: RangeInclusive<i64> = 1..=1_000_000;
 const SESSIONS: RangeInclusive<i64> = 0..=100_000;
 const RETENTION: RangeInclusive<i64> = 1..=3_650;
+const FIRST_CONTACTS: RangeInclusive<i64> = 0..=10_000;
 const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
 const PLUGINS: usize = 64;
 
@@ -61,6 +62,10 @@ pub struct Proposal {
     pub sessions_max: i64,
     #[serde(default)]
     pub pacing: Pacing,
+    /// People who never wrote that a session may write to in any 24 h; what the number's age allows if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = *FIRST_CONTACTS.start(), max = *FIRST_CONTACTS.end()))]
+    pub first_contacts_per_day: Option<i64>,
     /// Price of one message beyond the quota.
     #[serde(default)]
     #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
@@ -108,6 +113,8 @@ impl Proposal {
         let per_month = within("/messages_per_month", self.messages_per_month, PER_MONTH);
         let queue_max = within("/queue_max", self.queue_max.unwrap_or(10_000), QUEUE);
         let sessions_max = within("/sessions_max", self.sessions_max, SESSIONS);
+        let first_contacts =
+            self.first_contacts_per_day.map(|most| within("/first_contacts_per_day", most, FIRST_CONTACTS));
         let overage_minor = self.overage_minor.map(|price| within("/overage_minor", price, MONEY));
         let retention_days = within("/retention_days", self.retention_days, RETENTION);
 
@@ -127,6 +134,7 @@ impl Proposal {
             queue_max: queue_max as u32,
             sessions_max: sessions_max as u32,
             pacing: self.pacing,
+            first_contacts_per_day: first_contacts.map(|most| most as u32),
             overage_minor,
             retention_days: retention_days as u32,
             plugins: self.plugins,

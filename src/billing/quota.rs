@@ -41,6 +41,7 @@ mod tests {
             per_minute: std::num::NonZeroU32::new(20).expect("not zero"),
             per_minute_tenant: None,
             pacing: Pacing::Human,
+            first_contacts_per_day: None,
             queue_max: 5,
             sessions_max: 1,
         };

@@ -104,6 +104,9 @@ pub struct Terms {
     /// How messages are spaced; none is for the sandbox only.
     #[arg(long, value_parser = ["human", "none"])]
     pacing: Option<String>,
+    /// People who never wrote that a session may write to in any 24 h; what its number's age allows, if it is not said.
+    #[arg(long, value_name = "N")]
+    first_contacts_per_day: Option<u32>,
     /// Price of a message beyond a soft quota, in the minor unit.
     #[arg(long, value_name = "N")]
     overage_minor: Option<i64>,
@@ -121,7 +124,7 @@ impl Terms {
                 _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
             }
         }
-        let flags: [(&str, Option<Value>); 13] = [
+        let flags: [(&str, Option<Value>); 14] = [
             ("name", self.name.clone().map(Value::from)),
             ("price_minor", self.price_minor.map(Value::from)),
             ("currency", self.currency.clone().map(Value::from)),
@@ -133,6 +136,7 @@ impl Terms {
             ("queue_max", self.queue_max.map(Value::from)),
             ("sessions_max", self.sessions_max.map(Value::from)),
             ("pacing", self.pacing.clone().map(Value::from)),
+            ("first_contacts_per_day", self.first_contacts_per_day.map(Value::from)),
             ("overage_minor", self.overage_minor.map(Value::from)),
             ("retention_days", self.retention_days.map(Value::from)),
         ];

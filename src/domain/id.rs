@@ -149,6 +149,10 @@ id!(
     DeliveryId, "dlv_"
 );
 id!(
+    /// One wish of a number for no messages of a tenant.
+    SuppressionId, "sup_"
+);
+id!(
     /// One operator of this server.
     OperatorId, "opr_"
 );

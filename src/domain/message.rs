@@ -112,6 +112,8 @@ words! {
     pub enum MessageReason {
         /// Held: the network lets this account write to no new chats until the lock ends (463, 475).
         Timelock,
+        /// Held: the session has written to as many people who never wrote as it may in a day.
+        FirstContact,
         /// Failed: the number has no account.
         NotOnWhatsapp,
         /// Failed: the server refused this message (400, 479, 487, 491).
@@ -132,6 +134,8 @@ words! {
         AttemptsExhausted,
         /// Canceled by the tenant.
         Requested,
+        /// Canceled because its recipient wants no messages.
+        Suppressed,
         /// Canceled because its session was deleted or logged out.
         SessionGone,
         /// Expired while it waited.
@@ -257,6 +261,8 @@ pub struct Message {
     pub expires_at: Option<WallTime>,
     /// Attempts begun.
     pub attempts: u32,
+    /// While it is held: when it is looked at again.
+    pub held_until: Option<WallTime>,
     /// When each status was reached.
     pub times: Times,
 }
@@ -288,6 +294,7 @@ impl Message {
             send_at: draft.send_at,
             expires_at: Some(draft.expires_at),
             attempts: 0,
+            held_until: None,
             times: Times::from([(MessageStatus::Queued.into(), at)]),
         }
     }

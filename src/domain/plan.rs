@@ -74,6 +74,10 @@ pub struct Plan {
     /// How messages are spaced.
     #[serde(default)]
     pub pacing: Pacing,
+    /// People who never wrote that a session may write to in any 24 h. None: as many as the number's age allows, and on the
+    /// sandbox any number. Only the operator can set it, so this is also how the ramp is loosened.
+    #[serde(default)]
+    pub first_contacts_per_day: Option<u32>,
     /// Price of one message beyond the quota, in the minor unit.
     #[serde(default)]
     pub overage_minor: Option<i64>,
@@ -97,6 +101,8 @@ pub struct Caps {
     pub per_minute_tenant: Option<NonZeroU32>,
     /// How messages are spaced.
     pub pacing: Pacing,
+    /// People who never wrote that a session may write to in any 24 h.
+    pub first_contacts_per_day: Option<u32>,
     /// Messages that may wait per session.
     pub queue_max: u32,
     /// Sessions a tenant may have.
@@ -115,6 +121,7 @@ impl Plan {
             per_minute: self.messages_per_minute,
             per_minute_tenant: self.messages_per_minute_tenant,
             pacing: self.pacing,
+            first_contacts_per_day: self.first_contacts_per_day,
             queue_max: self.queue_max,
             sessions_max: self.sessions_max,
         }

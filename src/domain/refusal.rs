@@ -149,6 +149,20 @@ impl Refusal {
         Self::new(Code::MethodNotAllowed, 405, "this path does not take this method; see Allow")
     }
 
+    /// 422: the recipient wants no messages.
+    pub fn suppressed() -> Self {
+        let detail = "the recipient wants no messages from you; only their own word, or taking back your own, opens it again: \
+                      see GET /v1/suppressions";
+        Self::new(Code::Suppressed, 422, detail)
+    }
+
+    /// 409: what a person closed is opened by nobody else.
+    pub fn closed_by_their_word() -> Self {
+        Self::conflict(
+            "the person asked for it; a message START of theirs opens it again, and nothing else does",
+        )
+    }
+
     /// 409.
     pub fn idempotency_in_flight() -> Self {
         Self::new(

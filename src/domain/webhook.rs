@@ -352,6 +352,7 @@ impl MessageState {
         message.status = self.status;
         message.reason = self.reason;
         message.attempts = self.attempts;
+        message.held_until = None;
         message.times = self.times.into_iter().map(|(status, at)| (status.into(), WallTime(at))).collect();
     }
 }

@@ -16,7 +16,8 @@ use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage, webhooks,
+    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, suppressions,
+    usage, webhooks,
 };
 use crate::domain::refusal::Refusal;
 
@@ -80,6 +81,12 @@ fn v1(v1: &mut ServiceConfig) {
         .service(
             resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),
         )
+        .service(
+            resource("/suppressions")
+                .route(get().to(suppressions::list))
+                .route(post().to(suppressions::create)),
+        )
+        .service(resource("/suppressions/{id}").route(delete().to(suppressions::delete)))
         .service(resource("/usage").route(get().to(usage::get)))
         .service(resource("/limits").route(get().to(limits::get)))
         .service(resource("/webhooks").route(get().to(webhooks::list)).route(post().to(webhooks::create)))

@@ -14,6 +14,7 @@ use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
 use crate::ports::clock::Clock;
+use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::edge::EdgeBudget;
 use crate::ports::egress::Egress;
@@ -40,6 +41,7 @@ pub struct HttpPorts {
     pub edge_budget: Arc<dyn EdgeBudget>,
     pub sessions: Arc<dyn Sessions>,
     pub outbox: Arc<dyn Outbox>,
+    pub contacts: Arc<dyn Contacts>,
     pub messages: Arc<dyn Messages>,
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
@@ -60,6 +62,7 @@ pub struct HttpState {
     pub audit: Arc<dyn Audit>,
     pub key_use: Arc<dyn KeyUse>,
     pub sessions: Arc<dyn Sessions>,
+    pub contacts: Arc<dyn Contacts>,
     pub messages: Arc<dyn Messages>,
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
@@ -100,6 +103,7 @@ impl HttpState {
             audit: ports.audit,
             key_use: ports.key_use,
             sessions: ports.sessions,
+            contacts: ports.contacts,
             messages: ports.messages,
             sandbox: ports.sandbox,
             supervisor: ports.supervisor,

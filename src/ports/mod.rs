@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod clock;
+pub mod contacts;
 pub mod directory;
 pub mod edge;
 pub mod egress;
@@ -36,6 +37,7 @@ pub struct Stores {
     pub sessions: Arc<dyn sessions::Sessions>,
     pub outbox: Arc<dyn outbox::Outbox>,
     pub messages: Arc<dyn messages::Messages>,
+    pub contacts: Arc<dyn contacts::Contacts>,
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,

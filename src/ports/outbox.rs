@@ -11,7 +11,9 @@ use crate::domain::message::{
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Allowance, Caps};
 use crate::domain::refusal::Refusal;
+use crate::domain::restraint::Approach;
 use crate::domain::session::{Lease, Standing};
+use crate::domain::stop::{self, Wish};
 use crate::domain::time::{Moment, Reading, WallTime};
 
 /// A month of usage: `[start, end)`.
@@ -122,6 +124,8 @@ pub struct Claim {
     pub at: Reading,
     /// While the account is locked out of new chats, a message to one is held until then.
     pub timelock_until: Option<WallTime>,
+    /// What binds a message to somebody who never wrote; nothing where nothing does.
+    pub approach: Option<Approach>,
 }
 
 /// The answer to a claim.
@@ -131,6 +135,11 @@ pub enum Claimed {
     Work(Work),
     /// It no longer waits: canceled, expired, or settled by a receipt. No attempt was counted.
     Gone,
+    /// Whether the number has an account has to be asked first. No attempt was counted.
+    Unchecked {
+        /// Which.
+        to: Phone,
+    },
     /// It may not be sent yet. No attempt was counted.
     NotYet {
         /// When it may.
@@ -227,6 +236,15 @@ pub struct Inbound {
     pub at: WallTime,
 }
 
+impl Inbound {
+    /// Whether its sender wants no more messages, or wants them again.
+    pub fn wish(&self) -> Option<Wish> {
+        match &self.content {
+            Content::Text(text) => stop::wish(&text.body),
+        }
+    }
+}
+
 /// What recovery did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recovered {
@@ -241,7 +259,8 @@ pub struct Recovered {
 pub trait Outbox: Send + Sync {
     /// Stops 3 to 5 in one transaction: message, hold, idempotency row and event. Refusals in this order: 404 when the
     /// session is absent or somebody else's; the stored answer of a replay; 422 `idempotency_mismatch`; 409
-    /// `session_not_ready` unless the session holds credentials; then what the [`Judge`] says.
+    /// `session_not_ready` unless the session holds credentials; 422 `suppressed` when the recipient wants no messages;
+    /// then what the [`Judge`] says.
     async fn accept(&self, acceptance: Acceptance) -> Result<Created<Message>, WriteError>;
 
     /// The refusals of [`accept`](Self::accept) up to `session_not_ready`, and the stored answer of a replay, for a
@@ -261,7 +280,8 @@ pub trait Outbox: Send + Sync {
     async fn pending(&self, lease: Lease, after: Position, limit: u32) -> Result<Vec<Pending>, StoreError>;
 
     /// Stop 7: takes one message and appends its attempt in the same transaction, unless it no longer waits, is not
-    /// due, has expired, or another message of its chat is `sending`. Fenced.
+    /// due, has expired, or another message of its chat is `sending`. To somebody who never wrote it may have to wait, and
+    /// fails when their number has no account. Fenced.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
     /// Undoes a claim that sent nothing. The attempt stays in the log: it has used its slot. Fenced, idempotent.
@@ -279,7 +299,9 @@ pub trait Outbox: Send + Sync {
     /// back to `queued`; all others become `unknown`. Fenced.
     async fn recover(&self, lease: Lease, at: WallTime) -> Result<Recovered, StoreError>;
 
-    /// Stores a message that came in, with its event; whether it was new. Idempotent by (session, sender, wa_id).
+    /// Stores a message that came in, with its event; whether it was new. Idempotent by (session, sender, wa_id). One that
+    /// says nothing but [stop or start](crate::domain::stop) suppresses its sender for the whole tenant in the same
+    /// transaction, and cancels what waits for them, or opens them again.
     async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError>;
 
     /// Moments of a tenant's attempts of the last 61 s, as [`Memory::attempts`]. For the sum over its sessions.

@@ -134,6 +134,9 @@ pub trait Transport: Probe {
     /// Tells the network that a delivery is safe with us. Idempotent.
     async fn confirm(&self, lease: Lease, delivery: &DeliveryId) -> Result<(), TransportError>;
 
+    /// Asks the network whether a number has an account. Nobody is told.
+    async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError>;
+
     /// Asks for a code to be typed instead of scanned.
     async fn pairing_code(&self, lease: Lease, phone: &Phone) -> Result<PairingCode, TransportError>;
 

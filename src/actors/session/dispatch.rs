@@ -314,6 +314,11 @@ impl Dispatch {
                 self.agenda.put_back(Item { not_before, ..item });
                 vec![]
             }
+            // Whoever claims asks for it; one that nobody asked for is claimed again soon.
+            Ok(Claimed::Unchecked { .. }) => {
+                self.agenda.put_back(Item { not_before: at.now + SECOND_LOOK, ..item });
+                vec![]
+            }
             Err(ClaimError::TenantCap(opens)) => {
                 self.paused_until = if sum_changed { at.now } else { opens };
                 self.agenda.put_back(item);

@@ -18,6 +18,7 @@ use crate::actors::session::deadlines::TimerEpoch;
 use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Caps, Pacing};
+use crate::domain::restraint::Approach;
 use crate::domain::session::Lease;
 use crate::domain::time::Moment;
 use crate::domain::{id::MessageId, message::MessageReason};
@@ -39,6 +40,7 @@ pub(super) const LEAST: Caps = Caps {
     per_minute: NonZeroU32::MIN,
     per_minute_tenant: Some(NonZeroU32::MIN),
     pacing: Pacing::Human,
+    first_contacts_per_day: Some(0),
     queue_max: 0,
     sessions_max: 0,
 };
@@ -78,9 +80,10 @@ impl SessionActor {
                 self.report(work, move |answer| Input::Read { turn, answer }, ctx);
             }
             Effect::Claim { turn, message, at, timelock_until } => {
-                let cap = ports.directory.snapshot().caps_of(lease.tenant).unwrap_or(LEAST).per_minute_tenant;
-                let wanted = Claim { lease, message, at, timelock_until };
-                let work = async move { claim::claim(&*ports.outbox, &*ports.windows, cap, wanted).await };
+                let caps = ports.directory.snapshot().caps_of(lease.tenant).unwrap_or(LEAST);
+                let approach = Approach::of(self.engine, &caps);
+                let wanted = Claim { lease, message, at, timelock_until, approach };
+                let work = claim(ports, caps.per_minute_tenant, wanted);
                 let fact =
                     move |done: Option<_>| Input::Claimed { turn, answer: done.unwrap_or_else(lost_claim) };
                 self.report(self.apart(work), fact, ctx);
@@ -343,4 +346,20 @@ pub(super) async fn pairing_code(
         TransportError::NoLink | TransportError::NotPairing => SupervisorError::NotPairing,
         TransportError::Unsupported => SupervisorError::Unsupported,
     })
+}
+
+/// Claims a message, and asks for the number of a stranger first where that has to be known.
+async fn claim(
+    ports: Arc<Ports>,
+    tenant_cap: Option<NonZeroU32>,
+    wanted: Claim,
+) -> Result<Claimed, claim::ClaimError> {
+    match claim::claim(&*ports.outbox, &*ports.windows, tenant_cap, wanted).await? {
+        Claimed::Unchecked { to } => {
+            let (contacts, transport) = (&*ports.contacts, &*ports.transport);
+            let until = claim::ask_for(contacts, transport, &*ports.clock, wanted.lease, to).await?;
+            Ok(Claimed::NotYet { until })
+        }
+        claimed => Ok(claimed),
+    }
 }

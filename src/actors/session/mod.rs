@@ -13,10 +13,12 @@ use super::death::DownGuard;
 use super::pulse::NameTag;
 use super::registry::{Birth, messages::Milestone};
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::session::{Lease, Reason};
+use crate::domain::restraint;
+use crate::domain::session::{Engine, Lease, Reason};
 use crate::domain::time::Jitter;
 use crate::outbound::attempt;
 use crate::ports::clock::Clock;
+use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::limits::TenantWindows;
 use crate::ports::outbox::Outbox;
@@ -45,6 +47,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub transport: Arc<dyn Transport>,
     pub outbox: Arc<dyn Outbox>,
+    pub contacts: Arc<dyn Contacts>,
     pub sessions: Arc<dyn Sessions>,
     pub vaults: Arc<dyn Vaults>,
     pub directory: Arc<dyn Directory>,
@@ -82,6 +85,7 @@ pub struct SessionActor {
     birth: Birth,
     tenant: TenantId,
     session: SessionId,
+    engine: Engine,
     writer: Writer,
     /// What stalls this session's thread has its name.
     tag: NameTag,
@@ -101,10 +105,10 @@ pub struct SessionActor {
 }
 
 impl SessionActor {
-    /// Starts on the thread that `birth` names. `draw` is called for every delay, `seed` decides the gaps.
+    /// Starts on the thread that `birth` names, over the transport of `ports`, which speaks for this engine. `draw` is called for every delay, `seed` decides the gaps.
     pub fn launch(
         birth: Birth,
-        writer: Writer,
+        (engine, writer): (Engine, Writer),
         ports: Arc<Ports>,
         draw: fn() -> Jitter,
         seed: u64,
@@ -119,10 +123,12 @@ impl SessionActor {
         let actor = move |_: &mut Context<Self>| {
             let at = ports.clock.read();
             let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST);
+            let caps = restraint::bound(engine, caps);
             Self {
                 machine: Machine::new(at, caps, draw(), seed),
                 tenant,
                 session: birth.session,
+                engine,
                 writer,
                 tag,
                 started: false,
@@ -148,7 +154,7 @@ impl SessionActor {
         let _shown = tag.show();
         let (before, at) = (self.machine.state(), self.ports.clock.read());
         if let Some(caps) = self.ports.directory.snapshot().caps_of(self.tenant) {
-            self.machine.bind(caps, at.now);
+            self.machine.bind(restraint::bound(self.engine, caps), at.now);
         }
         for effect in self.machine.on(at, input) {
             self.perform(effect, ctx);

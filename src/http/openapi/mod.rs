@@ -22,7 +22,8 @@ use self::schemas::Schemas;
 use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, usage, webhooks,
+    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, suppressions,
+    usage, webhooks,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -53,6 +54,11 @@ pub fn groups() -> Vec<Group> {
             "Messages",
             "Sent, read, taken back. A `202` means: on disk, and never lost.",
             messages::operations(),
+        ),
+        group(
+            "Suppressions",
+            "Numbers that want no messages. A message to one is refused with 422 `suppressed`.",
+            suppressions::operations(),
         ),
         group(
             "Usage",

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use crate::billing::plan::Proposal;
 use crate::domain::audit::{Act, Action, Actor, Entry, Head};
-use crate::domain::id::{DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{
+    DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
+};
 use crate::domain::message::{
     Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,
 };
@@ -79,6 +81,11 @@ pub fn operator_id() -> OperatorId {
     id("opr_019a2b3c4d5e7f808192a3b4c5d6e7f8")
 }
 
+/// A wish for no messages.
+pub fn suppression_id() -> SuppressionId {
+    id("sup_019a2b3c4d5e7f808192a3b4c5d6e7f9")
+}
+
 /// A number of the sandbox.
 pub fn phone() -> Phone {
     Phone::stored("+15551230001".to_owned())
@@ -135,6 +142,7 @@ pub fn message(status: MessageStatus) -> Message {
         send_at: None,
         expires_at: Some(NOW + std::time::Duration::from_secs(24 * 3600)),
         attempts: if waits { 0 } else { 1 },
+        held_until: None,
         times,
     }
 }
@@ -159,6 +167,7 @@ pub fn plan() -> Plan {
         queue_max: None,
         sessions_max: 3,
         pacing: crate::domain::plan::Pacing::Human,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],

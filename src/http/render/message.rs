@@ -39,10 +39,34 @@ pub struct MessageRecord<'a> {
     pub send_at: Option<WallTime>,
     pub expires_at: Option<WallTime>,
     pub attempts: u32,
+    /// While it is held: until when, and who could let it go.
+    pub hold: Option<Hold>,
     /// When each status was reached.
     #[serde(serialize_with = "as_they_came")]
     #[schemars(with = "std::collections::BTreeMap<String, WallTime>")]
     pub times: &'a Times,
+}
+
+/// Why a message does not go now although its turn has come; `reason` names the rule.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Hold {
+    /// When it is looked at again.
+    pub until: Option<WallTime>,
+    /// Who may loosen the rule, and how.
+    pub loosened_by: &'static str,
+}
+
+fn hold(message: &Message) -> Option<Hold> {
+    let loosened_by = match message.reason.filter(|_| message.status == MessageStatus::Held)? {
+        MessageReason::Timelock => {
+            "nobody here: the network restricts the account, and its lock ends by itself"
+        }
+        MessageReason::FirstContact => {
+            "the operator, with the plan's first_contacts_per_day; or the recipient, by writing"
+        }
+        _ => "nobody: it ends by itself",
+    };
+    Some(Hold { until: message.held_until, loosened_by })
 }
 
 /// A person reads them from the first to the last.
@@ -75,6 +99,7 @@ pub fn record(message: &Message) -> MessageRecord<'_> {
         send_at: message.send_at,
         expires_at: message.expires_at,
         attempts: message.attempts,
+        hold: hold(message),
         times: &message.times,
     }
 }

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod pairing;
 pub mod sandbox;
 pub mod sessions;
+pub mod suppressions;
 pub mod usage;
 pub mod webhooks;
 

@@ -2,6 +2,7 @@
 //! what stands on it. Nothing is durable; simple and obviously right comes before fast.
 
 mod audit;
+mod contacts;
 mod directory;
 mod feed;
 mod messages;
@@ -32,6 +33,7 @@ pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Sto
         sessions: store.clone(),
         outbox: store.clone(),
         messages: store.clone(),
+        contacts: store.clone(),
         sweep: store.clone(),
         feed_log: store.clone(),
         webhooks: store,

@@ -10,9 +10,12 @@ use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::{Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times};
 use crate::domain::refusal::Refusal;
+use crate::domain::restraint;
 use crate::domain::session::{Epoch, Lease};
+use crate::domain::stop::Wish;
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::domain::window::SPAN;
+use crate::ports::contacts::Stop;
 use crate::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Outcome, Pending, Position, Receipt, Recovered,
     Settlement, Work,
@@ -72,6 +75,37 @@ impl State {
         is_new.then_some((locked_until, true))
     }
 
+    /// What keeps a message to somebody who never wrote from leaving now, if anything does.
+    fn restrained(&mut self, claim: &Claim) -> Option<Claimed> {
+        let (approach, now) = (claim.approach?, claim.at.wall);
+        let to = self.messages.get(&claim.message)?.message.chat.clone();
+        let session = self.sessions.get_mut(&claim.lease.session)?;
+        if session.met.contains(&to) {
+            return None;
+        }
+        if !session.approached.contains_key(&to) {
+            let approached: Vec<WallTime> = session.approached.values().copied().collect();
+            if let Some(until) = approach.opens_at(session.paired_at, &approached, now) {
+                self.pass(claim.message, MessageStatus::Held, Some(MessageReason::FirstContact), now);
+                self.set_not_before(claim.message, until);
+                return Some(Claimed::NotYet { until });
+            }
+            session.approached.insert(to.clone(), now);
+        }
+        if !approach.check {
+            return None;
+        }
+        let said = self.contacts.get(&(claim.lease.tenant, to.clone())).and_then(|contact| contact.account);
+        match restraint::believed(said, now) {
+            Some(true) => None,
+            Some(false) => {
+                self.pass(claim.message, MessageStatus::Failed, Some(MessageReason::NotOnWhatsapp), now);
+                Some(Claimed::Gone)
+            }
+            None => Some(Claimed::Unchecked { to }),
+        }
+    }
+
     /// Attempts of the last span that `wanted` picks, unless another boot, or another machine, may have made some of
     /// them. Those can only be dated by the wall, which is not believed in the first minute of a boot.
     fn recent_attempts(&self, at: Reading, wanted: impl Fn(&Attempt) -> bool) -> Option<Vec<Moment>> {
@@ -94,6 +128,7 @@ fn as_accepted(message: &Message) -> Message {
         status: MessageStatus::Queued,
         reason: None,
         attempts: 0,
+        held_until: None,
         times: accepted_at.into_iter().collect(),
         ..message.clone()
     }
@@ -115,6 +150,10 @@ impl Outbox for MemoryStore {
             let Acceptance { tenant, session, id, wa_id, draft, terms, idempotency, at } = asked;
             if let Some(first) = state.foresee(tenant, session, idempotency.as_ref(), at)? {
                 return Ok(Created::Replayed(first));
+            }
+            let contact = state.contacts.get(&(tenant, draft.to.clone()));
+            if contact.is_some_and(|contact| contact.stopped.is_some()) {
+                return Err(Refusal::suppressed().into());
             }
             let usage = state.usage_of(tenant, terms.period.start, terms.allowance, Some(session));
             (self.judge)(&terms, &usage, at)?;
@@ -194,6 +233,9 @@ impl Outbox for MemoryStore {
                     state.set_not_before(id, until);
                 }
                 return Ok(Claimed::NotYet { until });
+            }
+            if let Some(answer) = state.restrained(&claim) {
+                return Ok(answer);
             }
             state.attempts.push(Attempt { tenant: lease.tenant, session: lease.session, at });
             let Some(message) = state.begin(id, lease.epoch, at.wall) else { return Ok(Claimed::Gone) };
@@ -278,6 +320,7 @@ impl Outbox for MemoryStore {
 
     async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
         self.write(|state| {
+            let wish = inbound.wish();
             let Inbound { id, wa_id, from, content, at } = inbound;
             let known = state.messages.values().any(|row| {
                 row.message.session == lease.session
@@ -291,6 +334,7 @@ impl Outbox for MemoryStore {
             let position = state.next_position();
             let row = state.sessions.get_mut(&lease.session).filter(|row| !row.deleted);
             row.ok_or(StoreError::Fenced)?.met.insert(from.clone());
+            let sender = from.clone();
             state.add(MessageRow {
                 message: Message {
                     id,
@@ -309,6 +353,7 @@ impl Outbox for MemoryStore {
                     send_at: None,
                     expires_at: None,
                     attempts: 0,
+                    held_until: None,
                     times: Times::from([(MessageStatus::Received.into(), at)]),
                 },
                 position,
@@ -318,6 +363,15 @@ impl Outbox for MemoryStore {
                 attempted_by: Epoch::default(),
                 attempted_at: at,
             });
+            match wish {
+                Some(Wish::Stop) => {
+                    state.suppress(lease.tenant, &sender, Stop::said_in(id, at));
+                }
+                Some(Wish::Start) => {
+                    state.contacts.entry((lease.tenant, sender)).or_default().stopped = None;
+                }
+                None => {}
+            }
             Ok(true)
         })
     }
@@ -352,6 +406,7 @@ impl State {
     fn set_not_before(&mut self, id: MessageId, at: WallTime) {
         if let Some(row) = self.messages.get_mut(&id) {
             row.not_before = at;
+            row.message.held_until = (row.message.status == MessageStatus::Held).then_some(at);
         }
     }
 }

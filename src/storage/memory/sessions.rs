@@ -90,6 +90,8 @@ impl Sessions for MemoryStore {
                 epoch: Epoch::default(),
                 deleted: false,
                 met: Default::default(),
+                approached: Default::default(),
+                paired_at: None,
             };
             state.sessions.insert(session.id, row);
             Ok(Created::New(session))
@@ -208,7 +210,9 @@ impl Sessions for MemoryStore {
 
     async fn set_paired(&self, lease: Lease, paired: bool, at: WallTime) -> Result<(), StoreError> {
         self.write(|state| {
-            state.leased(lease)?.session.paired = paired;
+            let row = state.leased(lease)?;
+            row.session.paired = paired;
+            row.paired_at = paired.then_some(at);
             if !paired {
                 state.cancel_waiting(lease.session, MessageReason::SessionGone, at);
             }

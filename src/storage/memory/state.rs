@@ -14,6 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
 use crate::domain::tenant::{ApiKey, Tenant};
 use crate::domain::time::{Reading, WallTime};
+use crate::ports::contacts::Contact;
 use crate::ports::outbox::{Period, Position, Usage};
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Repeated;
@@ -32,6 +33,7 @@ pub struct State {
     pub audit: Vec<Entry>,
     pub sessions: BTreeMap<SessionId, SessionRow>,
     pub messages: BTreeMap<MessageId, MessageRow>,
+    pub contacts: BTreeMap<(TenantId, Phone), Contact>,
     pub last_position: Position,
     pub attempts: Vec<Attempt>,
     pub usage: BTreeMap<(TenantId, WallTime), UsageRow>,
@@ -61,6 +63,10 @@ pub struct SessionRow {
     pub deleted: bool,
     /// Correspondents that have written.
     pub met: HashSet<Phone>,
+    /// People who never wrote, and when it wrote to them first.
+    pub approached: BTreeMap<Phone, WallTime>,
+    /// Since when it is linked.
+    pub paired_at: Option<WallTime>,
 }
 
 /// A message.
@@ -241,6 +247,7 @@ impl State {
         let was_sent = row.message.times.contains_key(<&str>::from(MessageStatus::Sent));
         row.message.status = to;
         row.message.reason = reason;
+        row.message.held_until = None;
         for &reached in implied(&to) {
             row.message.times.entry(reached.into()).or_insert(at);
         }

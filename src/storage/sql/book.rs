@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::idempotency::Remembered;
 use super::posting::{Posting, Snapshot, Subscribers};
 use crate::domain::event::Change;
-use crate::domain::id::{MessageId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
@@ -21,6 +21,7 @@ use crate::domain::session::{
 };
 use crate::domain::time::{Reading, WallTime};
 use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
+use crate::ports::contacts::{Contact, Stop};
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Settled;
@@ -40,6 +41,8 @@ pub(super) struct SessionRow {
     pub(super) code: Option<u16>,
     pub(super) since: WallTime,
     pub(super) paired: bool,
+    /// Since when; unknown for what was linked before this was written down.
+    pub(super) paired_at: Option<WallTime>,
     pub(super) standing: Standing,
     pub(super) supervision: Supervision,
     pub(super) deleted_at: Option<WallTime>,
@@ -119,6 +122,10 @@ pub(super) struct Book {
     remembered: HashMap<(Uuid, String), Remembered>,
     met: HashSet<(SessionId, Phone)>,
     heard: HashSet<Heard>,
+    contacts: HashMap<(TenantId, Phone), Contact>,
+    /// People who never wrote, and when the session wrote to them first: those that are asked about, and those of the last
+    /// day.
+    approached: HashMap<SessionId, HashMap<Phone, WallTime>>,
     /// Tenants that have endpoints, and those.
     subscribers: HashMap<TenantId, Subscribers>,
 
@@ -136,6 +143,8 @@ pub(super) struct Changes {
     pub(super) usage: HashSet<(TenantId, WallTime)>,
     pub(super) remembered: Vec<(Uuid, String)>,
     pub(super) met: Vec<(TenantId, SessionId, Phone, WallTime)>,
+    pub(super) approached: Vec<(TenantId, SessionId, Phone, WallTime)>,
+    pub(super) contacts: HashSet<(TenantId, Phone)>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) told: Vec<Told>,
     /// Of what is told, what endpoints want.
@@ -154,6 +163,8 @@ impl Changes {
             usage,
             remembered,
             met,
+            approached,
+            contacts,
             attempts,
             told,
             postings: _, // each stands beside something told
@@ -166,6 +177,8 @@ impl Changes {
             && usage.is_empty()
             && remembered.is_empty()
             && met.is_empty()
+            && approached.is_empty()
+            && contacts.is_empty()
             && attempts.is_empty()
             && told.is_empty()
             && settled.is_empty())
@@ -177,6 +190,8 @@ pub(super) struct Rows {
     pub(super) sessions: HashMap<SessionId, SessionRow>,
     pub(super) messages: HashMap<MessageId, MessageRow>,
     pub(super) months: HashMap<(TenantId, WallTime), UsageRow>,
+    /// Tenants of which a number is known now.
+    pub(super) acquainted: HashSet<TenantId>,
 }
 
 /// Filling it.
@@ -210,6 +225,14 @@ impl Book {
 
     pub(super) fn put_met(&mut self, session: SessionId, chat: Phone) {
         self.met.insert((session, chat));
+    }
+
+    pub(super) fn put_approached(&mut self, session: SessionId, chat: Phone, at: WallTime) {
+        self.approached.entry(session).or_default().insert(chat, at);
+    }
+
+    pub(super) fn put_contact(&mut self, tenant: TenantId, phone: Phone, contact: Contact) {
+        self.contacts.insert((tenant, phone), contact);
     }
 
     pub(super) fn put_heard(&mut self, heard: Heard) {
@@ -283,6 +306,44 @@ impl Book {
     /// Whether this very message came in before.
     pub(super) fn has_heard(&self, heard: &Heard) -> bool {
         self.heard.contains(heard)
+    }
+
+    /// When the session has written to this person first, who never wrote.
+    pub(super) fn approached(&self, session: SessionId, chat: &Phone) -> Option<WallTime> {
+        self.approached.get(&session)?.get(chat).copied()
+    }
+
+    /// When the session has written to people first who never wrote: all of the last day, in no order.
+    pub(super) fn approaches(&self, session: SessionId) -> Vec<WallTime> {
+        self.approached.get(&session).into_iter().flat_map(HashMap::values).copied().collect()
+    }
+
+    /// What the tenant knows of a number.
+    pub(super) fn contact(&self, tenant: TenantId, phone: &Phone) -> Contact {
+        self.contacts.get(&(tenant, phone.clone())).copied().unwrap_or_default()
+    }
+
+    /// A wish by its name, and whose it is.
+    pub(super) fn stop(&self, tenant: TenantId, id: SuppressionId) -> Option<(Phone, Stop)> {
+        self.contacts.iter().find_map(|((of, phone), contact)| {
+            let stop = contact.stopped.filter(|stop| *of == tenant && stop.id == id)?;
+            Some((phone.clone(), stop))
+        })
+    }
+
+    /// What waits for a number on any session of the tenant, as far as it was read.
+    pub(super) fn waiting_for(&self, tenant: TenantId, phone: &Phone) -> Vec<MessageId> {
+        let waits = |row: &&MessageRow| {
+            let message = &row.message;
+            message.tenant == tenant
+                && message.chat == *phone
+                && message.direction == Direction::Out
+                && matches!(message.status, MessageStatus::Queued | MessageStatus::Held)
+        };
+        let mut found: Vec<_> = self.messages.values().filter(waits).collect();
+        // In the order of acceptance; what this batch has accepted comes last.
+        found.sort_by_key(|row| (row.ord.unwrap_or(i64::MAX), row.message.id));
+        found.into_iter().map(|row| row.message.id).collect()
     }
 
     /// Whether the correspondent has written to the session.
@@ -367,6 +428,19 @@ impl Book {
         }
     }
 
+    /// Notes that the session writes to somebody who never wrote.
+    pub(super) fn approach(&mut self, tenant: TenantId, session: SessionId, chat: Phone, at: WallTime) {
+        self.put_approached(session, chat.clone(), at);
+        self.changes.approached.push((tenant, session, chat, at));
+    }
+
+    /// What the tenant knows of a number, to be changed and written.
+    pub(super) fn edit_contact(&mut self, tenant: TenantId, phone: Phone) -> &mut Contact {
+        let key = (tenant, phone);
+        self.changes.contacts.insert(key.clone());
+        self.contacts.entry(key).or_default()
+    }
+
     /// Gives a message another status, and everything that hangs on it: times, counters, hold and event.
     pub(super) fn pass(
         &mut self,
@@ -447,7 +521,8 @@ impl Book {
 
     /// What is in it, as it stands.
     pub(super) fn into_rows(self) -> Rows {
-        Rows { sessions: self.sessions, messages: self.messages, months: self.usage }
+        let acquainted = self.changes.contacts.iter().map(|(tenant, _)| *tenant).collect();
+        Rows { sessions: self.sessions, messages: self.messages, months: self.usage, acquainted }
     }
 
     /// Tells a change that is made in the book already.

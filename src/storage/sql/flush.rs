@@ -16,10 +16,12 @@ use super::kept::Kept;
 use super::load::ids;
 use super::posting::Outgoing;
 use crate::domain::event::StatusEvent;
-use crate::domain::id::{TenantId, WebhookId};
+use crate::domain::id::{SessionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, MessageStatus, Times};
+use crate::domain::phone::Phone;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
+use crate::ports::contacts::Contact;
 
 /// What is to be told of once it is committed.
 #[derive(Default)]
@@ -118,6 +120,7 @@ struct SessionOut {
     reason_code: Option<u16>,
     since: i64,
     paired: bool,
+    paired_at: Option<i64>,
     failures: u32,
     retry_at: Option<i64>,
     retry_reason: Option<&'static str>,
@@ -142,6 +145,7 @@ impl SessionOut {
             reason_code: row.code,
             since: row.since.0,
             paired: row.paired,
+            paired_at: row.paired_at.map(|at| at.0),
             failures: row.standing.failures,
             retry_at: row.standing.retry.map(|retry| retry.at.0),
             retry_reason: row.standing.retry.map(|retry| retry.reason.into()),
@@ -261,7 +265,9 @@ pub(super) async fn flush(
         json(&tallies(&book))?,
         json(&usage(&book))?,
         json(&remembered(&book))?,
-        json(&met(&book))?,
+        json(&met(&book.changes.met))?,
+        json(&met(&book.changes.approached))?,
+        json(&contacts(&book))?,
         json(
             &heads.iter().map(|(id, &seq)| HeadOut { tenant: id.uuid().simple(), seq }).collect::<Vec<_>>(),
         )?,
@@ -272,7 +278,7 @@ pub(super) async fn flush(
     if out.is_any() || !settled.is_empty() {
         let rows: Vec<_> = rows.into_iter().chain(out.rows(&settled)?).collect();
         let rows: [String; dialect::ROWS_WITH_WEBHOOKS] =
-            rows.try_into().expect("eleven statements and five");
+            rows.try_into().expect("thirteen statements and five");
         dialect::write(db, batch, rows).await?;
     } else {
         dialect::write(db, batch, rows).await?;
@@ -461,12 +467,39 @@ fn remembered(book: &Book) -> Vec<Row<'_>> {
     keys.filter_map(|key| Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?))).collect()
 }
 
-fn met(book: &Book) -> Vec<MetOut<'_>> {
-    let rows = book.changes.met.iter().map(|(tenant, session, chat, at)| MetOut {
+fn met(met: &[(TenantId, SessionId, Phone, WallTime)]) -> Vec<MetOut<'_>> {
+    let rows = met.iter().map(|(tenant, session, chat, at)| MetOut {
         session: session.uuid().simple(),
         chat: chat.as_str(),
         tenant: tenant.uuid().simple(),
         at: at.0,
+    });
+    rows.collect()
+}
+
+#[derive(Serialize)]
+struct ContactOut<'a> {
+    tenant: Simple,
+    phone: &'a str,
+    stop_id: Option<Simple>,
+    stopped_at: Option<i64>,
+    stopped_by: Option<&'static str>,
+    account: Option<bool>,
+    checked_at: Option<i64>,
+}
+
+fn contacts(book: &Book) -> Vec<ContactOut<'_>> {
+    let rows = book.changes.contacts.iter().map(|(tenant, phone)| {
+        let Contact { stopped, account } = book.contact(*tenant, phone);
+        ContactOut {
+            tenant: tenant.uuid().simple(),
+            phone: phone.as_str(),
+            stop_id: stopped.map(|stop| stop.id.uuid().simple()),
+            stopped_at: stopped.map(|stop| stop.at.0),
+            stopped_by: stopped.map(|stop| stop.by.into()),
+            account: account.map(|(has, _)| has),
+            checked_at: account.map(|(_, at)| at.0),
+        }
     });
     rows.collect()
 }

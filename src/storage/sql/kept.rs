@@ -31,6 +31,8 @@ pub(super) struct Kept {
     last_ord: Option<i64>,
     /// Most have none; that is remembered too.
     subscribers: Generations<TenantId, Subscribers, ROWS>,
+    /// Whether anything is known of any number; of most tenants nothing is.
+    acquainted: Generations<TenantId, bool, ROWS>,
 }
 
 impl Kept {
@@ -71,12 +73,23 @@ impl Kept {
         self.subscribers.put(tenant, subscribers);
     }
 
+    /// Whether a tenant knows anything of any number.
+    pub(super) fn is_acquainted(&self, tenant: TenantId) -> Option<bool> {
+        self.acquainted.get(&tenant).copied()
+    }
+
+    /// Remembers whether a tenant knows anything of any number.
+    pub(super) fn put_acquainted(&mut self, tenant: TenantId, acquainted: bool) {
+        self.acquainted.put(tenant, acquainted);
+    }
+
     /// Remembers what was just committed.
     pub(super) fn keep(&mut self, book: Book, heads: HashMap<TenantId, u64>, last_ord: Option<i64>) {
         let rows = book.into_rows();
         rows.sessions.into_iter().for_each(|(id, row)| self.sessions.put(id, row));
         rows.months.into_iter().for_each(|(key, row)| self.months.put(key, row));
         heads.into_iter().for_each(|(tenant, seq)| self.heads.put(tenant, seq));
+        rows.acquainted.into_iter().for_each(|tenant| self.acquainted.put(tenant, true));
         for (id, row) in rows.messages {
             let Content::Text(text) = &row.message.content;
             if text.body.len() > BODY_MAX {

@@ -13,7 +13,7 @@ use super::entities::{count, maybe_time, maybe_word, message, session::retry, wo
 use super::idempotency::{self, Kind, Owner, json};
 use super::kept::Kept;
 use super::posting::read_subscribers;
-use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
@@ -21,6 +21,8 @@ use crate::domain::plan::Allowance;
 use crate::domain::session::{Epoch, SessionCounters, Standing, Supervision};
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Claim, Period};
+
+pub(super) mod acquaintance;
 
 /// Messages of a chat that are read before one that is to be claimed. With this many the chat counts as crowded: the
 /// claim waits without looking further.
@@ -40,6 +42,14 @@ pub(super) struct Needs {
     heard: BTreeSet<Heard>,
     usage: BTreeSet<(TenantId, WallTime)>,
     remembered: BTreeSet<(Uuid, String)>,
+    /// Claimed messages that may be approaches.
+    approaches: BTreeSet<MessageId>,
+    /// Numbers of which it matters what their tenant knows.
+    contacts: BTreeSet<(TenantId, Phone)>,
+    /// Wishes that are named.
+    stops: BTreeSet<(TenantId, SuppressionId)>,
+    /// Numbers whose waiting messages are wanted, on every session of the tenant.
+    waiting: BTreeSet<(TenantId, Phone)>,
     /// Tenants that will be told something without a session of theirs.
     tenants: BTreeSet<TenantId>,
 }
@@ -70,9 +80,25 @@ impl Needs {
         self.message(claim.message);
         self.claimed.insert(claim.message);
         self.claimed_at = self.claimed_at.max(claim.at.wall);
-        if claim.timelock_until.is_some() {
+        if claim.timelock_until.is_some() || claim.approach.is_some() {
             self.strangers.insert(claim.message);
         }
+        if claim.approach.is_some() {
+            self.approaches.insert(claim.message);
+        }
+    }
+
+    pub(super) fn contact(&mut self, tenant: TenantId, phone: Phone) {
+        self.contacts.insert((tenant, phone));
+    }
+
+    pub(super) fn stop(&mut self, tenant: TenantId, id: SuppressionId) {
+        self.stops.insert((tenant, id));
+    }
+
+    pub(super) fn waiting_for(&mut self, tenant: TenantId, phone: Phone) {
+        self.waiting.insert((tenant, phone.clone()));
+        self.contact(tenant, phone);
     }
 
     pub(super) fn heard(&mut self, heard: Heard) {
@@ -125,6 +151,7 @@ pub(super) async fn load(
     needs.sessions.retain(|&id| kept.take_session(id).map(|row| book.put_session(row)).is_none());
     read_neighbours(txn, &needs, &mut book).await?;
     read_strangers(txn, &needs, &mut book).await?;
+    acquaintance::read(txn, &mut needs, &mut book, kept).await?;
     let more: Vec<_> =
         book.messages().map(|row| (row.message.session, row.message.tenant, row.period)).collect();
     for (session, tenant, period) in more {
@@ -245,7 +272,11 @@ async fn read_strangers(txn: &DatabaseTransaction, needs: &Needs, book: &mut Boo
     Ok(())
 }
 
-async fn put(txn: &DatabaseTransaction, statement: sea_orm::Statement, book: &mut Book) -> Result<(), Fault> {
+pub(super) async fn put(
+    txn: &DatabaseTransaction,
+    statement: sea_orm::Statement,
+    book: &mut Book,
+) -> Result<(), Fault> {
     for model in message::Entity::find().from_raw_sql(statement).all(txn).await? {
         book.put_message(message_row(model)?);
     }
@@ -288,6 +319,7 @@ fn session_row(row: &QueryResult) -> Result<SessionRow, Fault> {
         code: row.try_get::<Option<i64>>("", "reason_code")?.and_then(|code| u16::try_from(code).ok()),
         since: WallTime(number("since")?),
         paired: row.try_get("", "paired")?,
+        paired_at: time("paired_at")?,
         standing: Standing {
             failures: count(number("failures")?) as u32,
             retry: retry(time("retry_at")?, row.try_get::<Option<String>>("", "retry_reason")?.as_deref())?,

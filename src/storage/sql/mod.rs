@@ -11,6 +11,7 @@ pub mod audit;
 pub mod backup;
 mod book;
 mod commands;
+mod contacts;
 pub mod copy;
 mod desk;
 mod dialect;
@@ -175,6 +176,7 @@ async fn stores(
             judge,
         }),
         messages: Arc::new(messages::SqlMessages { writer: writer(), readers: readers() }),
+        contacts: Arc::new(contacts::SqlContacts { writer: writer(), readers: readers() }),
         sweep: Arc::new(sweep::SqlSweep { writer: writer(), readers: readers(), clock }),
         feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
         webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),

@@ -54,6 +54,7 @@ fn large(number: u32) -> CreatePlan {
         queue_max: 1,
         sessions_max: 1,
         pacing: Pacing::Human,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 1,
         plugins: vec![],

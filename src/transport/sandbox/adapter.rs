@@ -152,6 +152,11 @@ impl Transport for SandboxTransport {
         in_time(self.wire.confirm(lease.into(), delivery.0.clone())).await
     }
 
+    /// The sandbox tells only who sends: a number without an account refuses the message.
+    async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
+        Err(TransportError::Unsupported)
+    }
+
     /// The number is not used: any phone may type the code.
     async fn pairing_code(&self, lease: Lease, _: &Phone) -> Result<PairingCode, TransportError> {
         in_time(self.wire.pairing_code(lease.into())).await

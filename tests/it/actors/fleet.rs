@@ -69,6 +69,7 @@ pub fn plan(per_minute: u32) -> Plan {
         queue_max: 10_000,
         sessions_max: 1_000,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],
@@ -192,6 +193,7 @@ impl Fleet {
             clock: clock.clone(),
             transport: network.clone(),
             outbox: outbox.clone(),
+            contacts: Arc::clone(&stores.contacts),
             sessions: Arc::clone(&stores.sessions),
             vaults: vaults.clone(),
             directory: Arc::clone(&stores.directory),
@@ -498,7 +500,8 @@ fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> 
     let factory = Box::new(move |birth: Birth| {
         let at = ports.clock.now();
         let writer = Writer { engine: "scripted".to_owned(), version: "1".to_owned(), format: 1 };
-        let handle = SessionActor::launch(birth.clone(), writer, Arc::clone(&ports), || Jitter::NONE, 7);
+        let spoken_for = (Engine::Sandbox, writer);
+        let handle = SessionActor::launch(birth.clone(), spoken_for, Arc::clone(&ports), || Jitter::NONE, 7);
         announce.send(Born { birth, handle: handle.clone(), at }).ok();
         handle
     });

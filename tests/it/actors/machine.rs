@@ -31,6 +31,7 @@ fn caps() -> Caps {
         per_minute: NonZeroU32::new(CAP).unwrap(),
         per_minute_tenant: None,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         queue_max: 100,
         sessions_max: 1,
     }

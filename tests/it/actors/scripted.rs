@@ -252,6 +252,10 @@ impl Transport for ScriptedTransport {
         Ok(())
     }
 
+    async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
+        Ok(true)
+    }
+
     async fn pairing_code(&self, lease: Lease, _: &Phone) -> Result<PairingCode, TransportError> {
         if !self.is_open(lease) {
             return Err(TransportError::NoLink);

@@ -718,7 +718,7 @@ async fn an_attempt_that_waited_for_its_thread_is_taken_back_and_not_sent() {
         clock: fleet.clock.clone(),
     };
     for (stood_ms, expected) in [(1_000, MessageStatus::Queued), (999, MessageStatus::Sent)] {
-        let claim = Claim { lease, message, at: fleet.clock.read(), timelock_until: None };
+        let claim = Claim { lease, message, at: fleet.clock.read(), timelock_until: None, approach: None };
         let Ok(Claimed::Work(work)) = fleet.stores.outbox.claim(claim).await else { panic!("it waits") };
         fleet.clock.skip(Duration::from_millis(stood_ms));
         attempt::attempt(ports.clone(), work, Jitter::NONE).await;

@@ -109,7 +109,7 @@ async fn a_message_s_record_has_every_field_of_the_contract() {
         "id": id, "session": world.session, "direction": "out", "chat": "+15551230001", "to": "+15551230001",
         "from": null, "type": "text", "text": {"body": "hello"}, "status": "queued", "reason": null,
         "wa_id": record["wa_id"], "client_ref": "order-7", "category": "service", "delivery": "at_least_once",
-        "reply_to": null, "send_at": "2026-11-20T09:00:00.000Z", "expires_at": record["expires_at"],
+        "reply_to": null, "send_at": "2026-11-20T09:00:00.000Z", "hold": null, "expires_at": record["expires_at"],
         "attempts": 0, "times": {"queued": record["times"]["queued"]},
     });
     assert_eq!(record, expected);

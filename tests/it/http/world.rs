@@ -106,6 +106,7 @@ impl World {
             edge_budget: Arc::new(Alone),
             sessions: fakes.clone(),
             outbox: fakes.clone(),
+            contacts: stores.contacts.clone(),
             messages: fakes.clone(),
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),

@@ -44,6 +44,7 @@ mod quota;
 mod recipients;
 mod redis;
 mod restart;
+mod restraint;
 mod resume;
 mod rubbish;
 mod sending;

@@ -104,7 +104,7 @@ impl World {
                 Some(Input::Read { turn, answer: now(outbox.pending(lease(), after, 1_000)) })
             }
             What::Claim { turn, message, at, timelock_until, sum } => {
-                let wanted = Claim { lease: lease(), message, at, timelock_until };
+                let wanted = Claim { lease: lease(), message, at, timelock_until, approach: None };
                 let answer = now(claim::claim(&*outbox, &self.windows, sum, wanted));
                 Some(Input::Claimed { turn, answer })
             }

@@ -68,6 +68,7 @@ fn caps(per_minute: u32) -> Caps {
         per_minute: NonZeroU32::new(per_minute).unwrap(),
         per_minute_tenant: None,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         queue_max: 100,
         sessions_max: 1,
     }

@@ -135,6 +135,7 @@ pub fn plan(code: &str, per_minute: u64, sum: Option<u64>, pacing: Pacing) -> Pl
         queue_max: 40,
         sessions_max: 5,
         pacing,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],

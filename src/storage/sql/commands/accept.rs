@@ -26,6 +26,7 @@ impl Command for Accept {
         let asked = &self.acceptance;
         needs.session(asked.session);
         needs.usage(asked.tenant, asked.terms.period);
+        needs.contact(asked.tenant, asked.draft.to.clone());
         if let Some(idempotency) = &asked.idempotency {
             needs.remembered(Owner::Tenant(asked.tenant), idempotency);
         }
@@ -40,6 +41,9 @@ impl Command for Accept {
             let id = subject(id).map_err(StoreError::from)?.into();
             let stored = book.message(id).ok_or_else(answer_is_gone)?;
             return Ok(Created::Replayed(as_accepted(&stored.message)));
+        }
+        if book.contact(asked.tenant, &asked.draft.to).stopped.is_some() {
+            return Err(Refusal::suppressed().into());
         }
         let queued = session.map_or(0, |row| row.tally.queued);
         (self.judge)(&asked.terms, &usage(book, asked, queued), asked.at)?;

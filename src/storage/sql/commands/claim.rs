@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::domain::id::MessageId;
 use crate::domain::message::{Direction, MessageReason, MessageStatus};
+use crate::domain::phone::Phone;
+use crate::domain::restraint::{self, Approach};
 use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Claim, Claimed, Work};
@@ -27,7 +29,7 @@ impl Command for TakeOne {
     }
 
     fn decide(&self, book: &mut Book) -> Result<Claimed, StoreError> {
-        let Claim { lease, message: id, at, timelock_until } = self.0;
+        let Claim { lease, message: id, at, timelock_until, approach } = self.0;
         book.leased(lease)?;
         let Some(row) = book.message(id).filter(|row| is_waiting(row, lease, at.wall)) else {
             return Ok(Claimed::Gone);
@@ -47,6 +49,13 @@ impl Command for TakeOne {
             }
             return Ok(Claimed::NotYet { until });
         }
+        let (to, is_stranger) = (row.message.chat.clone(), !book.has_met(lease.session, &row.message.chat));
+        if let Some(approach) = approach.filter(|_| is_stranger)
+            && let Some(answer) = restrained(book, lease, (id, &to), approach, at.wall)
+        {
+            return Ok(answer);
+        }
+        let Some(row) = book.message(id) else { return Ok(Claimed::Gone) };
         let message = &row.message;
         let number = message.attempts + 1;
         let work = Work {
@@ -67,6 +76,41 @@ impl Command for TakeOne {
         book.pass(id, MessageStatus::Sending, None, at.wall);
         book.changes.attempts.push(Attempt { lease, message: id, number, at });
         Ok(Claimed::Work(work))
+    }
+}
+
+/// What keeps a message to somebody who never wrote from leaving now, if anything does.
+fn restrained(
+    book: &mut Book,
+    lease: Lease,
+    (id, to): (MessageId, &Phone),
+    approach: Approach,
+    now: WallTime,
+) -> Option<Claimed> {
+    if book.approached(lease.session, to).is_none() {
+        let linked = book.session(lease.session).and_then(|row| row.paired_at);
+        match approach.opens_at(linked, &book.approaches(lease.session), now) {
+            // Asking the network for a number counts as writing to it: nobody lists numbers this way.
+            None => book.approach(lease.tenant, lease.session, to.clone(), now),
+            Some(until) => {
+                book.pass(id, MessageStatus::Held, Some(MessageReason::FirstContact), now);
+                if let Some(row) = book.edit_message(id) {
+                    row.not_before = Some(until);
+                }
+                return Some(Claimed::NotYet { until });
+            }
+        }
+    }
+    if !approach.check {
+        return None;
+    }
+    match restraint::believed(book.contact(lease.tenant, to).account, now) {
+        Some(true) => None,
+        Some(false) => {
+            book.pass(id, MessageStatus::Failed, Some(MessageReason::NotOnWhatsapp), now);
+            Some(Claimed::Gone)
+        }
+        None => Some(Claimed::Unchecked { to: to.clone() }),
     }
 }
 

@@ -1,7 +1,10 @@
 //! A message that came in.
 
+use super::contacts::suppress;
 use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times};
 use crate::domain::session::{Epoch, Lease};
+use crate::domain::stop::Wish;
+use crate::ports::contacts::Stop;
 use crate::ports::outbox::Inbound;
 use crate::ports::store::StoreError;
 use crate::storage::sql::book::{Book, Charge, Heard, MessageRow};
@@ -26,6 +29,9 @@ impl Command for Hear {
 
     fn needs(&self, needs: &mut Needs) {
         needs.heard(self.heard());
+        if self.inbound.wish().is_some() {
+            needs.waiting_for(self.lease.tenant, self.inbound.from.clone());
+        }
     }
 
     fn decide(&self, book: &mut Book) -> Result<bool, StoreError> {
@@ -56,6 +62,7 @@ impl Command for Hear {
                 send_at: None,
                 expires_at: None,
                 attempts: 0,
+                held_until: None,
                 times: Times::from([(MessageStatus::Received.into(), *at)]),
             },
             not_before: None,
@@ -65,6 +72,13 @@ impl Command for Hear {
             period: None,
         })?;
         book.hear(tenant, self.heard(), *at);
+        match self.inbound.wish() {
+            Some(Wish::Stop) => {
+                suppress(book, tenant, from, Stop::said_in(*id, *at));
+            }
+            Some(Wish::Start) => book.edit_contact(tenant, from.clone()).stopped = None,
+            None => {}
+        }
         Ok(true)
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod cancel;
 mod claim;
+mod contacts;
 mod inbound;
 mod recall;
 mod receipt;
@@ -14,6 +15,7 @@ mod webhooks;
 pub(super) use accept::{Accept, as_accepted, standing_refusal};
 pub(super) use cancel::Cancel;
 pub(super) use claim::{GiveBack, TakeOne};
+pub(super) use contacts::{Allow, NoteAccount, Suppress};
 pub(super) use inbound::Hear;
 pub(super) use recall::{Recover, TakeEpoch};
 pub(super) use receipt::Apply;

@@ -72,10 +72,12 @@ pub const TABLES: &[Table] = tables! {
         status: Text, reason: Text, reason_code: Number, since: Number, paired: Flag, failures: Number,
         retry_at: Number, retry_reason: Text, throttle_steps: Number, banned_until: Number,
         timelock_until: Number, replaced_at: Number, starting_at: Number, unclean_deaths: Number,
-        probes: Number, created_at: Number, deleted_at: Number;
+        probes: Number, created_at: Number, deleted_at: Number, paired_at: Number;
     session_tally [session_id: Id] tenant_id: Id, live: Number, sent: Number, failed: Number, received: Number,
         reconnects: Number;
     chat [session_id: Id, phone: Text] tenant_id: Id, first_at: Number;
+    approach [session_id: Id, phone: Text] tenant_id: Id, at: Number;
+    contact [tenant_id: Id, phone: Text] stop_id: Id, stopped_at: Number, stopped_by: Text, account: Flag, checked_at: Number;
     message [ord: Number] id: Id, tenant_id: Id, session_id: Id, direction: Text, chat: Text, content: Text,
         status: Text, reason: Text, wa_id: Text, category: Text, delivery: Text, reply_to: Id, client_ref: Text,
         send_at: Number, not_before: Number, expires_at: Number, attempts: Number, epoch: Number,

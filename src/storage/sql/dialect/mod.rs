@@ -169,13 +169,13 @@ pub(super) enum Batch {
 }
 
 /// Rows of a batch without webhooks, in the order of its statements.
-pub(super) const ROWS: usize = 11;
+pub(super) const ROWS: usize = 13;
 
 /// Rows of a batch with webhooks.
-pub(super) const ROWS_WITH_WEBHOOKS: usize = 16;
+pub(super) const ROWS_WITH_WEBHOOKS: usize = 18;
 
 /// Writes a batch. Each statement takes its own JSON array: messages accepted, other new messages, changed messages,
-/// attempts, sessions, tallies, months, remembered requests, correspondents, heads, events; then events for webhooks,
+/// attempts, sessions, tallies, months, remembered requests, correspondents, approaches, contacts, heads, events; then events for webhooks,
 /// deliveries, attempts at them, the health of endpoints, and once more the attempts.
 pub(super) async fn write<const N: usize>(
     db: &impl ConnectionTrait,
@@ -255,6 +255,16 @@ in_both_tongues! {
     NEIGHBOURS,
     /// `[id]`: those whose chat has written to their session.
     MET,
+    /// `[tenant]`: those that know anything of any number.
+    ACQUAINTED,
+    /// `[{tenant, phone}]`
+    CONTACTS,
+    /// `[id]`: when the session of each wrote to its chat first, of those that never wrote.
+    APPROACHED,
+    /// `[session]`, since when: the same of all chats.
+    APPROACHES,
+    /// `[{tenant, phone}]`: what waits for them on every session of the tenant.
+    WAITING_FOR,
     /// `[id]`
     SESSIONS,
     /// `[{tenant, period}]`

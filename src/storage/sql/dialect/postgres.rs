@@ -241,6 +241,8 @@ const STATEMENTS: [&str; super::ROWS] = [
     PUT_USAGE,
     PUT_REMEMBERED,
     INSERT_MET,
+    INSERT_APPROACHES,
+    PUT_CONTACTS,
     PUT_HEADS,
     INSERT_EVENTS,
 ];
@@ -293,6 +295,29 @@ pub(super) const MET: &str = "
     SELECT m.session_id, m.chat FROM jsonb_array_elements_text($1::jsonb) AS w(id)
     JOIN message AS m ON m.id = w.id::uuid
     JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
+
+pub(super) const ACQUAINTED: &str = "
+    SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    WHERE EXISTS (SELECT 1 FROM contact AS c WHERE c.tenant_id = w.id::uuid)";
+
+pub(super) const CONTACTS: &str = "
+    SELECT c.* FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, phone text)
+    JOIN contact AS c ON c.tenant_id = w.tenant AND c.phone = w.phone";
+
+pub(super) const APPROACHED: &str = "
+    SELECT m.session_id, m.chat, a.at FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN message AS m ON m.id = w.id::uuid
+    JOIN approach AS a ON a.session_id = m.session_id AND a.phone = m.chat";
+
+pub(super) const APPROACHES: &str = "
+    SELECT a.session_id, a.phone, a.at FROM jsonb_array_elements_text($1::jsonb) AS w(id)
+    JOIN approach AS a ON a.session_id = w.id::uuid AND a.at > $2";
+
+pub(super) const WAITING_FOR: &str = "
+    SELECT m.* FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, phone text)
+    JOIN session AS s ON s.tenant_id = w.tenant
+    JOIN message AS m ON m.session_id = s.id AND m.status IN ('queued', 'held', 'sending')
+        AND m.status <> 'sending' AND m.chat = w.phone";
 
 pub(super) const SESSIONS: &str = "
     SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
@@ -374,12 +399,12 @@ const INSERT_ATTEMPTS: &str = "
 const UPDATE_SESSIONS: &str = "
     UPDATE session SET
         epoch = w.epoch, desired = w.desired, status = w.status, reason = w.reason, reason_code = w.reason_code,
-        since = w.since, paired = w.paired, failures = w.failures, retry_at = w.retry_at,
+        since = w.since, paired = w.paired, paired_at = w.paired_at, failures = w.failures, retry_at = w.retry_at,
         retry_reason = w.retry_reason, throttle_steps = w.throttle_steps, banned_until = w.banned_until,
         timelock_until = w.timelock_until, replaced_at = w.replaced_at, starting_at = w.starting_at,
         unclean_deaths = w.unclean_deaths, probes = w.probes, deleted_at = w.deleted_at
     FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, epoch bigint, desired text, status text, reason text,
-        reason_code bigint, since bigint, paired boolean, failures bigint, retry_at bigint, retry_reason text,
+        reason_code bigint, since bigint, paired boolean, paired_at bigint, failures bigint, retry_at bigint, retry_reason text,
         throttle_steps bigint, banned_until bigint, timelock_until bigint, replaced_at bigint, starting_at bigint,
         unclean_deaths bigint, probes bigint, deleted_at bigint)
     WHERE session.id = w.id";
@@ -404,6 +429,21 @@ const INSERT_MET: &str = "
     SELECT session, chat, tenant, at
     FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, chat text, tenant uuid, at bigint)
     ON CONFLICT DO NOTHING";
+
+const INSERT_APPROACHES: &str = "
+    INSERT INTO approach (session_id, phone, tenant_id, at)
+    SELECT session, chat, tenant, at
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, chat text, tenant uuid, at bigint)
+    ON CONFLICT DO NOTHING";
+
+const PUT_CONTACTS: &str = "
+    INSERT INTO contact (tenant_id, phone, stop_id, stopped_at, stopped_by, account, checked_at)
+    SELECT tenant, phone, stop_id, stopped_at, stopped_by, account, checked_at
+    FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, phone text, stop_id uuid, stopped_at bigint, stopped_by text,
+        account boolean, checked_at bigint)
+    ON CONFLICT (tenant_id, phone) DO UPDATE SET
+        stop_id = excluded.stop_id, stopped_at = excluded.stopped_at, stopped_by = excluded.stopped_by, account = excluded.account,
+        checked_at = excluded.checked_at";
 
 const PUT_HEADS: &str = "
     INSERT INTO feed_head (tenant_id, seq)

@@ -172,6 +172,29 @@ pub(in crate::storage::sql) const MET: &str = "
     CROSS JOIN message AS m ON m.id = unhex(w.value)
     CROSS JOIN chat AS c ON c.session_id = m.session_id AND c.phone = m.chat";
 
+pub(in crate::storage::sql) const ACQUAINTED: &str = "
+    SELECT unhex(w.value) FROM jsonb_each($1) AS w
+    WHERE EXISTS (SELECT 1 FROM contact AS c WHERE c.tenant_id = unhex(w.value))";
+
+pub(in crate::storage::sql) const CONTACTS: &str = "
+    SELECT c.* FROM jsonb_each($1) AS w
+    CROSS JOIN contact AS c ON c.tenant_id = unhex(w.value->>'tenant') AND c.phone = w.value->>'phone'";
+
+pub(in crate::storage::sql) const APPROACHED: &str = "
+    SELECT m.session_id, m.chat, a.at FROM jsonb_each($1) AS w
+    CROSS JOIN message AS m ON m.id = unhex(w.value)
+    CROSS JOIN approach AS a ON a.session_id = m.session_id AND a.phone = m.chat";
+
+pub(in crate::storage::sql) const APPROACHES: &str = "
+    SELECT a.session_id, a.phone, a.at FROM jsonb_each($1) AS w
+    CROSS JOIN approach AS a ON a.session_id = unhex(w.value) AND a.at > $2";
+
+pub(in crate::storage::sql) const WAITING_FOR: &str = "
+    SELECT m.* FROM jsonb_each($1) AS w
+    CROSS JOIN session AS s ON s.tenant_id = unhex(w.value->>'tenant')
+    CROSS JOIN message AS m ON m.session_id = s.id AND m.status IN ('queued', 'held', 'sending')
+        AND m.status <> 'sending' AND m.chat = w.value->>'phone'";
+
 /// `[id]`
 pub(in crate::storage::sql) const SESSIONS: &str = "
     SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
@@ -250,7 +273,7 @@ pub(in crate::storage::sql) const UPDATE_SESSIONS: &str = "
     UPDATE session SET
         epoch = w.value->>'epoch', desired = w.value->>'desired', status = w.value->>'status',
         reason = w.value->>'reason', reason_code = w.value->>'reason_code', since = w.value->>'since',
-        paired = w.value->>'paired', failures = w.value->>'failures', retry_at = w.value->>'retry_at',
+        paired = w.value->>'paired', paired_at = w.value->>'paired_at', failures = w.value->>'failures', retry_at = w.value->>'retry_at',
         retry_reason = w.value->>'retry_reason', throttle_steps = w.value->>'throttle_steps',
         banned_until = w.value->>'banned_until', timelock_until = w.value->>'timelock_until',
         replaced_at = w.value->>'replaced_at', starting_at = w.value->>'starting_at',
@@ -280,6 +303,21 @@ pub(super) const INSERT_MET: &str = "
     FROM jsonb_each($1) WHERE true
     ON CONFLICT DO NOTHING";
 
+const INSERT_APPROACHES: &str = "
+    INSERT INTO approach (session_id, phone, tenant_id, at)
+    SELECT unhex(value->>'session'), value->>'chat', unhex(value->>'tenant'), value->>'at'
+    FROM jsonb_each($1) WHERE true
+    ON CONFLICT DO NOTHING";
+
+const PUT_CONTACTS: &str = "
+    INSERT INTO contact (tenant_id, phone, stop_id, stopped_at, stopped_by, account, checked_at)
+    SELECT unhex(value->>'tenant'), value->>'phone', unhex(value->>'stop_id'), value->>'stopped_at', value->>'stopped_by', value->>'account',
+        value->>'checked_at'
+    FROM jsonb_each($1) WHERE true
+    ON CONFLICT (tenant_id, phone) DO UPDATE SET
+        stop_id = excluded.stop_id, stopped_at = excluded.stopped_at, stopped_by = excluded.stopped_by, account = excluded.account,
+        checked_at = excluded.checked_at";
+
 pub(super) const PUT_HEADS: &str = "
     INSERT INTO feed_head (tenant_id, seq)
     SELECT unhex(value->>'tenant'), value->>'seq' FROM jsonb_each($1) WHERE true
@@ -302,6 +340,8 @@ const STATEMENTS: [&str; super::ROWS] = [
     PUT_USAGE,
     PUT_REMEMBERED,
     INSERT_MET,
+    INSERT_APPROACHES,
+    PUT_CONTACTS,
     PUT_HEADS,
     INSERT_EVENTS,
 ];

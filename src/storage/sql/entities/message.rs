@@ -63,6 +63,7 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     pub fn into_domain(self) -> Result<Message, Fault> {
         let times = self.times();
+        let held_until = self.held_until();
         Ok(Message {
             id: self.id.into(),
             tenant: self.tenant_id.into(),
@@ -80,8 +81,14 @@ impl Model {
             send_at: maybe_time(self.send_at),
             expires_at: maybe_time(self.expires_at),
             attempts: count(self.attempts) as u32,
+            held_until,
             times,
         })
+    }
+
+    fn held_until(&self) -> Option<WallTime> {
+        let held = self.status == <&str>::from(MessageStatus::Held);
+        maybe_time(self.not_before.filter(|_| held))
     }
 
     fn times(&self) -> Times {

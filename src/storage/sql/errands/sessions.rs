@@ -133,6 +133,7 @@ impl Errand for SetPaired {
         }
         if let Some(row) = book.edit_session(self.lease.session) {
             row.paired = self.paired;
+            row.paired_at = self.paired.then_some(self.at);
         }
         desk.close(book).await?;
         if !self.paired {

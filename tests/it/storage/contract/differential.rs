@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use columba::billing::period::month_of;
-use columba::domain::id::{MessageId, WebhookId};
+use columba::domain::id::{MessageId, SuppressionId, WebhookId};
 use columba::domain::message::{
     Delivery, Direction, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
 };
 use columba::domain::page::Page;
+use columba::domain::restraint::Approach;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Lease, SessionCounters};
 use columba::domain::time::WallTime;
@@ -42,6 +43,17 @@ enum Deed {
     Claim {
         message: usize,
         locked: Option<u64>,
+        /// So many strangers a day, and whether their numbers are to be known.
+        restrained: Option<(u32, bool)>,
+    },
+    /// What the network says of a number.
+    Account {
+        chat: usize,
+        has: bool,
+    },
+    Suppress {
+        chat: usize,
+        wanted: bool,
     },
     Settle {
         message: usize,
@@ -60,6 +72,7 @@ enum Deed {
         session: usize,
         chat: usize,
         wa_id: u8,
+        says: usize,
     },
     TakeOver {
         session: usize,
@@ -108,16 +121,20 @@ fn deed() -> impl Strategy<Value = Deed> {
         key,
     });
     let kind = prop_oneof![Just(ReceiptKind::Server), Just(ReceiptKind::Delivered), Just(ReceiptKind::Read)];
-    let claim = (message.clone(), prop::option::weighted(0.2, 1..300u64));
+    let restrained = prop::option::weighted(0.3, (0..3u32, any::<bool>()));
+    let claim = (message.clone(), prop::option::weighted(0.2, 1..300u64), restrained);
+    let says = prop_oneof![4 => Just(0usize), 1 => Just(1), 2 => Just(2)];
     let settle = (message.clone(), 0..6usize, prop::option::weighted(0.1, 0..4u32));
     prop_oneof![
         8 => accept,
-        10 => claim.prop_map(|(message, locked)| Deed::Claim { message, locked }),
+        10 => claim.prop_map(|(message, locked, restrained)| Deed::Claim { message, locked, restrained }),
+        1 => (chat.clone(), any::<bool>()).prop_map(|(chat, has)| Deed::Account { chat, has }),
+        1 => (chat.clone(), any::<bool>()).prop_map(|(chat, wanted)| Deed::Suppress { chat, wanted }),
         8 => settle.prop_map(|(message, outcome, number)| Deed::Settle { message, outcome, number }),
         4 => (message.clone(), kind).prop_map(|(message, kind)| Deed::Receipt { message, kind }),
         1 => (message.clone(), 1..3u32).prop_map(|(message, number)| Deed::GiveBack { message, number }),
-        2 => (session.clone(), chat, 0..3u8)
-            .prop_map(|(session, chat, wa_id)| Deed::Inbound { session, chat, wa_id }),
+        2 => (session.clone(), chat, 0..3u8, says)
+            .prop_map(|(session, chat, wa_id, says)| Deed::Inbound { session, chat, wa_id, says }),
         3 => (session.clone(), any::<bool>())
             .prop_map(|(session, recovers)| Deed::TakeOver { session, recovers }),
         2 => message.prop_map(|message| Deed::Cancel { message }),
@@ -180,12 +197,13 @@ impl World {
                 let answer = answer.map(|created| (created.is_replayed(), created.into_inner().id));
                 return (format!("{:?}", answer.map_err(|error| error.to_string())), Some(asked));
             }
-            Deed::Claim { message, locked } => match self.message(message) {
+            Deed::Claim { message, locked, restrained } => match self.message(message) {
                 None => "nothing".into(),
                 Some(message) => {
                     let timelock_until = locked.map(|secs| self.stage.in_secs(secs));
                     let (lease, at) = (self.lease_of(message), self.stage.fixture.clock.read());
-                    let claim = Claim { lease, message: message.id, at, timelock_until };
+                    let approach = restrained.map(|(most, check)| Approach { per_day: Some(most), check });
+                    let claim = Claim { lease, message: message.id, at, timelock_until, approach };
                     match outbox.claim(claim).await {
                         Ok(Claimed::Work(work)) => format!("work {}", work.number),
                         // When a busy chat is asked again is each store's own guess.
@@ -221,12 +239,18 @@ impl World {
                     format!("{:?}", outbox.give_back(self.lease_of(message), message.id, number).await)
                 }
             },
-            Deed::Inbound { session, chat, wa_id } => {
+            Deed::Account { chat, has } => {
+                let answer =
+                    self.stage.contacts.note_account(self.leases[0], phone(CHATS[chat]), has, now).await;
+                format!("{answer:?}")
+            }
+            Deed::Suppress { chat, wanted } => self.suppress(chat, wanted).await,
+            Deed::Inbound { session, chat, wa_id, says } => {
                 let inbound = Inbound {
                     id: MessageId::mint(now),
                     wa_id: WaId(format!("IN{wa_id}")),
                     from: phone(CHATS[chat]),
-                    content: text("hi"),
+                    content: text(["hi", "Stop!", "START"][says]),
                     at: now,
                 };
                 format!("{:?}", outbox.inbound(self.leases[session], inbound).await)
@@ -282,6 +306,19 @@ impl World {
             Deed::Webhook { what } => self.tend(what).await,
         };
         (answer, None)
+    }
+
+    /// Suppresses a number, or takes back the wish that stands; whose it was.
+    async fn suppress(&self, chat: usize, wanted: bool) -> String {
+        let (contacts, scope, now) = (&self.stage.contacts, self.stage.scope(), self.stage.now());
+        let number = phone(CHATS[chat]);
+        if wanted {
+            let made = contacts.suppress(scope, SuppressionId::mint(now), number, now).await.unwrap();
+            return format!("{} {:?}", made.by, made.since);
+        }
+        let all = contacts.suppressions(scope, Page { limit: 200, before: None }).await.unwrap().rows;
+        let Some(one) = all.into_iter().find(|one| one.phone == number) else { return "nothing".into() };
+        format!("{} {:?}", one.by, contacts.allow(scope, one.id).await.map_err(|error| error.to_string()))
     }
 
     /// Delivers, fails, disables, enables, repeats: told as far as two stores must agree.
@@ -377,7 +414,12 @@ impl World {
             let session = stage.sessions.get(stage.scope(), lease.session).await.unwrap().unwrap();
             counters.push(session.counters);
         }
-        let mut told = vec![];
+        let suppressed = stage.contacts.suppressions(stage.scope(), page).await.unwrap().rows;
+        let mut told: Vec<_> = suppressed
+            .into_iter()
+            .map(|one| format!("{} {} {:?}", one.phone.as_str(), one.by, one.since))
+            .collect();
+        told.sort();
         for id in self.webhooks {
             let one = stage.webhooks.get(stage.scope(), id).await.unwrap().unwrap();
             told.push(format!("{} {:?} {:?} {}", one.status, one.reason, one.health, one.revision));

@@ -31,6 +31,7 @@ async fn a_message_that_comes_in_is_stored_and_told(fixture: Fixture) {
         send_at: None,
         expires_at: None,
         attempts: 0,
+        held_until: None,
         times: Times::from([("received", stage.now())]),
     };
     assert_eq!(stored, expected);

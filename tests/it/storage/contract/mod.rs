@@ -80,6 +80,7 @@ mod feed;
 mod inbound;
 mod messages;
 mod recover;
+mod restraint;
 mod sessions;
 mod settle;
 pub mod stage;

@@ -61,6 +61,7 @@ pub fn plan(code: &str) -> Plan {
         queue_max: 5,
         sessions_max: 2,
         pacing: Pacing::Human,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],
@@ -225,7 +226,10 @@ impl Stage {
 
     pub async fn claim(&self, message: MessageId) -> Claimed {
         let at = self.fixture.clock.read();
-        self.outbox.claim(Claim { lease: self.lease, message, at, timelock_until: None }).await.unwrap()
+        self.outbox
+            .claim(Claim { lease: self.lease, message, at, timelock_until: None, approach: None })
+            .await
+            .unwrap()
     }
 
     /// Claims what has to be free to be claimed.

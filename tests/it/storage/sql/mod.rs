@@ -122,6 +122,7 @@ pub fn plan(limit: u64) -> Plan {
         queue_max: 10_000,
         sessions_max: 100,
         pacing: Pacing::None,
+        first_contacts_per_day: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],
@@ -248,7 +249,7 @@ impl Desk {
     }
 
     pub fn claim(&self, lease: Lease, message: MessageId) -> Claim {
-        Claim { lease, message, at: self.clock.read(), timelock_until: None }
+        Claim { lease, message, at: self.clock.read(), timelock_until: None, approach: None }
     }
 
     pub async fn claimed(&self, lease: Lease, message: MessageId) -> Work {

@@ -1,0 +1,3 @@
+DROP TABLE approach;
+DROP TABLE contact;
+ALTER TABLE session DROP COLUMN paired_at;
