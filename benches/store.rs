@@ -239,7 +239,7 @@ impl Stage {
     }
 
     async fn send(&self, (lease, message): (Lease, MessageId)) {
-        let claim = Claim { lease, message, at: self.clock.read(), timelock_until: None };
+        let claim = Claim { lease, message, at: self.clock.read(), timelock_until: None, approach: None };
         let Claimed::Work(work) = self.stores.outbox.claim(claim).await.expect("a store") else {
             panic!("{message} is not due")
         };

@@ -105,7 +105,9 @@ pub fn launch(ports: Ports, heads: Vec<(TenantId, u64)>, placement: &Placement, 
         // Dropped when either half ends, which neither does of its own accord.
         let _root = root;
         match stream {
-            Some(stream) => drop(select(pin!(follower.listen(stream)), pin!(follower.look())).await),
+            Some(stream) => {
+                select(pin!(follower.listen(stream)), pin!(follower.look())).await;
+            }
             None => follower.look().await,
         }
     };

@@ -353,7 +353,13 @@ pub fn status(tenant: TenantId, seq: u64) -> StatusEvent {
         3 => Change::Session(SessionStatus::Connected),
         _ => Change::Webhook(uuid::Uuid::from_u128(seq.into()).into()),
     };
-    StatusEvent { tenant, seq, session: (seq % 2 == 0).then(|| uuid::Uuid::from_u128(9).into()), change, at }
+    StatusEvent {
+        tenant,
+        seq,
+        session: seq.is_multiple_of(2).then(|| uuid::Uuid::from_u128(9).into()),
+        change,
+        at,
+    }
 }
 
 pub async fn heard(stream: &mut RedisFeed) -> Vec<StatusEvent> {
