@@ -1,3 +1,4 @@
 //! Adapters to the network, one per engine. Blind to `storage` and to everything above the ports.
 
+pub mod bridge;
 pub mod sandbox;

@@ -39,10 +39,10 @@ pub enum Command {
         /// The id it has on WhatsApp. A repeated id is sent again, not refused: the supervisor knows why.
         wa_id: String,
         /// What.
-        content: Content,
+        content: Box<Content>,
         /// What it answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        quote: Option<Quote>,
+        quote: Option<Box<Quote>>,
     },
     /// Marks messages of a chat as read.
     MarkRead {

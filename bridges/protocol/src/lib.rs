@@ -37,6 +37,8 @@ pub const MAX_BATCH_BYTES: usize = 5 << 20;
 pub const MAX_BATCH_RECORDS: usize = 10_000;
 /// Events of one session that may be unconfirmed; a bridge then stops reading that session's socket.
 pub const WINDOW: u32 = 256;
+/// Questions to a session's vault that may be unanswered at a time.
+pub const VAULT_CALLS: usize = 32;
 /// Milliseconds between two heartbeats.
 pub const HEARTBEAT_MS: u32 = 5_000;
 /// Milliseconds in which a bridge has to say hello after its start.

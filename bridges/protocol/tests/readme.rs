@@ -1,5 +1,7 @@
 //! The specification and the types say the same: every example of the README is read, and written back unchanged.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the failure message")]
+
 use std::collections::BTreeSet;
 
 use columba_bridge_protocol::{
