@@ -154,7 +154,7 @@ pub struct Shard {
     setup: Arc<Setup>,
     machine: Machine,
     links: Links,
-    waiting: Vec<Box<Opening>>,
+    waiting: Vec<Opening>,
     process: Option<Process>,
     number: u64,
     /// Frames since the last heartbeat.
@@ -235,7 +235,7 @@ impl Shard {
                 if self.machine.is_up() {
                     self.open(*opening).await;
                 } else {
-                    self.waiting.push(opening);
+                    self.waiting.push(*opening);
                     self.step(Input::Wanted).await;
                 }
             }
@@ -509,7 +509,7 @@ impl Shard {
         };
         self.say(Down::Welcome(welcome)).await;
         for opening in std::mem::take(&mut self.waiting) {
-            self.open(*opening).await;
+            self.open(opening).await;
         }
     }
 
