@@ -107,10 +107,12 @@ async fn a_bridge_that_breaks_the_protocol_is_killed_and_its_sessions_hear_of_it
     } else {
         rig.open()
     };
-    until(SOON, "a process", || rig.recorded(0).is_some()).await;
-    let pid = rig.pid(0);
+    let process = async {
+        until(SOON, "a process", || rig.recorded(0).is_some()).await;
+        rig.pid(0)
+    };
     // The flood is taken up to the window; nobody confirms.
-    let heard = rest(&mut link).await;
+    let (heard, pid) = tokio::join!(rest(&mut link), process);
     assert_eq!(heard.last(), Some(&LOST));
     assert!(heard.len() <= 258, "{} events were let in", heard.len());
     until(SOON, "its end", || !is_alive(pid)).await;
