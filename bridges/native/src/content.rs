@@ -2,7 +2,7 @@
 
 use columba_bridge_protocol as wire;
 use wacore::proto_helpers::{MessageExt as _, build_reaction_message};
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 use waproto::buffa::MessageField;
 use waproto::whatsapp as wa;
 use wire::{Attachment, Card, Content, MediaKind, MessageRef, PollOption, Private, Quote};

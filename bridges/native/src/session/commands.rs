@@ -7,7 +7,7 @@ use std::time::Duration;
 use columba_bridge_protocol as wire;
 use tokio::time::Instant;
 use wacore::iq::keepalive::KeepaliveSpec;
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::{Client, SendError, SendOptions};
 use wire::{

@@ -219,16 +219,13 @@ impl Session {
     /// Until the library's loop ends, somebody wants it closed, or its vault is lost.
     async fn live(self: &Arc<Self>, link: Link, mut events: mpsc::UnboundedReceiver<Arc<Event>>) -> Verdict {
         let Link { client, mut stream_error, mut bot } = link;
-        let mut wishes = self.wish.subscribe();
         let mut first: Option<Verdict> = None;
         let mut paired = false;
         let ended = loop {
             tokio::select! {
                 biased;
                 reason = self.vault.doomed() => break Ended::Lost(reason),
-                wish = wishes.wait_for(|wish| *wish != Wish::Stay) => {
-                    break Ended::Wanted(wish.map_or(Wish::Close, |wish| *wish));
-                }
+                wish = self.wished() => break Ended::Wanted(wish),
                 node = &mut stream_error => {
                     if let Ok(node) = node {
                         first = first.or(Verdict::of_stream_error(node.get()));
@@ -283,6 +280,13 @@ impl Session {
             Ok(()) => verdict,
             Err(_) => Verdict::of(self.vault.doom().unwrap_or(CloseReason::VaultLost)),
         }
+    }
+
+    /// Resolves when the supervisor wants it gone.
+    async fn wished(&self) -> Wish {
+        let mut wishes = self.wish.subscribe();
+        let wish = wishes.wait_for(|wish| *wish != Wish::Stay).await;
+        wish.map_or(Wish::Close, |wish| *wish)
     }
 
     /// An end that nobody gave a reason for.
@@ -379,8 +383,8 @@ impl Session {
 
 /// When a lock on new chats ends, if WhatsApp says so.
 async fn lock_end(client: &Client) -> Option<i64> {
-    let asked = tokio::time::timeout(Duration::from_secs(5), client.mex().fetch_reachout_timelock());
-    let lock = asked.await.ok()?.ok()?;
+    let mex = client.mex();
+    let lock = tokio::time::timeout(Duration::from_secs(5), mex.fetch_reachout_timelock()).await.ok()?.ok()?;
     let secs: i64 = lock.time_enforcement_ends.as_deref()?.parse().ok()?;
     Some(secs.saturating_mul(1_000))
 }
