@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_dir::DataDir;
+use super::engines::Engines;
 use super::exit::Failure;
 use crate::billing::quota;
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub struct Backends {
     pub sealer: Arc<dyn Sealer>,
     /// The sandbox engine, and its players' side.
     pub sandbox: Arc<SandboxTransport>,
+    /// It, and the bridges.
+    pub engines: Engines,
     /// Sums of tenants' attempts.
     pub windows: Arc<dyn TenantWindows>,
     /// Tickets to the feed.
@@ -76,9 +79,11 @@ impl Backends {
                 shared(redis, &sql.stores, &clock)
             }
         };
-        let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
+        let sandbox = SandboxTransport::new(wire(&config.sandbox, data, &clock)?, Arc::clone(&clock));
+        let sandbox = Arc::new(sandbox);
+        let engines = Engines::open(&config.bridges, data.path(), Arc::clone(&sandbox), &clock)?;
         let stores = sql.stores.clone();
-        Ok(Self { stores, sealer: vaults.clone(), vaults, sandbox, windows, tickets, sql })
+        Ok(Self { stores, sealer: vaults.clone(), vaults, sandbox, engines, windows, tickets, sql })
     }
 
     /// Resolves when nothing can be written any more.
@@ -88,6 +93,8 @@ impl Backends {
 
     /// Writes what is queued and closes the files.
     pub async fn close(self) {
+        // Bridges first: what they still write is in the vault.
+        self.engines.close().await;
         self.sql.close().await;
     }
 }

@@ -5,6 +5,7 @@ pub mod backends;
 pub mod clock;
 pub mod data_dir;
 pub mod documents;
+pub mod engines;
 pub mod exit;
 pub mod inspection;
 pub mod migration;

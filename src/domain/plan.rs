@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::session::Engine;
 use super::word::words;
 
 words! {
@@ -101,6 +102,16 @@ pub struct Caps {
     pub queue_max: u32,
     /// Sessions a tenant may have.
     pub sessions_max: u32,
+}
+
+impl Caps {
+    /// What binds on this engine: only the simulated network may be spoken to without restraint.
+    pub fn on(self, engine: Engine) -> Self {
+        match engine {
+            Engine::Sandbox => self,
+            Engine::Native | Engine::Baileys => Self { pacing: Pacing::Human, ..self },
+        }
+    }
 }
 
 impl Plan {

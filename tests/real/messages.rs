@@ -34,7 +34,10 @@ async fn texts_are_acked_delivered_and_read_under_our_own_ids() {
     assert_eq!(seen[0]["id"], work.wa_id.0, "the id is ours");
     let receipt = |kind| {
         let wa_id = work.wa_id.clone();
-        move |event| matches!(event, LinkEvent::Receipt { wa_id: of, kind: is, .. } if of == wa_id && is == kind).then_some(())
+        move |event| {
+            matches!(event, LinkEvent::Receipt { wa_id: of, kind: is, .. } if of == wa_id && is == kind)
+                .then_some(())
+        }
     };
     find(&mut link, receipt(ReceiptKind::Delivered)).await;
     testbed.post("/admin/read", json!({ "phone": BOB, "peer": ALICE })).await;

@@ -40,7 +40,10 @@ async fn a_phone_types_a_code_and_the_session_is_logged_in() {
     assert_eq!(code.code.len(), 9, "ABCD-EFGH");
     testbed.post("/admin/code", json!({ "phone": ALICE, "code": code.code })).await;
     let heard = rest(&mut link).await;
-    assert!(heard.ends_with(&[LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]), "{heard:?}");
+    assert!(
+        heard.ends_with(&[LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]),
+        "{heard:?}"
+    );
     let _link = session.log_in().await;
     assert_eq!(rig.engine.pairing_code(session.lease, &phone).await, Err(TransportError::NotPairing));
 }

@@ -65,7 +65,13 @@ impl Testbed {
         let line = timeout(PATIENCE, lines.next_line()).await.expect("its addresses").unwrap().unwrap();
         let addresses: Value = serde_json::from_str(&line).unwrap();
         let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
-        Self { url: text("url"), admin: text("admin"), _process: process, http: reqwest::Client::new(), _data: data }
+        Self {
+            url: text("url"),
+            admin: text("admin"),
+            _process: process,
+            http: reqwest::Client::new(),
+            _data: data,
+        }
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
@@ -182,7 +188,10 @@ impl Session {
         let mut link = self.open();
         let LinkEvent::PairingCode { code, .. } = next(&mut link).await else { panic!("a code") };
         testbed.post("/admin/scan", json!({ "phone": phone, "qr": code })).await;
-        assert_eq!(rest(&mut link).await, [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]);
+        assert_eq!(
+            rest(&mut link).await,
+            [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]
+        );
     }
 
     /// A link that is connected and has told all it owed.

@@ -118,7 +118,7 @@ impl SessionActor {
         let tag = NameTag::new(session, placement.pulse_of(session).clone());
         let actor = move |_: &mut Context<Self>| {
             let at = ports.clock.read();
-            let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST);
+            let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST).on(birth.engine);
             Self {
                 machine: Machine::new(at, caps, draw(), seed),
                 tenant,
@@ -148,7 +148,7 @@ impl SessionActor {
         let _shown = tag.show();
         let (before, at) = (self.machine.state(), self.ports.clock.read());
         if let Some(caps) = self.ports.directory.snapshot().caps_of(self.tenant) {
-            self.machine.bind(caps, at.now);
+            self.machine.bind(caps.on(self.birth.engine), at.now);
         }
         for effect in self.machine.on(at, input) {
             self.perform(effect, ctx);
