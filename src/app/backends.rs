@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_dir::DataDir;
+use super::engines::Engines;
 use super::exit::Failure;
 use crate::billing::quota;
 use crate::config::Config;
@@ -41,6 +42,8 @@ pub struct Backends {
     pub sealer: Arc<dyn Sealer>,
     /// The sandbox engine, and its players' side.
     pub sandbox: Arc<SandboxTransport>,
+    /// It, and the bridges.
+    pub engines: Engines,
     /// Sums of tenants' attempts.
     pub windows: Arc<dyn TenantWindows>,
     /// Tickets to the feed.
@@ -92,13 +95,16 @@ impl Backends {
         };
         let Shared { tickets, edge_budget, redis } = shared;
         let nodes = redis.map(|(_, nodes)| nodes);
-        let sandbox = Arc::new(SandboxTransport::new(wire(&config.sandbox, data, &clock)?, clock));
+        let sandbox = SandboxTransport::new(wire(&config.sandbox, data, &clock)?, Arc::clone(&clock));
+        let sandbox = Arc::new(sandbox);
+        let engines = Engines::open(&config.bridges, data.path(), Arc::clone(&sandbox), &clock)?;
         let stores = sql.stores.clone();
         Ok(Self {
             stores,
             sealer: vaults.clone(),
             vaults,
             sandbox,
+            engines,
             windows,
             tickets,
             edge_budget,
@@ -117,6 +123,8 @@ impl Backends {
         if let Some(nodes) = &self.nodes {
             nodes.leave().await;
         }
+        // Bridges first: what they still write is in the vault.
+        self.engines.close().await;
         self.sql.close().await;
     }
 }

@@ -110,6 +110,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         clock: Arc::clone(&clock),
         exposition,
         log_level,
+        engines: vec![],
     };
     let state = HttpState::new(ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

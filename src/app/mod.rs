@@ -6,6 +6,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod documents;
 mod elsewhere;
+pub mod engines;
 pub mod exit;
 pub mod feed;
 pub mod inspection;

@@ -1,5 +1,6 @@
 //! One server, from its parts to its end.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +8,13 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::ServiceConfig;
+use strum::IntoEnumIterator as _;
 use tokio::sync::Semaphore;
 
 use super::backends::Backends;
 use super::clock::SystemClock;
 use super::data_dir::DataDir;
+use super::engines::Engines;
 use super::exit::Failure;
 use super::signals::ToldToEnd;
 use super::{quick_start, seed};
@@ -42,10 +45,10 @@ use crate::ports::egress::Egress;
 use crate::ports::feed::FeedSink;
 use crate::ports::key_use::KeyUse;
 use crate::ports::log_level::LogLevel;
+use crate::ports::vault::Writer;
 use crate::storage::embedded::key_use::MemoryKeyUse;
 use crate::storage::redis::feed::Relay;
 use crate::tenancy::operator::OperatorToken;
-use crate::transport::sandbox::SandboxTransport;
 
 /// Sessions have this long to end; what is left is abandoned to the next start, which recovers it.
 const DRAIN: Duration = Duration::from_secs(12);
@@ -122,7 +125,8 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     };
     let supervision =
         Supervision { routes: routes.clone(), gate: Arc::clone(&gate), armed: Arc::clone(&armed) };
-    let registry = launch_registry(config, ports, supervision, &roots, sessions.placement());
+    let engines = &backends.engines;
+    let registry = launch_registry(config, ports, engines, supervision, &roots, sessions.placement());
     Watchdog::launch(sessions.pulses(), &roots.placement(), || std::process::exit(EXIT_SOFTWARE));
     let key_use: Arc<dyn KeyUse> = Arc::new(MemoryKeyUse::default());
     Housekeeper::launch(
@@ -173,6 +177,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         clock: Arc::clone(&clock),
         exposition,
         log_level,
+        engines: backends.engines.available(),
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {
@@ -243,6 +248,7 @@ struct Supervision {
 fn launch_registry(
     config: &Config,
     ports: session::Ports,
+    engines: &Engines,
     shared: Supervision,
     roots: &Arbiters,
     placement: Placement,
@@ -258,10 +264,15 @@ fn launch_registry(
         boot_rate: config.sessions.boot_per_second.get(),
         draw,
     };
-    let ports = Arc::new(ports);
+    let engines: HashMap<Engine, (Arc<session::Ports>, Writer)> = Engine::iter()
+        .map(|engine| {
+            let (transport, writer) = engines.of(engine);
+            (engine, (Arc::new(session::Ports { transport, ..ports.clone() }), writer))
+        })
+        .collect();
     let factory = Box::new(move |birth: Birth| {
-        let spoken_for = (Engine::Sandbox, SandboxTransport::writer());
-        SessionActor::launch(birth, spoken_for, Arc::clone(&ports), draw, rand::random())
+        let (ports, writer) = &engines[&birth.engine];
+        SessionActor::launch(birth, writer.clone(), Arc::clone(ports), draw, rand::random())
     });
     RegistryActor::launch(factory, setup, &roots.placement(), RootGuard::new("registry", shared.armed))
 }

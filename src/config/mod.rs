@@ -12,6 +12,7 @@ use self::file::SettingsFile;
 pub use self::names::{ENV_PREFIX, Stray, UnknownKey};
 pub use self::source::{Setting, Source};
 
+pub mod bridges;
 pub mod database;
 mod file;
 pub mod http;
@@ -37,6 +38,7 @@ pub struct Config {
     pub redis: redis::RedisOptions,
     pub vault: vault::VaultOptions,
     pub sandbox: sandbox::SandboxOptions,
+    pub bridges: bridges::BridgesOptions,
     pub sessions: sessions::SessionsOptions,
     pub webhooks: webhooks::WebhooksOptions,
     pub log: log::LogOptions,
@@ -171,6 +173,7 @@ impl Config {
                 format!("`{sandbox}` is no http:// address; give one, or \"\" for a network in this process"),
             ));
         }
+        self.bridges.check()?;
         Ok(())
     }
 }

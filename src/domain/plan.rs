@@ -6,6 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::restraint::CEILING;
+use super::session::Engine;
 use super::word::words;
 
 words! {
@@ -107,6 +109,19 @@ pub struct Caps {
     pub queue_max: u32,
     /// Sessions a tenant may have.
     pub sessions_max: u32,
+}
+
+impl Caps {
+    /// What binds on this engine: only the simulated network may be spoken to without restraint, and nobody real faster than
+    /// the [ceiling](CEILING).
+    pub fn on(self, engine: Engine) -> Self {
+        match engine {
+            Engine::Sandbox => self,
+            Engine::Native | Engine::Baileys => {
+                Self { pacing: Pacing::Human, per_minute: self.per_minute.min(CEILING), ..self }
+            }
+        }
+    }
 }
 
 impl Plan {

@@ -44,6 +44,9 @@ impl Approach {
             Engine::Sandbox => {
                 caps.first_contacts_per_day.map(|most| Self { per_day: Some(most), check: false })
             }
+            Engine::Native | Engine::Baileys => {
+                Some(Self { per_day: caps.first_contacts_per_day, check: true })
+            }
         }
     }
 }
@@ -71,13 +74,6 @@ pub fn believed(said: Option<(bool, WallTime)>, now: WallTime) -> Option<bool> {
     let (has_account, at) = said?;
     let lasts = BELIEVED[usize::from(!has_account)];
     (now.since(at) < lasts).then_some(has_account)
-}
-
-/// The caps as they bind a session of this engine.
-pub fn bound(engine: Engine, caps: Caps) -> Caps {
-    match engine {
-        Engine::Sandbox => caps,
-    }
 }
 
 /// How many people a number may approach in a day that has been linked since then; and from when on there are more.

@@ -20,7 +20,20 @@ words! {
         /// The simulated network that ships with the server.
         #[default]
         Sandbox,
+        /// WhatsApp by a pinned whatsapp-rust, in processes of its own.
+        Native,
+        /// WhatsApp by a pinned Baileys, in processes of its own. Experimental.
+        Baileys,
     }
+}
+
+/// Whose session it is and what speaks for it: what a supervisor has to know to build its actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What speaks for it.
+    pub engine: Engine,
 }
 
 /// One incarnation of a session actor in this process. A restart is a new one; what an older one reports is ignored.
@@ -355,6 +368,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whose it is and what speaks for it.
+    pub fn origin(&self) -> Origin {
+        Origin { tenant: self.tenant, engine: self.engine }
+    }
+
     /// What a boot does with this session, given that it is to run or to log out.
     pub fn boot(&self) -> Boot {
         let to_log_out = self.desired == Desired::LoggedOut;

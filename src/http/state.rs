@@ -10,6 +10,7 @@ use super::pairing_limit::PairingLimit;
 use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
 use crate::domain::address::AddressRange;
+use crate::domain::session::Engine;
 use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
@@ -52,6 +53,7 @@ pub struct HttpPorts {
     pub clock: Arc<dyn Clock>,
     pub exposition: Exposition,
     pub log_level: Arc<dyn LogLevel>,
+    pub engines: Vec<Engine>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -73,6 +75,8 @@ pub struct HttpState {
     pub clock: Arc<dyn Clock>,
     pub exposition: Exposition,
     pub log_level: Arc<dyn LogLevel>,
+    /// What sessions can be made for.
+    pub engines: Arc<[Engine]>,
     pub accept: Accept,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
@@ -114,6 +118,7 @@ impl HttpState {
             clock: ports.clock,
             exposition: ports.exposition,
             log_level: ports.log_level,
+            engines: ports.engines.into(),
             operator,
             gate,
             in_flight: InFlight::default(),

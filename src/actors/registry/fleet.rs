@@ -46,7 +46,7 @@ impl Handler<Boot> for RegistryActor {
                     last = restart::boot_delay(turn, self.setup.boot_rate, (self.setup.draw)());
                     turn += 1;
                     self.boot.starting.insert(session.id);
-                    let order = self.table.start(session.id, session.tenant, purpose(&session), last);
+                    let order = self.table.start(session.id, session.origin(), purpose(&session), last);
                     self.perform(session.id, order, ctx);
                 }
             }
@@ -140,7 +140,7 @@ impl RegistryActor {
         let probes = session.supervision.probes;
         let rested = self.setup.clock.wall().since(session.since);
         let delay = restart::probe_delay(probes).saturating_sub(rested);
-        let order = self.table.resume_quarantine(session.id, session.tenant, probes, delay, now);
+        let order = self.table.resume_quarantine(session.id, session.origin(), probes, delay, now);
         self.perform(session.id, order, ctx);
     }
 
@@ -151,7 +151,7 @@ impl RegistryActor {
             let Some(session) = self.boot.suspects.pop_front() else { return self.boot.starting.clear() };
             self.boot.starting = HashSet::from([session.id]);
             self.boot.patience = now + STARTING;
-            let order = self.table.start(session.id, session.tenant, purpose(&session), Duration::ZERO);
+            let order = self.table.start(session.id, session.origin(), purpose(&session), Duration::ZERO);
             self.perform(session.id, order, ctx);
         }
         ctx.run_later(RECHECK, Self::boot_suspects);

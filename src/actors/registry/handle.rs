@@ -61,7 +61,7 @@ impl Supervisor for RegistryHandle {
     }
 
     async fn restart(&self, session: &Session) -> Result<(), SupervisorError> {
-        self.addr.send(Restart { session: session.id, tenant: session.tenant }).await.map_err(gone)
+        self.addr.send(Restart { session: session.id, origin: session.origin() }).await.map_err(gone)
     }
 
     async fn remove(&self, session: &Session) -> Result<(), SupervisorError> {

@@ -3,8 +3,8 @@
 use actix::Message;
 
 use super::table::Phase;
-use crate::domain::id::{SessionId, TenantId};
-use crate::domain::session::{Generation, Session};
+use crate::domain::id::SessionId;
+use crate::domain::session::{Generation, Origin, Session};
 
 // ---- commands -------------------------------------------------------------------------------------------------
 
@@ -24,8 +24,8 @@ pub struct Heed(pub Session);
 pub struct Restart {
     /// Of which session.
     pub session: SessionId,
-    /// Whose.
-    pub tenant: TenantId,
+    /// Whose, and on which engine.
+    pub origin: Origin,
 }
 
 /// The session exists no more. Answered once its actor has ended, or after a few seconds.

@@ -20,7 +20,7 @@ use super::session::{Intent, SessionHandle};
 use super::signal;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::scope::SystemScope;
-use crate::domain::session::{Desired, Generation, Reason, Session, SessionStatus};
+use crate::domain::session::{Desired, Engine, Generation, Origin, Reason, Session, SessionStatus};
 use crate::domain::time::Jitter;
 use crate::meters;
 use crate::ports::clock::Clock;
@@ -44,6 +44,7 @@ pub use self::handle::RegistryHandle;
 #[expect(missing_docs, reason = "each field is its type")]
 pub struct Birth {
     pub tenant: TenantId,
+    pub engine: Engine,
     pub session: SessionId,
     pub generation: Generation,
     pub intent: Intent,
@@ -138,15 +139,15 @@ impl RegistryActor {
 
     /// What the row wants, as an order to the table.
     fn heed(&mut self, session: &Session) -> Order {
-        let (id, tenant) = (session.id, session.tenant);
-        if self.is_suspended(tenant) {
+        let (id, origin) = (session.id, session.origin());
+        if self.is_suspended(origin.tenant) {
             return self.table.stop(id);
         }
         match session.desired {
-            Desired::Running => self.table.start(id, tenant, Intent::Renew, Duration::ZERO),
+            Desired::Running => self.table.start(id, origin, Intent::Renew, Duration::ZERO),
             Desired::Stopped => self.table.stop(id),
             Desired::LoggedOut if session.paired || self.table.find(id).is_some() => {
-                self.table.start(id, tenant, Intent::LogOut, Duration::ZERO)
+                self.table.start(id, origin, Intent::LogOut, Duration::ZERO)
             }
             Desired::LoggedOut => self.table.stop(id),
         }
@@ -169,11 +170,11 @@ impl Handler<Heed> for RegistryActor {
 impl Handler<Restart> for RegistryActor {
     type Result = ();
 
-    fn handle(&mut self, Restart { session, tenant }: Restart, ctx: &mut Context<Self>) {
-        let order = if self.is_suspended(tenant) {
+    fn handle(&mut self, Restart { session, origin }: Restart, ctx: &mut Context<Self>) {
+        let order = if self.is_suspended(origin.tenant) {
             self.table.stop(session)
         } else {
-            self.table.restart(session, tenant)
+            self.table.restart(session, origin)
         };
         self.perform(session, order, ctx);
     }
@@ -312,11 +313,11 @@ impl RegistryActor {
     }
 
     fn spawn(&mut self, session: SessionId, generation: Generation, ctx: &mut Context<Self>) {
-        let Some((tenant, intent)) = self.table.purpose(session) else { return };
+        let Some((Origin { tenant, engine }, intent)) = self.table.purpose(session) else { return };
         let placement = self.setup.placement.clone();
         let registry = ctx.address().recipient();
         let milestones = ctx.address().recipient();
-        let birth = Birth { tenant, session, generation, intent, placement, registry, milestones };
+        let birth = Birth { tenant, engine, session, generation, intent, placement, registry, milestones };
         let handle = (self.factory)(birth);
         self.setup.routes.insert(session, generation, handle.clone());
         self.live.insert((session, generation), handle);

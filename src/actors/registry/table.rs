@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use super::restart::{self, Exits, Verdict};
 use crate::actors::session::Intent;
-use crate::domain::id::{SessionId, TenantId};
-use crate::domain::session::Generation;
+use crate::domain::id::SessionId;
+use crate::domain::session::{Generation, Origin};
 use crate::domain::time::{Jitter, Moment};
 
 /// Where one session stands with its supervisor.
@@ -66,7 +66,7 @@ pub enum Word {
 
 #[derive(Debug)]
 struct Row {
-    tenant: TenantId,
+    origin: Origin,
     intent: Intent,
     generation: Generation,
     phase: Phase,
@@ -83,8 +83,8 @@ pub struct Table(HashMap<SessionId, Row>);
 
 impl Table {
     /// The session is to run (or to log out), its actor coming after `delay`.
-    pub fn start(&mut self, id: SessionId, tenant: TenantId, intent: Intent, delay: Duration) -> Order {
-        let row = self.0.entry(id).or_insert_with(|| Row::new(tenant));
+    pub fn start(&mut self, id: SessionId, origin: Origin, intent: Intent, delay: Duration) -> Order {
+        let row = self.0.entry(id).or_insert_with(|| Row::new(origin));
         row.intent = intent;
         match row.phase {
             Phase::Waiting => Order::Nothing,
@@ -111,13 +111,13 @@ impl Table {
     }
 
     /// The session is to run as a new incarnation.
-    pub fn restart(&mut self, id: SessionId, tenant: TenantId) -> Order {
+    pub fn restart(&mut self, id: SessionId, origin: Origin) -> Order {
         match self.0.get_mut(&id) {
             Some(row) if row.phase == Phase::Running => {
                 row.intent = Intent::Renew;
                 row.pass(Phase::Stopping { then_start: true }, Order::Stop(row.generation))
             }
-            _ => self.start(id, tenant, Intent::Renew, Duration::ZERO),
+            _ => self.start(id, origin, Intent::Renew, Duration::ZERO),
         }
     }
 
@@ -125,12 +125,12 @@ impl Table {
     pub fn resume_quarantine(
         &mut self,
         id: SessionId,
-        tenant: TenantId,
+        origin: Origin,
         probes: u32,
         delay: Duration,
         now: Moment,
     ) -> Order {
-        let row = self.0.entry(id).or_insert_with(|| Row::new(tenant));
+        let row = self.0.entry(id).or_insert_with(|| Row::new(origin));
         row.probes = probes;
         row.quarantine(delay, now);
         Order::Call(delay, row.generation)
@@ -181,8 +181,8 @@ impl Table {
     }
 
     /// What its next actor is for.
-    pub fn purpose(&self, id: SessionId) -> Option<(TenantId, Intent)> {
-        self.0.get(&id).map(|row| (row.tenant, row.intent))
+    pub fn purpose(&self, id: SessionId) -> Option<(Origin, Intent)> {
+        self.0.get(&id).map(|row| (row.origin, row.intent))
     }
 
     /// How many sessions have an actor, or are about to.
@@ -202,9 +202,9 @@ impl Table {
 }
 
 impl Row {
-    fn new(tenant: TenantId) -> Self {
+    fn new(origin: Origin) -> Self {
         Self {
-            tenant,
+            origin,
             intent: Intent::Run,
             generation: Generation::default(),
             phase: Phase::Stopped,

@@ -81,7 +81,7 @@ impl SessionActor {
             }
             Effect::Claim { turn, message, at, timelock_until } => {
                 let caps = ports.directory.snapshot().caps_of(lease.tenant).unwrap_or(LEAST);
-                let approach = Approach::of(self.engine, &caps);
+                let approach = Approach::of(self.birth.engine, &caps);
                 let wanted = Claim { lease, message, at, timelock_until, approach };
                 let work = claim(ports, caps.per_minute_tenant, wanted);
                 let fact =

@@ -13,8 +13,7 @@ use super::death::DownGuard;
 use super::pulse::NameTag;
 use super::registry::{Birth, messages::Milestone};
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::restraint;
-use crate::domain::session::{Engine, Lease, Reason};
+use crate::domain::session::{Lease, Reason};
 use crate::domain::time::Jitter;
 use crate::outbound::attempt;
 use crate::ports::clock::Clock;
@@ -85,7 +84,6 @@ pub struct SessionActor {
     birth: Birth,
     tenant: TenantId,
     session: SessionId,
-    engine: Engine,
     writer: Writer,
     /// What stalls this session's thread has its name.
     tag: NameTag,
@@ -105,10 +103,10 @@ pub struct SessionActor {
 }
 
 impl SessionActor {
-    /// Starts on the thread that `birth` names, over the transport of `ports`, which speaks for this engine. `draw` is called for every delay, `seed` decides the gaps.
+    /// Starts on the thread that `birth` names, over the transport of `ports`, which speaks for its engine. `draw` is called for every delay, `seed` decides the gaps.
     pub fn launch(
         birth: Birth,
-        (engine, writer): (Engine, Writer),
+        writer: Writer,
         ports: Arc<Ports>,
         draw: fn() -> Jitter,
         seed: u64,
@@ -122,13 +120,11 @@ impl SessionActor {
         let tag = NameTag::new(session, placement.pulse_of(session).clone());
         let actor = move |_: &mut Context<Self>| {
             let at = ports.clock.read();
-            let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST);
-            let caps = restraint::bound(engine, caps);
+            let caps = ports.directory.snapshot().caps_of(tenant).unwrap_or(effects::LEAST).on(birth.engine);
             Self {
                 machine: Machine::new(at, caps, draw(), seed),
                 tenant,
                 session: birth.session,
-                engine,
                 writer,
                 tag,
                 started: false,
@@ -154,7 +150,7 @@ impl SessionActor {
         let _shown = tag.show();
         let (before, at) = (self.machine.state(), self.ports.clock.read());
         if let Some(caps) = self.ports.directory.snapshot().caps_of(self.tenant) {
-            self.machine.bind(restraint::bound(self.engine, caps), at.now);
+            self.machine.bind(caps.on(self.birth.engine), at.now);
         }
         for effect in self.machine.on(at, input) {
             self.perform(effect, ctx);

@@ -31,7 +31,7 @@ const LABEL: usize = 128;
 const METADATA_KEYS: usize = 50;
 const METADATA_BYTES: usize = 4 * 1024;
 
-/// The engines of API.md. Only some are here yet.
+/// The engines of API.md. A server has those that its settings name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum EngineName {
@@ -86,13 +86,17 @@ impl NewSession {
         faults
     }
 
-    fn engine(&self) -> Result<Engine, Refusal> {
-        match self.engine.unwrap_or_default() {
-            EngineName::Sandbox => Ok(Engine::Sandbox),
-            EngineName::Native | EngineName::Baileys | EngineName::Cloud => {
-                Err(Refusal::unsupported("this server has no such engine; it has sandbox"))
-            }
-        }
+    fn engine(&self, available: &[Engine]) -> Result<Engine, Refusal> {
+        let engine = match self.engine.unwrap_or_default() {
+            EngineName::Sandbox => Some(Engine::Sandbox),
+            EngineName::Native => Some(Engine::Native),
+            EngineName::Baileys => Some(Engine::Baileys),
+            EngineName::Cloud => None,
+        };
+        engine.filter(|engine| available.contains(engine)).ok_or_else(|| {
+            let names: Vec<_> = available.iter().map(ToString::to_string).collect();
+            Refusal::unsupported(format!("this server has no such engine; it has {}", names.join(", ")))
+        })
     }
 }
 
@@ -160,7 +164,7 @@ pub async fn create(
         faults if faults.is_empty() => (),
         faults => return Err(Refusal::invalid(faults).into()),
     }
-    let engine = body.engine()?;
+    let engine = body.engine(&state.engines)?;
     tenant.principal().reach(engine)?;
     let caps = state.directory.snapshot().caps_of(tenant.id()).ok_or_else(Refusal::not_found)?;
     let now = state.clock.wall();

@@ -500,8 +500,7 @@ fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> 
     let factory = Box::new(move |birth: Birth| {
         let at = ports.clock.now();
         let writer = Writer { engine: "scripted".to_owned(), version: "1".to_owned(), format: 1 };
-        let spoken_for = (Engine::Sandbox, writer);
-        let handle = SessionActor::launch(birth.clone(), spoken_for, Arc::clone(&ports), || Jitter::NONE, 7);
+        let handle = SessionActor::launch(birth.clone(), writer, Arc::clone(&ports), || Jitter::NONE, 7);
         announce.send(Born { birth, handle: handle.clone(), at }).ok();
         handle
     });

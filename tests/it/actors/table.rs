@@ -7,21 +7,21 @@ use columba::actors::registry::breaker::{Breaker, Look, QUIET, Surge, WINDOW};
 use columba::actors::registry::restart::{MEMORY, boot_delay, probe_delay};
 use columba::actors::registry::table::{Order, Phase, Table, Word};
 use columba::actors::session::Intent;
-use columba::domain::id::{SessionId, TenantId};
-use columba::domain::session::Generation;
+use columba::domain::id::SessionId;
+use columba::domain::session::{Engine, Generation, Origin};
 use columba::domain::time::{Jitter, Moment};
 
 fn anna() -> SessionId {
     uuid::Uuid::from_u128(1).into()
 }
 
-fn acme() -> TenantId {
-    uuid::Uuid::from_u128(2).into()
+fn origin() -> Origin {
+    Origin { tenant: uuid::Uuid::from_u128(2).into(), engine: Engine::Sandbox }
 }
 
 fn started() -> Table {
     let mut table = Table::default();
-    table.start(anna(), acme(), Intent::Run, Duration::ZERO);
+    table.start(anna(), origin(), Intent::Run, Duration::ZERO);
     assert_eq!(table.due(anna(), Generation(1)), Order::Spawn(Generation(1)));
     table
 }
@@ -30,7 +30,7 @@ fn started() -> Table {
 fn a_start_during_a_stop_waits_for_the_exit() {
     let mut table = started();
     assert_eq!(table.stop(anna()), Order::Stop(Generation(1)));
-    assert_eq!(table.start(anna(), acme(), Intent::Run, Duration::ZERO), Order::Nothing);
+    assert_eq!(table.start(anna(), origin(), Intent::Run, Duration::ZERO), Order::Nothing);
     let exit = table.down(anna(), Generation(1), Moment(0), Jitter::NONE);
     assert_eq!(exit, Order::Call(Duration::ZERO, Generation(2)));
 }
@@ -38,7 +38,7 @@ fn a_start_during_a_stop_waits_for_the_exit() {
 #[test]
 fn a_restart_is_a_stop_and_a_new_generation_and_no_crash() {
     let mut table = started();
-    assert_eq!(table.restart(anna(), acme()), Order::Stop(Generation(1)));
+    assert_eq!(table.restart(anna(), origin()), Order::Stop(Generation(1)));
     let exit = table.down(anna(), Generation(1), Moment(0), Jitter::NONE);
     assert_eq!(exit, Order::Call(Duration::ZERO, Generation(2)));
 }
@@ -46,7 +46,7 @@ fn a_restart_is_a_stop_and_a_new_generation_and_no_crash() {
 #[test]
 fn news_of_an_older_generation_changes_nothing() {
     let mut table = started();
-    table.restart(anna(), acme());
+    table.restart(anna(), origin());
     table.down(anna(), Generation(1), Moment(0), Jitter::NONE);
     table.due(anna(), Generation(2));
     assert_eq!(table.down(anna(), Generation(1), Moment(0), Jitter::NONE), Order::Nothing);
@@ -72,7 +72,7 @@ fn the_fifth_exit_within_ten_minutes_quarantines_and_a_person_brings_it_back() {
     }
     assert_eq!(delays, [1, 2, 4, 8]);
     assert_eq!(table.find(anna()).unwrap().1, Phase::Quarantined);
-    let back = table.start(anna(), acme(), Intent::Run, Duration::ZERO);
+    let back = table.start(anna(), origin(), Intent::Run, Duration::ZERO);
     assert!(matches!(back, Order::Call(Duration::ZERO, _)), "{back:?}");
 }
 
@@ -94,7 +94,7 @@ fn every_verb_is_legal_for_a_session_nobody_has_heard_of() {
     assert_eq!(Table::default().stop(anna()), Order::Pronounce(Word::Stopped));
     assert_eq!(Table::default().due(anna(), Generation(1)), Order::Nothing);
     assert_eq!(Table::default().down(anna(), Generation(1), Moment(0), Jitter::NONE), Order::Nothing);
-    assert_eq!(Table::default().restart(anna(), acme()), Order::Call(Duration::ZERO, Generation(1)));
+    assert_eq!(Table::default().restart(anna(), origin()), Order::Call(Duration::ZERO, Generation(1)));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_quarantined_session_is_tried_after_a_quarter_of_an_hour_an_hour_and_every_s
 #[test]
 fn a_quarantine_goes_on_after_a_restart_where_it_was() {
     let mut table = Table::default();
-    let order = table.resume_quarantine(anna(), acme(), 1, Duration::from_secs(60), Moment(0));
+    let order = table.resume_quarantine(anna(), origin(), 1, Duration::from_secs(60), Moment(0));
     assert_eq!(order, Order::Call(Duration::from_secs(60), Generation(1)));
     assert_eq!(table.find(anna()), Some((Generation(1), Phase::Quarantined)));
     assert!(table.active().is_empty(), "nothing to drain");
@@ -168,7 +168,7 @@ fn a_person_vouches_for_one_incarnation_and_for_a_clean_past() {
     probe_delays(&mut table, Moment(1_000_000), 2);
     let generation = table.find(anna()).unwrap().0;
     table.down(anna(), generation, Moment(1_000_000) + Duration::from_secs(4500), Jitter::NONE);
-    let Order::Call(_, next) = table.start(anna(), acme(), Intent::Renew, Duration::ZERO) else {
+    let Order::Call(_, next) = table.start(anna(), origin(), Intent::Renew, Duration::ZERO) else {
         panic!("no start")
     };
     assert_eq!(table.due(anna(), next), Order::Spawn(next));
@@ -186,7 +186,7 @@ fn only_what_waits_to_run_is_given_up_with_its_engine() {
     assert!(matches!(crashed, Order::Crashed(..)));
     assert_eq!(table.give_up(anna()), Order::Pronounce(Word::Outdated));
     assert_eq!(table.due(anna(), Generation(2)), Order::Nothing, "and nothing comes of its restart");
-    table.start(anna(), acme(), Intent::Renew, Duration::ZERO);
+    table.start(anna(), origin(), Intent::Renew, Duration::ZERO);
     assert_eq!(table.give_up(anna()), Order::Nothing, "a person may try it");
 }
 

@@ -100,6 +100,7 @@ impl World {
         let ports = HttpPorts {
             exposition: Exposition::install().unwrap(),
             log_level: fakes.clone(),
+            engines: vec![columba::domain::session::Engine::Sandbox],
             directory: fakes.clone(),
             audit: Arc::clone(&stores.audit),
             key_use: Arc::new(MemoryKeyUse::default()),

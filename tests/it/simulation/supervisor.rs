@@ -10,9 +10,10 @@ use columba::actors::session::Intent;
 use columba::actors::session::deadlines::TimerEpoch;
 use columba::actors::session::dispatch::UNDER_WAY;
 use columba::actors::session::machine::{Effect, Input, Machine};
+use columba::domain::id::TenantId;
 use columba::domain::message::MessageStatus;
 use columba::domain::scope::{SystemScope, TenantScope};
-use columba::domain::session::{Boot, Desired, Generation, Lease, Reason, SessionStatus};
+use columba::domain::session::{Boot, Desired, Engine, Generation, Lease, Origin, Reason, SessionStatus};
 use columba::ports::clock::Clock as _;
 use columba::ports::sessions::StatusChange;
 
@@ -20,11 +21,15 @@ use super::jobs::{Job, Stage, What};
 use super::store::Mood;
 use super::world::{Incarnation, World, now, tell};
 
+fn sandbox(tenant: TenantId) -> Origin {
+    Origin { tenant, engine: Engine::Sandbox }
+}
+
 impl World {
     /// A person or a boot wants the session to run.
     pub fn start(&mut self, slot: usize) {
         let (id, tenant) = (self.slots[slot].id, self.slots[slot].tenant);
-        let order = self.table.start(id, tenant, Intent::Renew, Duration::ZERO);
+        let order = self.table.start(id, sandbox(tenant), Intent::Renew, Duration::ZERO);
         self.obey(slot, order);
     }
 
@@ -37,9 +42,9 @@ impl World {
         let scope = TenantScope::authenticated(tenant);
         let row = now(self.stores.sessions.set_desired(scope, id, desired)).unwrap().expect("it exists");
         let order = match desired {
-            Desired::Running => self.table.start(id, tenant, Intent::Renew, Duration::ZERO),
+            Desired::Running => self.table.start(id, sandbox(tenant), Intent::Renew, Duration::ZERO),
             Desired::LoggedOut if row.paired || self.table.find(id).is_some() => {
-                self.table.start(id, tenant, Intent::LogOut, Duration::ZERO)
+                self.table.start(id, sandbox(tenant), Intent::LogOut, Duration::ZERO)
             }
             Desired::Stopped | Desired::LoggedOut => self.table.stop(id),
         };
@@ -47,7 +52,7 @@ impl World {
     }
 
     pub fn restart(&mut self, slot: usize) {
-        let order = self.table.restart(self.slots[slot].id, self.slots[slot].tenant);
+        let order = self.table.restart(self.slots[slot].id, sandbox(self.slots[slot].tenant));
         self.obey(slot, order);
     }
 
@@ -116,7 +121,7 @@ impl World {
     }
 
     fn spawn(&mut self, slot: usize, generation: Generation) {
-        let Some((tenant, intent)) = self.table.purpose(self.slots[slot].id) else { return };
+        let Some((Origin { tenant, .. }, intent)) = self.table.purpose(self.slots[slot].id) else { return };
         assert!(self.slots[slot].alive.is_none(), "two actors of session {slot}");
         let caps = self.stores.directory.snapshot().caps_of(tenant).unwrap();
         let (jitter, seed) = (self.dice.jitter(), self.dice.below(u64::MAX));
@@ -376,11 +381,17 @@ impl World {
                     let probes = session.supervision.probes;
                     let rested = self.clock.wall().since(session.since);
                     let delay = probe_delay(probes).saturating_sub(rested);
-                    self.table.resume_quarantine(session.id, session.tenant, probes, delay, self.clock.now())
+                    self.table.resume_quarantine(
+                        session.id,
+                        session.origin(),
+                        probes,
+                        delay,
+                        self.clock.now(),
+                    )
                 }
                 Boot::InTurn | Boot::Alone => {
                     let delay = Duration::from_millis(self.dice.below(200));
-                    self.table.start(session.id, session.tenant, intent, delay)
+                    self.table.start(session.id, session.origin(), intent, delay)
                 }
             };
             self.obey(slot, order);

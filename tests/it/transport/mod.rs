@@ -1,5 +1,8 @@
 //! The engines. What they promise alike is in `ports::transport`.
 
+mod bridge;
+mod bridge_rig;
 mod sandbox;
 mod sandbox_rig;
 mod sandbox_wire;
+mod shard;

@@ -1,0 +1,130 @@
+//! The socket. Nothing is read while the session's window is full, and nothing is written once its vault is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use anyhow::{Context as _, anyhow, bail};
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_websockets::ClientBuilder;
+use wacore::net::{Transport, TransportEvent, TransportFactory, WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
+use whatsapp_rust_tokio_transport::from_websocket;
+
+use super::tunnel;
+use crate::outbox::Outbox;
+use crate::vault::Vault;
+
+/// What went over a session's socket.
+#[derive(Default)]
+pub struct Traffic {
+    /// Frames out.
+    pub sent: AtomicU64,
+    /// Frames in.
+    pub received: AtomicU64,
+    /// Bytes out.
+    pub bytes_sent: AtomicU64,
+    /// Bytes in.
+    pub bytes_received: AtomicU64,
+    /// Whether the library itself closed the socket, before the server did.
+    hung_up: AtomicBool,
+}
+
+impl Traffic {
+    /// Whether the library said one thing, heard the answer, and hung up: the handshake told it that this is not WhatsApp.
+    /// It tells nobody why a connect failed, so this is what there is to go by.
+    pub fn was_refused(&self) -> bool {
+        let (sent, received) = (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed));
+        sent == 1 && received >= 1 && self.hung_up.load(Ordering::Relaxed)
+    }
+}
+
+/// Connects one session's sockets.
+pub struct Dialer {
+    /// Instead of WhatsApp's address.
+    pub endpoint: Option<String>,
+    /// What everything goes through.
+    pub proxy: Option<url::Url>,
+    /// Whose window holds reading back.
+    pub outbox: Arc<Outbox>,
+    /// Whose loss closes the way out.
+    pub vault: Arc<Vault>,
+    /// What went by.
+    pub traffic: Arc<Traffic>,
+}
+
+#[async_trait]
+impl TransportFactory for Dialer {
+    async fn create_transport(
+        &self,
+    ) -> Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>), anyhow::Error> {
+        let address = self.endpoint.as_deref().unwrap_or(WHATSAPP_WEB_WS_URL);
+        let uri: ::http::Uri = address.parse().context("the server's address")?;
+        let host = uri.host().ok_or_else(|| anyhow!("an address without a host"))?.to_owned();
+        let is_tls = match uri.scheme_str() {
+            Some("wss") => true,
+            // In the clear only where nothing leaves the machine.
+            Some("ws") if is_loopback(&host) => false,
+            _ => bail!("not an address of a server"),
+        };
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let stream = tunnel::connect(self.proxy.as_ref(), &host, port).await?;
+        let builder = ClientBuilder::from_uri(uri)
+            .add_header(::http::header::ORIGIN, ::http::HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
+        let (transport, events) = if is_tls {
+            let stream = tunnel::secure(stream, &host).await?;
+            from_websocket(builder.connect_on(stream).await?.0)
+        } else {
+            from_websocket(builder.connect_on(stream).await?.0)
+        };
+        let (pass, passed) = async_channel::bounded(16);
+        tokio::spawn(read(events, pass, Arc::clone(&self.outbox), Arc::clone(&self.traffic)));
+        let (vault, traffic) = (Arc::clone(&self.vault), Arc::clone(&self.traffic));
+        Ok((Arc::new(Guarded { inner: transport, vault, traffic }), passed))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn read(
+    events: async_channel::Receiver<TransportEvent>,
+    pass: async_channel::Sender<TransportEvent>,
+    outbox: Arc<Outbox>,
+    traffic: Arc<Traffic>,
+) {
+    while let Ok(event) = events.recv().await {
+        if let TransportEvent::DataReceived(data) = &event {
+            traffic.received.fetch_add(1, Ordering::Relaxed);
+            traffic.bytes_received.fetch_add(data.len() as u64, Ordering::Relaxed);
+            outbox.has_room().await;
+        }
+        if pass.send(event).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Guarded {
+    inner: Arc<dyn Transport>,
+    vault: Arc<Vault>,
+    traffic: Arc<Traffic>,
+}
+
+#[async_trait]
+impl Transport for Guarded {
+    async fn send(&self, data: Bytes) -> Result<(), anyhow::Error> {
+        if self.vault.doom().is_some() {
+            bail!("the session's vault is lost");
+        }
+        self.traffic.sent.fetch_add(1, Ordering::Relaxed);
+        self.traffic.bytes_sent.fetch_add(data.len() as u64, Ordering::Relaxed);
+        self.inner.send(data).await
+    }
+
+    async fn disconnect(&self) {
+        self.traffic.hung_up.store(true, Ordering::Relaxed);
+        self.inner.disconnect().await;
+    }
+}

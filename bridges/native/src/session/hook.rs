@@ -1,0 +1,60 @@
+//! An inbound message is acknowledged to WhatsApp once the supervisor has it, and not before.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use async_trait::async_trait;
+use columba_bridge_protocol::{Event, Inbound, Private};
+use wacore::types::events::InboundMessage;
+use whatsapp_rust::{Client, InboundDurabilityHook};
+
+use crate::outbox::Outbox;
+use crate::{address, content};
+
+/// Hands messages over.
+pub struct HandOver {
+    /// Where they go.
+    pub outbox: Arc<Outbox>,
+}
+
+#[async_trait]
+impl InboundDurabilityHook for HandOver {
+    /// The events of a batch leave one after the other; all of them have to be safe.
+    async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        let mut waiting = Vec::with_capacity(batch.len());
+        for message in batch {
+            let Some(event) = event(&client, message) else { continue };
+            match self.outbox.hand_over(event).await {
+                Some(safe) => waiting.push(safe),
+                None => bail!("the session closes"),
+            }
+        }
+        for safe in waiting {
+            if safe.await.is_err() {
+                bail!("the session closes");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn event(client: &Client, inbound: &InboundMessage) -> Option<Event> {
+    let (message, info) = (&inbound.message, &inbound.info);
+    let content = content::heard(message)?;
+    let source = &info.source;
+    // In a chat of two the other one's second name is told with the sender, or, of our own, with the recipient.
+    let alt = if source.is_from_me { source.recipient_alt.as_ref() } else { source.sender_alt.as_ref() };
+    let chat = address::of(&source.chat, if source.is_group { None } else { alt });
+    let from = address::of(&source.sender, source.sender_alt.as_ref());
+    let name = (!info.push_name.is_empty()).then(|| Private(info.push_name.clone()));
+    Some(Event::Inbound(Box::new(Inbound {
+        wa_id: info.id.to_string(),
+        chat,
+        from,
+        from_me: source.is_from_me,
+        at_ms: info.timestamp.timestamp_millis(),
+        content,
+        quote: content::quoted(message, client.pn().as_ref()),
+        name,
+    })))
+}

@@ -1,0 +1,376 @@
+//! The port over an engine's shards.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use columba_bridge_protocol as wire;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use thiserror::Error;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wire::{Command, ErrorCode, Failure, Private, Reply, SessionKey};
+
+use super::fleet::Fleet;
+use super::links::{Answer, Item};
+use super::program::Program;
+use super::shard::{Opening, Order, Released, Setup, Shard};
+use super::words;
+use crate::domain::phone::Phone;
+use crate::domain::session::{CloseReason, Lease};
+use crate::domain::time::Jitter;
+use crate::ports::clock::Clock;
+use crate::ports::outbox::Work;
+use crate::ports::transport::{
+    DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
+};
+use crate::ports::vault::{Vault, Writer};
+
+/// The longest a call waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A link from which nothing was heard by then is lost.
+const FIRST: Duration = Duration::from_secs(30);
+/// The path of a unix socket may have 107 bytes; a name has some twenty.
+const SOCKET_ROOM: usize = 80;
+
+/// What an engine is started with.
+#[derive(Debug, Clone)]
+pub struct BridgeOptions {
+    /// The pinned program.
+    pub program: Program,
+    /// Engine, exact version, and form of its records: what its hello has to say.
+    pub writer: Writer,
+    /// Most sessions on one process.
+    pub shard_size: usize,
+    /// Address of a server instead of WhatsApp's. A bridge that accepts anybody's certificates is welcome only with it.
+    pub endpoint: Option<String>,
+    /// Where sockets and media lie: a folder of this server alone, made with mode 0700. What is in it is removed.
+    pub runtime: PathBuf,
+    /// Where processes are recorded, see [`lay`](super::lay).
+    pub records: PathBuf,
+}
+
+/// Why an engine cannot be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Its folder cannot be made.
+    #[error("{0} cannot be made: {1}")]
+    Folder(PathBuf, io::Error),
+    /// Its program is not what was pinned, or cannot be read.
+    #[error(transparent)]
+    Program(#[from] super::program::ProgramError),
+    /// No thread.
+    #[error("the thread of the bridges cannot be started: {0}")]
+    Thread(io::Error),
+}
+
+/// An engine that is processes.
+pub struct BridgeTransport {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    endpoint: Option<String>,
+    _driver: Driver,
+}
+
+struct Shared {
+    setup: Arc<Setup>,
+    runtime: Handle,
+    released: mpsc::UnboundedSender<Released>,
+    crew: Mutex<Crew>,
+}
+
+/// Shards and who is on them.
+struct Crew {
+    fleet: Fleet,
+    shards: Vec<mpsc::UnboundedSender<Order>>,
+    tasks: Vec<JoinHandle<()>>,
+    /// No shard is started any more.
+    closed: bool,
+}
+
+impl BridgeTransport {
+    /// Checks the program and gets ready. No process starts before a session opens.
+    ///
+    /// # Errors
+    /// When the program is not the pinned one, and when folder or thread cannot be made.
+    pub fn start(
+        options: BridgeOptions,
+        clock: Arc<dyn Clock>,
+        draw: fn() -> Jitter,
+    ) -> Result<Arc<Self>, StartError> {
+        options.program.check()?;
+        let runtime = runtime_folder(&options.runtime, &options.writer.engine)?;
+        let driver = Driver::start(&options.writer.engine).map_err(StartError::Thread)?;
+        let setup = Setup {
+            program: options.program,
+            writer: options.writer,
+            testbed: options.endpoint.is_some(),
+            runtime,
+            records: options.records,
+            clock: Arc::clone(&clock),
+            draw,
+        };
+        let (released, hearing) = mpsc::unbounded_channel();
+        let fleet = Fleet::new(options.shard_size);
+        let crew = Crew { fleet, shards: vec![], tasks: vec![], closed: false };
+        let shared = Shared {
+            setup: Arc::new(setup),
+            runtime: driver.runtime.clone(),
+            released,
+            crew: Mutex::new(crew),
+        };
+        let shared = Arc::new(shared);
+        driver.runtime.spawn(account(Arc::downgrade(&shared), hearing));
+        Ok(Arc::new(Self { shared, clock, endpoint: options.endpoint, _driver: driver }))
+    }
+
+    /// How this engine signs the vaults it writes.
+    pub fn writer(&self) -> Writer {
+        self.shared.setup.writer.clone()
+    }
+
+    /// Ends every process in good order: their sessions are closed with what is pending written, for at most six seconds,
+    /// then they are killed. No session opens afterwards.
+    pub async fn close(&self) {
+        let tasks = {
+            let mut crew = self.shared.crew();
+            crew.closed = true;
+            for shard in crew.shards.drain(..) {
+                let _ = shard.send(Order::Stop);
+            }
+            std::mem::take(&mut crew.tasks)
+        };
+        for task in tasks {
+            let _ = task.await;
+        }
+        let _ = fs::remove_dir_all(&self.shared.setup.runtime);
+    }
+
+    async fn call(&self, lease: Lease, command: Command) -> Answer {
+        let key = words::key(lease);
+        let (answer, answered) = oneshot::channel();
+        let deadline_ms = PATIENCE.as_millis() as u32;
+        self.shared.order(&key.session.clone(), Order::Call { key, command, deadline_ms, answer })?;
+        match timeout(PATIENCE, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Failure::of(ErrorCode::Uncertain)),
+        }
+    }
+}
+
+/// Notes what shards have let go of.
+async fn account(shared: std::sync::Weak<Shared>, mut hearing: mpsc::UnboundedReceiver<Released>) {
+    while let Some(key) = hearing.recv().await {
+        let Some(shared) = shared.upgrade() else { return };
+        shared.crew().fleet.release(&key.session, key.epoch);
+    }
+}
+
+impl Shared {
+    fn crew(&self) -> MutexGuard<'_, Crew> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands an order to the shard that has the session.
+    fn order(&self, session: &str, order: Order) -> Result<(), Failure> {
+        let crew = self.crew();
+        let shard = crew.fleet.shard_of(session).and_then(|shard| crew.shards.get(shard));
+        let sent = shard.is_some_and(|shard| shard.send(order).is_ok());
+        if sent { Ok(()) } else { Err(Failure::of(ErrorCode::NoLink)) }
+    }
+
+    /// Places a session and opens it there. `false` when nothing opens any more.
+    fn open(self: &Arc<Self>, opening: Opening) -> bool {
+        let mut crew = self.crew();
+        if crew.closed {
+            return false;
+        }
+        let shard = crew.fleet.place(&opening.key.session, opening.key.epoch);
+        if shard == crew.shards.len() {
+            let (orders, taken) = mpsc::unbounded_channel();
+            let _entered = self.runtime.enter();
+            crew.tasks.push(Shard::launch(shard, Arc::clone(&self.setup), taken, self.released.clone()));
+            crew.shards.push(orders);
+        }
+        crew.shards[shard].send(Order::Open(Box::new(opening))).is_ok()
+    }
+}
+
+/// One link, as its session polls it. Dropping it closes the link.
+struct Link {
+    shared: Arc<Shared>,
+    key: SessionKey,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Not asked for yet.
+    New { vault: Arc<dyn Vault>, endpoint: Option<String> },
+    /// Asked for, nothing heard.
+    Silent(mpsc::UnboundedReceiver<Item>),
+    /// Speaks.
+    Speaks(mpsc::UnboundedReceiver<Item>),
+    /// `Closed` was said.
+    Over,
+}
+
+impl Link {
+    /// The next event; `None` after the first `Closed`, and there is one in any case.
+    async fn next(&mut self) -> Option<LinkEvent> {
+        if let Stage::New { vault, endpoint } = &mut self.stage {
+            let (events, heard) = mpsc::unbounded_channel();
+            let command = Command::Open { proxy: None, endpoint: endpoint.take() };
+            let opening = Opening { key: self.key.clone(), command, vault: Arc::clone(vault), events };
+            self.stage = if self.shared.open(opening) { Stage::Silent(heard) } else { Stage::Over };
+            if matches!(self.stage, Stage::Over) {
+                return Some(LinkEvent::Closed(CloseReason::TransportLost));
+            }
+        }
+        let item = match &mut self.stage {
+            Stage::Silent(heard) => timeout(FIRST, heard.recv()).await.ok().flatten(),
+            Stage::Speaks(heard) => heard.recv().await,
+            Stage::New { .. } | Stage::Over => return None,
+        };
+        let item =
+            item.unwrap_or(Item { event: LinkEvent::Closed(CloseReason::TransportLost), confirm: None });
+        if let Some(seq) = item.confirm {
+            let order = Order::Confirm(self.key.clone(), seq);
+            let _ = self.shared.order(&self.key.session, order);
+        }
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if !matches!(item.event, LinkEvent::Closed(_)) {
+            self.stage = match stage {
+                Stage::Silent(heard) | Stage::Speaks(heard) => Stage::Speaks(heard),
+                other => other,
+            };
+        }
+        Some(item.event)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !matches!(self.stage, Stage::New { .. }) {
+            let _ = self.shared.order(&self.key.session, Order::Drop(self.key.clone()));
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for BridgeTransport {
+    async fn ping(&self, lease: Lease) -> Result<Duration, TransportError> {
+        let asked = self.clock.now();
+        self.call(lease, Command::Ping).await.map_err(|failure| words::call_error(&failure))?;
+        Ok(self.clock.now().since(asked))
+    }
+}
+
+#[async_trait]
+impl Transport for BridgeTransport {
+    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+        let stage = Stage::New { vault, endpoint: self.endpoint.clone() };
+        let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), stage };
+        stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) }).boxed()
+    }
+
+    async fn send(&self, work: &Work) -> Result<(), SendError> {
+        let key = words::key(work.lease);
+        let wa_id = work.wa_id.0.clone();
+        let command = Command::Send {
+            to: Private::from(work.to.as_str()),
+            wa_id: wa_id.clone(),
+            content: Box::new(words::content(&work.content)),
+            quote: None,
+        };
+        let (answer, answered) = oneshot::channel();
+        let (ack, acked) = oneshot::channel();
+        let deadline_ms = PATIENCE.as_millis() as u32;
+        let session = key.session.clone();
+        let order = Order::Send { key, wa_id, command, deadline_ms, answer, ack };
+        self.shared.order(&session, order).map_err(|failure| words::send_error(&failure))?;
+        // A bridge that went away with the command may have carried it out.
+        let answer = answered.await.unwrap_or(Err(Failure::of(ErrorCode::Uncertain)));
+        answer.map_err(|failure| words::send_error(&failure))?;
+        acked.await.unwrap_or(Err(SendError::NoAck))
+    }
+
+    async fn confirm(&self, lease: Lease, delivery: &DeliveryId) -> Result<(), TransportError> {
+        let key = words::key(lease);
+        let seq = delivery.0.parse().map_err(|_| TransportError::NoLink)?;
+        let session = key.session.clone();
+        self.shared.order(&session, Order::Confirm(key, seq)).map_err(|failure| words::call_error(&failure))
+    }
+
+    async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError> {
+        let command = Command::CheckNumber { phones: vec![Private::from(phone.as_str())] };
+        match self.call(lease, command).await.map_err(|failure| words::call_error(&failure))? {
+            // An answer about another number than the one asked for is none.
+            Reply::Numbers { numbers }
+                if numbers.len() == 1 && numbers[0].phone.as_str() == phone.as_str() =>
+            {
+                Ok(numbers[0].exists)
+            }
+            _ => Err(TransportError::NoLink),
+        }
+    }
+
+    async fn pairing_code(&self, lease: Lease, phone: &Phone) -> Result<PairingCode, TransportError> {
+        let command = Command::PairCode { phone: Private::from(phone.as_str()) };
+        match self.call(lease, command).await.map_err(|failure| words::call_error(&failure))? {
+            Reply::PairCode { code, expires_in_ms } => Ok(PairingCode {
+                code: words::spaced(code.as_str()),
+                expires_at: self.clock.wall() + Duration::from_millis(expires_in_ms.into()),
+            }),
+            _ => Err(TransportError::NoLink),
+        }
+    }
+
+    async fn log_out(&self, lease: Lease) -> Result<(), TransportError> {
+        self.call(lease, Command::LogOut).await.map(drop).map_err(|failure| words::call_error(&failure))
+    }
+}
+
+/// A folder for one engine, empty. Where the path would be too long for a socket, one in the system's folder for
+/// temporary files.
+fn runtime_folder(base: &Path, engine: &str) -> Result<PathBuf, StartError> {
+    let near = base.join(engine);
+    let folder = if near.as_os_str().len() <= SOCKET_ROOM {
+        near
+    } else {
+        std::env::temp_dir().join(format!("columba-{engine}-{:016x}", rand::random::<u64>()))
+    };
+    let made = || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)
+    };
+    made().map_err(|error| StartError::Folder(folder.clone(), error))?;
+    Ok(folder)
+}
+
+/// The thread all bridges of an engine are started from and watched by. It lives as long as the server: their
+/// parent-death signal comes when it ends. A session that blocks its own thread must not stall a neighbour's ack.
+struct Driver {
+    runtime: Handle,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Driver {
+    fn start(engine: &str) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let turn = move || {
+            let _ = runtime.block_on(stopped);
+        };
+        std::thread::Builder::new().name(format!("bridge-{engine}")).spawn(turn)?;
+        Ok(Self { runtime: handle, _stop: stop })
+    }
+}

@@ -1,0 +1,330 @@
+//! Engines that are processes, with a scripted bridge: what the port promises, and what a bridge that breaks the rules
+//! comes to. Time is real here: the processes are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use columba::domain::message::{Content, ReceiptKind, Text, WaId};
+use columba::domain::phone::Phone;
+use columba::domain::session::{CloseReason, Epoch};
+use columba::domain::time::{Jitter, WallTime};
+use columba::ports::transport::{LinkEvent, Probe as _, SendError, Transport as _, TransportError};
+use columba::ports::vault::VaultError;
+use columba::transport::bridge::{BridgeTransport, ProgramError, StartError, lay};
+use futures_util::future::join_all;
+use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::bridge_rig::{LOST, Rig, is_alive, lease, next, options, rest, sha256, until};
+use crate::support::vault::MemoryVault;
+
+const SOON: Duration = Duration::from_secs(10);
+const PERSON: &str = "+15551230001";
+
+fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_session_pairs_then_logs_in_with_what_is_in_its_vault() {
+    let rig = Rig::start("good");
+    let mut link = rig.open();
+    let LinkEvent::PairingCode { code, .. } = next(&mut link).await else { panic!("a code") };
+    assert!(code.starts_with("2@scripted,ses_"), "{code}");
+    assert_eq!(rest(&mut link).await, [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]);
+    let mut link =
+        rig.engine.open(columba::domain::session::Lease { epoch: Epoch(2), ..rig.lease }, rig.vault.clone());
+    assert_eq!(next(&mut link).await, LinkEvent::Connected);
+    assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
+}
+
+#[tokio::test]
+async fn sent_is_what_the_server_acked() {
+    let mut rig = Rig::start("good");
+    let mut link = rig.connected().await;
+    let work = rig.message(PERSON, "hello");
+    assert_eq!(rig.engine.send(&work).await, Ok(()));
+    let LinkEvent::Receipt { delivery, wa_id, kind } = next(&mut link).await else { panic!("a receipt") };
+    assert_eq!((wa_id, kind), (work.wa_id, ReceiptKind::Delivered));
+    assert_eq!(rig.engine.confirm(rig.lease, &delivery).await, Ok(()));
+    assert_eq!(rig.engine.confirm(rig.lease, &delivery).await, Ok(()), "idempotent");
+    let locked = rig.message("+15551230463", "hello");
+    let until = Some(WallTime(1_795_000_000_000));
+    assert_eq!(rig.engine.send(&locked).await, Err(SendError::Nack { code: 463, until }));
+    let silent = rig.message("+15551230408", "hello");
+    let waited = tokio::time::timeout(Duration::from_millis(300), rig.engine.send(&silent)).await;
+    assert!(waited.is_err(), "an answered command is no ack");
+    assert!(rig.engine.ping(rig.lease).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_inbound_message_comes_again_until_it_is_confirmed() {
+    let mut rig = Rig::start("good");
+    let mut link = rig.connected().await;
+    let work = rig.message(PERSON, "echo are you there?");
+    rig.engine.send(&work).await.unwrap();
+    let heard = async |link: &mut _| loop {
+        if let LinkEvent::Inbound { delivery, wa_id, from, content } = next(link).await {
+            return (delivery, (wa_id, from, content));
+        }
+    };
+    let (_, first) = heard(&mut link).await;
+    let text = Content::Text(Text { body: "are you there?".to_owned() });
+    assert_eq!(first, (WaId(format!("IN{}", work.wa_id.0)), Phone::parse(PERSON).unwrap(), text));
+    drop(link);
+    rig.lease.epoch.0 += 1;
+    let mut link = rig.open();
+    let (delivery, again) = heard(&mut link).await;
+    assert_eq!(again, first);
+    rig.engine.confirm(rig.lease, &delivery).await.unwrap();
+    until(SOON, "the bridge forgets it", || !rig.vault.content().0.keys().any(|(kind, _)| *kind == "owed"))
+        .await;
+    drop(link);
+    rig.lease.epoch.0 += 1;
+    let mut link = rig.connected().await;
+    drop(rig.engine.ping(rig.lease).await);
+    assert!(futures_util::FutureExt::now_or_never(next(&mut link)).is_none(), "nothing is owed any more");
+}
+
+#[rstest]
+#[case("garbage")]
+#[case("endless-line")]
+#[case("flood")]
+#[case("questions")]
+#[case("gap")]
+#[tokio::test]
+async fn a_bridge_that_breaks_the_protocol_is_killed_and_its_sessions_hear_of_it(#[case] mode: &str) {
+    let mut rig = Rig::start(mode);
+    // A gap shows only once the session is logged in.
+    let mut link = if mode == "gap" {
+        rest(&mut rig.open()).await;
+        rig.lease.epoch.0 += 1;
+        rig.open()
+    } else {
+        rig.open()
+    };
+    let process = async {
+        until(SOON, "a process", || rig.recorded(0).is_some()).await;
+        rig.pid(0)
+    };
+    // The flood is taken up to the window; nobody confirms.
+    let (heard, pid) = tokio::join!(rest(&mut link), process);
+    assert_eq!(heard.last(), Some(&LOST));
+    assert!(heard.len() <= 258, "{} events were let in", heard.len());
+    until(SOON, "its end", || !is_alive(pid)).await;
+}
+
+#[rstest]
+#[case("wrong-token")]
+#[case("wrong-protocol")]
+#[case("wrong-engine")]
+#[case("testbed")]
+#[case("dies-at-once")]
+#[tokio::test]
+async fn a_bridge_that_is_not_the_one_that_was_started_opens_nothing(#[case] mode: &str) {
+    let rig = Rig::start(mode);
+    assert_eq!(rest(&mut rig.open()).await, [LOST]);
+    until(SOON, "its end", || rig.recorded(0).is_none_or(|pid| !is_alive(pid))).await;
+    assert_eq!(rig.vault.content().1, 0, "its vault was not touched");
+}
+
+#[tokio::test]
+async fn a_bridge_that_trusts_anybody_is_welcome_only_at_a_test_server() {
+    let rig = Rig::with("testbed", |options| options.endpoint = Some("ws://127.0.0.1:1/ws/chat".to_owned()));
+    assert!(matches!(next(&mut rig.open()).await, LinkEvent::PairingCode { .. }));
+}
+
+#[rstest]
+#[case("late-hello", Duration::from_secs(9), Duration::from_secs(14))]
+#[case("no-heartbeat", Duration::from_secs(14), Duration::from_secs(20))]
+#[tokio::test]
+async fn a_bridge_that_says_nothing_is_killed(
+    #[case] mode: &str,
+    #[case] least: Duration,
+    #[case] most: Duration,
+) {
+    let rig = Rig::start(mode);
+    let mut link = rig.open();
+    let begun = tokio::time::Instant::now();
+    let ends = async {
+        // The pairing of the one that only does not beat ends by itself; what is watched is the process.
+        while next(&mut link).await != LOST {
+            if mode == "no-heartbeat" {
+                break;
+            }
+        }
+        until(SOON + SOON, "its end", || rig.recorded(0).is_none()).await;
+    };
+    tokio::time::timeout(most, ends).await.expect("killed in time");
+    assert!(begun.elapsed() >= least, "it had its time: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_bridge_that_does_not_read_is_killed() {
+    let mut rig = Rig::start("good");
+    let mut link = rig.connected().await;
+    let pid = rig.pid(0);
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+    let long = "x".repeat(4_000);
+    let many: Vec<_> = (0..3_000).map(|_| rig.message(PERSON, &long)).collect();
+    let sent = join_all(many.iter().map(|work| rig.engine.send(work))).await;
+    assert!(
+        sent.iter().all(|answer| matches!(answer, Err(SendError::NoAck | SendError::NoLink))),
+        "none was acked"
+    );
+    assert_eq!(rest(&mut link).await, [LOST]);
+    until(SOON, "its end", || !is_alive(pid)).await;
+}
+
+#[tokio::test]
+async fn what_a_dying_bridge_took_may_have_left_and_the_next_one_serves() {
+    let mut rig = Rig::start("good");
+    let mut link = rig.connected().await;
+    let pid = rig.pid(0);
+    let fatal = rig.message("+15551230666", "hello");
+    assert_eq!(rig.engine.send(&fatal).await, Err(SendError::NoAck));
+    assert_eq!(rest(&mut link).await, [LOST]);
+    drop(link);
+    rig.lease.epoch.0 += 1;
+    let _link = rig.connected().await;
+    assert_ne!(rig.pid(0), pid);
+    let work = rig.message(PERSON, "hello");
+    assert_eq!(rig.engine.send(&work).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_dead_shard_leaves_its_neighbours_alone() {
+    let mut rig = Rig::with("good", |options| options.shard_size = 1);
+    let mut link = rig.connected().await;
+    let other = lease();
+    let neighbour_vault: Arc<MemoryVault> = Arc::default();
+    let mut pairing = rig.engine.open(other, neighbour_vault.clone());
+    rest(&mut pairing).await;
+    let other = columba::domain::session::Lease { epoch: Epoch(2), ..other };
+    let mut neighbour = rig.engine.open(other, neighbour_vault);
+    assert_eq!(next(&mut neighbour).await, LinkEvent::Connected);
+    assert_ne!(rig.pid(0), rig.pid(1), "one session, one process");
+    kill(rig.pid(0));
+    assert_eq!(rest(&mut link).await, [LOST]);
+    assert!(rig.engine.ping(other).await.is_ok());
+    assert_eq!(next(&mut neighbour).await, LinkEvent::OfflineSynced, "and goes on");
+}
+
+#[tokio::test]
+async fn an_owner_that_is_not_the_newest_has_no_link() {
+    let mut rig = Rig::start("good");
+    let mut old = rig.connected().await;
+    let work = rig.message(PERSON, "hello");
+    let older = rig.lease;
+    rig.lease.epoch.0 += 1;
+    let mut link = rig.open();
+    assert_eq!(next(&mut link).await, LinkEvent::Connected);
+    assert_eq!(rest(&mut old).await, [LOST], "a newer open closes the older one");
+    assert_eq!(rig.engine.send(&work).await, Err(SendError::NoLink));
+    assert_eq!(rig.engine.ping(older).await, Err(TransportError::NoLink));
+    let unknown = lease();
+    assert_eq!(rig.engine.ping(unknown).await, Err(TransportError::NoLink));
+}
+
+#[tokio::test]
+async fn a_fenced_session_ends_and_its_bridge_goes_on() {
+    let rig = Rig::start("good");
+    rig.vault.fail(VaultError::Fenced);
+    assert_eq!(rest(&mut rig.open()).await, [LOST]);
+    let mut other = rig.engine.open(lease(), Arc::<MemoryVault>::default());
+    assert!(matches!(next(&mut other).await, LinkEvent::PairingCode { .. }));
+}
+
+#[tokio::test]
+async fn a_session_of_which_nothing_is_heard_is_lost_after_half_a_minute() {
+    let rig = Rig::start("silent-session");
+    let begun = tokio::time::Instant::now();
+    assert_eq!(rest(&mut rig.open()).await, [LOST]);
+    assert!(begun.elapsed() >= Duration::from_secs(29), "{:?}", begun.elapsed());
+}
+
+#[rstest]
+#[case("good", Duration::from_secs(4))]
+#[case("clings", Duration::from_secs(9))]
+#[case("forks", Duration::from_secs(4))]
+#[tokio::test]
+async fn a_server_that_ends_leaves_no_process(#[case] mode: &str, #[case] limit: Duration) {
+    let mut rig = Rig::start(mode);
+    let mut link = rig.connected().await;
+    let pid = rig.pid(0);
+    let child = rig.folder.path().join("run/scripted/scripted-0.sock.child");
+    let child = (mode == "forks").then(|| fs::read_to_string(child).unwrap().parse::<i32>().unwrap());
+    assert!(child.is_none_or(is_alive));
+    tokio::time::timeout(limit, rig.engine.close()).await.expect("an end in time");
+    assert!(!is_alive(pid) && rig.recorded(0).is_none());
+    until(SOON, "the end of what it left", || child.is_none_or(|child| !is_alive(child))).await;
+    assert_eq!(rest(&mut link).await, [LOST]);
+    assert_eq!(rest(&mut rig.open()).await, [LOST], "nothing opens any more");
+}
+
+#[tokio::test]
+async fn a_bridge_does_not_outlive_a_server_that_drops_it() {
+    let mut rig = Rig::start("good");
+    let link = rig.connected().await;
+    let pid = rig.pid(0);
+    drop(link);
+    let Rig { engine, folder, .. } = rig;
+    drop(engine);
+    until(Duration::from_secs(2), "its end", || !is_alive(pid)).await;
+    drop(folder);
+}
+
+#[tokio::test]
+async fn only_the_pinned_program_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn columba::ports::clock::Clock> = Arc::new(columba::app::clock::SystemClock::new());
+    let copy = folder.path().join("scripted.py");
+    fs::copy(super::bridge_rig::script(), &copy).unwrap();
+    let mut given = options(folder.path(), "good");
+    given.program.args[2] = copy.display().to_string();
+    given.program.pinned = BTreeMap::from([(copy.clone(), sha256(&copy))]);
+    let engine = BridgeTransport::start(given.clone(), Arc::clone(&clock), || Jitter::NONE).unwrap();
+    // Changed after the server has looked: looked at again before each start.
+    fs::write(&copy, "import os\nos.system('touch /tmp/never')\n").unwrap();
+    let mut link = engine.open(lease(), Arc::<MemoryVault>::default());
+    assert_eq!(rest(&mut link).await, [LOST]);
+    assert!(!folder.path().join("records/scripted-0.json").exists(), "nothing was started");
+    let refused = BridgeTransport::start(given, clock, || Jitter::NONE).err().expect("a refusal");
+    assert!(matches!(refused, StartError::Program(ProgramError::Changed { .. })), "{refused}");
+    assert!(refused.to_string().contains(&sha256(&copy)), "says what it found: {refused}");
+}
+
+#[tokio::test]
+async fn a_ghost_is_proven_dead_and_nobody_else_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = folder.path().join("records");
+    assert_eq!(lay(&records).unwrap(), 0, "no folder, no ghosts");
+    fs::create_dir(&records).unwrap();
+    let start = || Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+    let (mut ghost, mut bystander) = (start(), start());
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let started = |pid| {
+        stat(pid).rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse::<u64>().unwrap()
+    };
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let record = |name: &str, pid: u32, started: u64, boot: &str| {
+        let record = serde_json::json!({ "pid": pid, "started": started, "boot": boot.trim() });
+        fs::write(records.join(name), record.to_string()).unwrap();
+    };
+    record("native-0.json", ghost.id(), started(ghost.id()), &boot);
+    // The same number, but another process, or another boot.
+    record("native-1.json", bystander.id(), started(bystander.id()) + 1, &boot);
+    record("native-2.json", bystander.id(), started(bystander.id()), "another boot");
+    fs::write(records.join("native-3.json"), "{\"pid\":").unwrap();
+    assert_eq!(lay(&records).unwrap(), 1);
+    assert!(!is_alive(ghost.id().cast_signed()));
+    assert!(is_alive(bystander.id().cast_signed()));
+    assert_eq!(fs::read_dir(&records).unwrap().count(), 0);
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    ghost.wait().unwrap();
+}

@@ -1,0 +1,16 @@
+//! The bridges with real WhatsApp libraries, through the supervisor's adapter, against Columba's testbed: three kinds of
+//! processes, no internet. It proves the supervisor and the bridges; how WhatsApp behaves it does not show.
+//!
+//! `scripts/e2e-real.sh` builds what it needs and names it in the environment.
+
+#![allow(missing_docs, reason = "a test's name is its sentence")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+#[path = "../it/support/vault.rs"]
+#[allow(dead_code, reason = "other test binaries use the rest")]
+mod vault;
+
+mod closing;
+mod messages;
+mod pairing;
+mod rig;

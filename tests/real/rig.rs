@@ -1,0 +1,244 @@
+//! A testbed of one's own, an engine of real bridges, and one session on it.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use columba::app::clock::SystemClock;
+use columba::domain::id::{MessageId, SessionId, TenantId};
+use columba::domain::message::{Content, Delivery, Text, WaId};
+use columba::domain::phone::Phone;
+use columba::domain::session::{CloseReason, Epoch, Lease};
+use columba::domain::time::{Jitter, Moment, WallTime};
+use columba::ports::outbox::Work;
+use columba::ports::transport::{LinkEvent, Transport as _};
+use columba::ports::vault::{Vault, Writer};
+use columba::transport::bridge::{BridgeOptions, BridgeTransport, Program};
+use futures_util::stream::{BoxStream, StreamExt as _};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::vault::MemoryVault;
+
+pub type Link = BoxStream<'static, LinkEvent>;
+
+/// The longest any one event may take.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+fn named(variable: &str, otherwise: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    let path = path.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(otherwise));
+    assert!(path.exists(), "{} is not there; scripts/e2e-real.sh builds it", path.display());
+    path.canonicalize().unwrap()
+}
+
+/// A WhatsApp-shaped server, as a process.
+pub struct Testbed {
+    _process: Child,
+    pub url: String,
+    admin: String,
+    http: reqwest::Client,
+    _data: TempDir,
+}
+
+impl Testbed {
+    pub async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let program = named("COLUMBA_TESTBED", "testbed/target/debug/columba-testbed");
+        let mut process = Command::new(program)
+            .args(["serve", "--json", "--data"])
+            .arg(data.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("its addresses").unwrap().unwrap();
+        let addresses: Value = serde_json::from_str(&line).unwrap();
+        let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
+        Self {
+            url: text("url"),
+            admin: text("admin"),
+            _process: process,
+            http: reqwest::Client::new(),
+            _data: data,
+        }
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        let answer = self.http.post(format!("{}{path}", self.admin)).json(&body).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.admin)).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{path}: {status}");
+        answer.json().await.unwrap()
+    }
+
+    pub async fn account(&self, phone: &str) {
+        self.post("/admin/accounts", json!({ "phone": phone, "name": "Somebody" })).await;
+    }
+
+    /// What a phone has in its chats, once it is so many.
+    pub async fn chat(&self, phone: &str, count: usize) -> Vec<Value> {
+        let phone = phone.trim_start_matches('+');
+        let poll = async {
+            loop {
+                let list = self.get(&format!("/admin/messages?phone={phone}")).await;
+                let list = list.as_array().unwrap().clone();
+                if list.len() >= count {
+                    return list;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, poll).await.unwrap_or_else(|_| panic!("{count} messages at {phone}"))
+    }
+}
+
+/// By way of a script that becomes the bridge: in an unoptimised build it takes seconds to hash forty megabytes.
+fn program(bridge: &Path, folder: &Path) -> Program {
+    let path = folder.join("bridge.sh");
+    std::fs::write(&path, format!("#!/bin/sh\nexec '{}'\n", bridge.display())).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let sha256 = hex::encode(Sha256::digest(std::fs::read(&path).unwrap()));
+    Program { path, sha256, args: vec![], pinned: BTreeMap::new() }
+}
+
+/// The native bridge that takes the testbed's certificates.
+pub fn native_testbed() -> PathBuf {
+    let otherwise = "target-native/debug/columba-bridge-native-testbed";
+    named("COLUMBA_BRIDGE_NATIVE_TESTBED", otherwise)
+}
+
+/// The native bridge as it is shipped.
+pub fn native() -> PathBuf {
+    named("COLUMBA_BRIDGE_NATIVE", "target-native/debug/columba-bridge-native")
+}
+
+/// An engine of bridges, spoken to through the supervisor's adapter.
+pub struct Rig {
+    pub engine: Arc<BridgeTransport>,
+    _folder: TempDir,
+}
+
+impl Rig {
+    pub fn start(bridge: PathBuf, endpoint: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = program(&bridge, folder.path());
+        let options = BridgeOptions {
+            program,
+            writer: Writer { engine: "native".to_owned(), version: "0.7.0".to_owned(), format: 1 },
+            shard_size: 100,
+            endpoint: Some(endpoint.to_owned()),
+            runtime: folder.path().join("run"),
+            records: folder.path().join("records"),
+        };
+        let engine = BridgeTransport::start(options, Arc::new(SystemClock::new()), || Jitter::NONE).unwrap();
+        Self { engine, _folder: folder }
+    }
+
+    /// A session that was never paired.
+    pub fn session(&self) -> Session {
+        let at = WallTime(0);
+        let lease = Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(0) };
+        Session { engine: Arc::clone(&self.engine), vault: Arc::default(), lease }
+    }
+
+    /// A session that was scanned by `phone` and is logged in.
+    pub async fn paired(&self, testbed: &Testbed, phone: &str) -> (Session, Link) {
+        testbed.account(phone).await;
+        let mut session = self.session();
+        session.pair(testbed, phone).await;
+        let link = session.log_in().await;
+        (session, link)
+    }
+}
+
+/// One session.
+pub struct Session {
+    engine: Arc<BridgeTransport>,
+    pub vault: Arc<MemoryVault>,
+    pub lease: Lease,
+}
+
+impl Session {
+    /// A new owner's link.
+    pub fn open(&mut self) -> Link {
+        self.lease.epoch.0 += 1;
+        self.engine.open(self.lease, Arc::clone(&self.vault) as Arc<dyn Vault>)
+    }
+
+    /// Shows a code, which the phone scans.
+    pub async fn pair(&mut self, testbed: &Testbed, phone: &str) {
+        let mut link = self.open();
+        let LinkEvent::PairingCode { code, .. } = next(&mut link).await else { panic!("a code") };
+        testbed.post("/admin/scan", json!({ "phone": phone, "qr": code })).await;
+        assert_eq!(
+            rest(&mut link).await,
+            [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]
+        );
+    }
+
+    /// A link that is connected and has told all it owed.
+    pub async fn log_in(&mut self) -> Link {
+        let mut link = self.open();
+        let (mut connected, mut synced) = (false, false);
+        while !(connected && synced) {
+            match next(&mut link).await {
+                LinkEvent::Connected => connected = true,
+                LinkEvent::OfflineSynced => synced = true,
+                LinkEvent::Closed(reason) => panic!("closed: {reason:?}"),
+                _ => {}
+            }
+        }
+        link
+    }
+
+    /// A message under an id of ours.
+    pub fn message(&self, to: &str, body: &str) -> Work {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        Work {
+            lease: self.lease,
+            message: MessageId::mint(WallTime(0)),
+            number: 1,
+            wa_id: WaId::mint(WallTime(1_795_000_000_000), COUNT.fetch_add(1, Ordering::Relaxed)),
+            to: Phone::parse(to).unwrap(),
+            content: Content::Text(Text { body: body.to_owned() }),
+            delivery: Delivery::AtLeastOnce,
+            claimed_at: Moment(0),
+        }
+    }
+}
+
+pub async fn next(link: &mut Link) -> LinkEvent {
+    timeout(PATIENCE, link.next()).await.expect("an event").expect("a link that goes on")
+}
+
+/// What is left of a link that ends.
+pub async fn rest(link: &mut Link) -> Vec<LinkEvent> {
+    timeout(PATIENCE, link.collect()).await.expect("an end")
+}
+
+/// The next event that is wanted; the others are passed over.
+pub async fn find<T>(link: &mut Link, wanted: impl Fn(LinkEvent) -> Option<T>) -> T {
+    loop {
+        if let Some(found) = wanted(next(link).await) {
+            return found;
+        }
+    }
+}
