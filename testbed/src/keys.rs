@@ -8,13 +8,15 @@ use wacore_binary::{Jid, Node};
 
 use crate::accounts;
 use crate::error::{Result, protocol};
-use crate::phone;
+use crate::{offline, phone};
 use crate::seat::Seat;
-use crate::stanza::{bytes, child_bytes, children, iq_error, iq_result, jid, leaf};
+use crate::stanza::{bytes, child_bytes, children, iq_error, iq_result, jid, leaf, server};
 use crate::world::{ConnId, Turn};
 
 /// The most pre-keys an upload may have; Baileys and whatsapp-rust send 812.
 const MAX_UPLOAD: usize = 2_000;
+/// At so few pre-keys a device is asked for more.
+const LOW: u64 = 9;
 /// The most devices a request may name.
 const MAX_FETCH: usize = 2_000;
 
@@ -181,6 +183,17 @@ pub(crate) fn take(turn: &mut Turn<'_>, seat: Seat) -> Result<Option<Bundle>> {
          RETURNING id, public",
     )?;
     let once = take.query_row(params![seat.phone, seat.device], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let left = count(turn.db, seat)?;
+    if once.is_some() && left == LOW {
+        let count = NodeBuilder::new("count").attr("value", left.to_string()).build();
+        let low = NodeBuilder::new("notification")
+            .attr("from", server())
+            .attr("type", "encrypt")
+            .attr("id", format!("low-{seat}-{}", turn.now))
+            .attr("t", turn.t())
+            .children([count]);
+        offline::owe(turn, seat, low.build())?;
+    }
     Ok(Some(Bundle {
         registration: companion.registration,
         identity: companion.identity,

@@ -8,6 +8,7 @@ use wacore_binary::builder::NodeBuilder;
 use waproto::whatsapp as wa;
 
 use crate::accounts;
+use crate::usync;
 use crate::error::{Result, protocol};
 use crate::failures::{self, Failure};
 use crate::pairing;
@@ -22,7 +23,8 @@ const PREDECESSOR: Duration = Duration::from_millis(100);
 pub(crate) async fn settle_predecessor(world: &std::sync::Arc<World>, payload: &wa::ClientPayload) {
     let Some(seat) = seat(payload) else { return };
     for _ in 0..20 {
-        if !world.read(|_, live| Ok(live.online.contains_key(&seat))).unwrap_or(false) {
+        let holds = world.read(|_, live| Ok(live.online.contains_key(&seat))).unwrap_or(false);
+        if !holds {
             return;
         }
         tokio::time::sleep(PREDECESSOR / 20).await;
@@ -122,6 +124,7 @@ pub(crate) fn stream_error(code: u16) -> Node {
 /// Tells a removed companion and forgets it.
 pub(crate) fn remove(turn: &mut Turn<'_>, seat: Seat, tell: bool) -> Result<()> {
     accounts::remove_companion(turn.db, seat)?;
+    usync::device_removed(turn, seat)?;
     if let Some(&conn) = turn.live.online.get(&seat) {
         if tell {
             turn.send(conn, conflict("device_removed", Some(401)))?;
@@ -131,19 +134,17 @@ pub(crate) fn remove(turn: &mut Turn<'_>, seat: Seat, tell: bool) -> Result<()> 
     turn.note(0, Some(seat), "companion.removed", None)
 }
 
-/// Forgets a socket that ended.
-pub(crate) fn closed(turn: &mut Turn<'_>, id: ConnId) -> Result<()> {
-    let gone = turn.live.conns.remove(&id);
+/// Forgets a socket that ended. Does nothing the second time.
+pub(crate) fn closed(turn: &mut Turn<'_>, id: ConnId, why: &str) -> Result<()> {
     turn.live.pairing.remove(&id);
-    let seat = gone
-        .and_then(|conn| conn.seat)
-        .or_else(|| turn.live.online.iter().find(|(_, conn)| **conn == id).map(|(seat, _)| *seat));
-    if let Some(seat) = seat
+    let Some(conn) = turn.live.conns.remove(&id) else { return Ok(()) };
+    if let Some(seat) = conn.seat
         && turn.live.online.get(&seat) == Some(&id)
     {
         turn.live.online.remove(&seat);
     }
-    turn.note(id, seat, "closed", None)
+    let why: String = why.chars().take(120).collect();
+    turn.note(id, conn.seat, "closed", Some(&why))
 }
 
 impl Failure {

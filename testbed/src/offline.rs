@@ -2,6 +2,8 @@
 //! acknowledges it, whether it was online or not. What waited while it was away is handed out after its login, announced
 //! and in batches that the client asks for.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Node, NodeValue};
@@ -16,6 +18,8 @@ use crate::world::{ConnId, Turn};
 const PRIMER: u64 = 5;
 /// The largest batch that is given.
 const BATCH: u64 = 1000;
+/// How long a client may take to ask for the next batch.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far the hand-over after a login is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,10 +108,17 @@ fn hand_over(turn: &mut Turn<'_>, conn: ConnId, seat: Seat, count: u64) -> Resul
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM pending WHERE phone = ? AND device = ? AND seq > ?)")?;
     let left: bool = left.query_row(params![seat.phone, seat.device, drain.seq], |r| r.get(0))?;
     let given = drain.given;
+    let seq = drain.seq;
     if let Some(conn) = turn.live.conns.get_mut(&conn) {
         conn.drain = left.then_some(drain);
     }
-    if !left {
+    if left {
+        // Baileys asks once, however much waits: it goes on by itself.
+        turn.later(PATIENCE, conn, move |turn, conn| {
+            let drain = turn.live.conns.get(&conn).and_then(|conn| conn.drain.as_ref());
+            if drain.is_some_and(|drain| drain.seq == seq) { hand_over(turn, conn, seat, 100) } else { Ok(()) }
+        });
+    } else {
         turn.send(conn, ib(NodeBuilder::new("offline").attr("count", given.to_string()).build()))?;
         phone::greet(turn, seat)?;
     }

@@ -184,7 +184,7 @@ pub(crate) fn on_signed(turn: &mut Turn<'_>, conn: ConnId, sign: &Node) -> Resul
         turn.end(conn, Out::Close(1000));
         Ok(())
     });
-    crate::usync::devices_changed(turn, seat)
+    crate::usync::device_added(turn, seat)
 }
 
 /// A companion signs `06 01 ‖ details ‖ its identity ‖ the account's key` (ADV).

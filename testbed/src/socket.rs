@@ -1,6 +1,7 @@
 //! One socket: WebSocket upgrade, Noise handshake, then frames both ways until somebody ends it. Whatever a client
 //! sends is bounded; what cannot be read ends the socket and nothing else.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,15 +37,15 @@ pub(crate) async fn serve(world: Arc<World>, tcp: TcpStream) {
         return;
     }
     let id = world.next_conn();
-    if let Err(error) = run(&world, id, tcp).await {
-        tracing::debug!(conn = id, %error, "socket ended");
-    }
-    if let Err(error) = world.turn(|turn| login::closed(turn, id)) {
+    let Err(error) = run(&world, id, tcp).await;
+    tracing::debug!(conn = id, %error, "socket ended");
+    if let Err(error) = world.turn(|turn| login::closed(turn, id, &error.to_string())) {
         tracing::warn!(conn = id, %error, "the end of a socket was not written down");
     }
 }
 
-async fn run(world: &Arc<World>, id: ConnId, tcp: TcpStream) -> Result<()> {
+/// Runs until the socket ends, which is always an error: its text says who ended it.
+async fn run(world: &Arc<World>, id: ConnId, tcp: TcpStream) -> Result<Infallible> {
     tcp.set_nodelay(true)?;
     let opening = async {
         let builder = ServerBuilder::new().limits(Limits::default().max_payload_len(Some(MAX_FRAME)));
@@ -76,17 +77,16 @@ async fn run(world: &Arc<World>, id: ConnId, tcp: TcpStream) -> Result<()> {
             let node = wacore_binary::marshal::unmarshal_ref(&plain).map_err(protocol)?.to_owned();
             handle(world, id, &node)?;
         }
-        Ok(())
+        Err(protocol("as many frames as a counter counts"))
     };
     let (result, written) = tokio::select! {
         result = reading => (result, false),
         _ = &mut writer => (Err(protocol("ended by the testbed")), true),
     };
-    // What the testbed still has to say may be a stream error followed by a close: let it out.
-    world.turn(|turn| {
-        turn.live.conns.remove(&id);
-        Ok(())
-    })?;
+    // Without a sender the writer ends after what the testbed still has to say, a stream error perhaps.
+    if let Err(error) = &result {
+        world.turn(|turn| login::closed(turn, id, &error.to_string()))?;
+    }
     if !written && timeout(Duration::from_secs(1), &mut writer).await.is_err() {
         writer.abort();
     }

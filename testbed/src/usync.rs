@@ -99,21 +99,44 @@ fn devices(turn: &Turn<'_>, phone: u64) -> Result<Node> {
     Ok(NodeBuilder::new("devices").children(parts).build())
 }
 
-/// Tells the account's other companions that one was added.
-pub(crate) fn devices_changed(turn: &mut Turn<'_>, new: Seat) -> Result<()> {
+/// A companion was added: whoever seals for the account learns of it.
+pub(crate) fn device_added(turn: &mut Turn<'_>, new: Seat) -> Result<()> {
     let account = accounts::open(turn.db, new.phone)?;
     let companions = accounts::companions(turn.db, new.phone)?;
     let now = turn.now / 1000;
     let signed = signed_key_index_list(&account, &companions, now)?;
     let device = NodeBuilder::new("device")
         .attr("jid", account.person.jid(new.device, Addressing::Pn))
+        .attr("lid", account.person.jid(new.device, Addressing::Lid))
         .attr("key-index", new.device.to_string())
         .build();
     let list = NodeBuilder::new("key-index-list").attr("ts", now.to_string()).bytes(signed).build();
-    let notification =
-        notification(turn, &account.person, new, NodeBuilder::new("add").children([device, list]).build());
-    for other in companions.into_iter().filter(|device| *device != new.device) {
-        offline::owe(turn, Seat { phone: new.phone, device: other }, notification.clone())?;
+    tell(turn, &account.person, new, NodeBuilder::new("add").children([device, list]).build())
+}
+
+/// A companion was removed.
+pub(crate) fn device_removed(turn: &mut Turn<'_>, gone: Seat) -> Result<()> {
+    let person = accounts::known(turn.db, gone.phone)?;
+    let device = NodeBuilder::new("device")
+        .attr("jid", person.jid(gone.device, Addressing::Pn))
+        .attr("lid", person.jid(gone.device, Addressing::Lid))
+        .build();
+    let list = NodeBuilder::new("key-index-list").attr("ts", turn.t()).build();
+    tell(turn, &person, gone, NodeBuilder::new("remove").children([device, list]).build())
+}
+
+/// Tells the account's own companions and those of whoever has written with it.
+fn tell(turn: &mut Turn<'_>, whose: &Person, seat: Seat, what: Node) -> Result<()> {
+    let notification = notification(turn, whose, seat, what);
+    let mut list = turn.db.prepare_cached(
+        "SELECT phone, device FROM device
+         WHERE phone = ?1 OR phone IN (SELECT DISTINCT phone FROM chat WHERE peer = ?2) ORDER BY phone, device",
+    )?;
+    let told: Vec<Seat> = list
+        .query_map((whose.phone, whose.phone.to_string()), |r| Ok(Seat { phone: r.get(0)?, device: r.get(1)? }))?
+        .collect::<rusqlite::Result<_>>()?;
+    for other in told.into_iter().filter(|other| *other != seat) {
+        offline::owe(turn, other, notification.clone())?;
     }
     Ok(())
 }

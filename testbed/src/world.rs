@@ -111,6 +111,10 @@ impl World {
     pub fn turn<T>(self: &Arc<Self>, act: impl FnOnce(&mut Turn<'_>) -> Result<T>) -> Result<T> {
         let mut inner = self.lock();
         let Inner { db, live } = &mut *inner;
+        if !db.is_autocommit() {
+            // A turn that panicked left its transaction open.
+            db.execute_batch("ROLLBACK")?;
+        }
         db.execute_batch("BEGIN IMMEDIATE")?;
         let mut turn = Turn { db, live, world: self, now: now_ms(), outbox: Vec::new() };
         let result = act(&mut turn);

@@ -30,7 +30,7 @@ impl Peer {
     /// Starts a client on a store; it shows QR codes if the store is empty.
     pub async fn start(bed: &Bed, phone: u64, store: Store) -> Self {
         let bot = Bot::builder()
-            .with_backend_arc(Arc::clone(&store))
+            .with_backend_arc(store.clone())
             .with_transport_factory(TokioWebSocketTransportFactory::new().with_url(bed.url()))
             .with_http_client(Loopback(reqwest::Client::new()))
             .with_runtime(whatsapp_rust::TokioRuntime)
