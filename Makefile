@@ -35,6 +35,10 @@ run: build ## builds and starts the server on ./data, with the curl lines to a f
 test: tools ## the gate: format, lints, docs, every test; prints where the time went
 	@scripts/gate.sh
 
+.PHONY: e2e-real
+e2e-real: tools ## bridges with real WhatsApp libraries against the testbed; builds them, without internet at run time
+	@scripts/e2e-real.sh
+
 .PHONY: check
 check: tools ## format, clippy, docs, licences
 	@scripts/check.sh

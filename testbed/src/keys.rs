@@ -8,10 +8,10 @@ use wacore_binary::{Jid, Node};
 
 use crate::accounts;
 use crate::error::{Result, protocol};
-use crate::{offline, phone};
 use crate::seat::Seat;
 use crate::stanza::{bytes, child_bytes, children, iq_error, iq_result, jid, leaf, server};
 use crate::world::{ConnId, Turn};
+use crate::{offline, phone};
 
 /// The most pre-keys an upload may have; Baileys and whatsapp-rust send 812.
 const MAX_UPLOAD: usize = 2_000;

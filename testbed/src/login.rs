@@ -8,11 +8,11 @@ use wacore_binary::builder::NodeBuilder;
 use waproto::whatsapp as wa;
 
 use crate::accounts;
-use crate::usync;
 use crate::error::{Result, protocol};
 use crate::failures::{self, Failure};
 use crate::pairing;
 use crate::seat::{Addressing, Seat};
+use crate::usync;
 use crate::world::{ConnId, Out, Turn, World};
 
 /// How long a login waits for the end of the device's former socket to be noticed.

@@ -116,7 +116,11 @@ fn hand_over(turn: &mut Turn<'_>, conn: ConnId, seat: Seat, count: u64) -> Resul
         // Baileys asks once, however much waits: it goes on by itself.
         turn.later(PATIENCE, conn, move |turn, conn| {
             let drain = turn.live.conns.get(&conn).and_then(|conn| conn.drain.as_ref());
-            if drain.is_some_and(|drain| drain.seq == seq) { hand_over(turn, conn, seat, 100) } else { Ok(()) }
+            if drain.is_some_and(|drain| drain.seq == seq) {
+                hand_over(turn, conn, seat, 100)
+            } else {
+                Ok(())
+            }
         });
     } else {
         turn.send(conn, ib(NodeBuilder::new("offline").attr("count", given.to_string()).build()))?;

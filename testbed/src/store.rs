@@ -2,11 +2,12 @@
 //! page cache when it returns, so it survives the death of this process, though not that of the machine. That is what
 //! a test tool needs.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -46,14 +47,26 @@ CREATE TABLE IF NOT EXISTS member (
   grp TEXT NOT NULL, phone INTEGER NOT NULL, admin INTEGER NOT NULL, PRIMARY KEY (grp, phone)) WITHOUT ROWID;
 ";
 
+/// Takes the directory for this testbed alone. A predecessor that is just ending is waited for.
+pub(crate) fn take(directory: &Path) -> Result<File> {
+    std::fs::create_dir_all(directory)?;
+    let lock = File::create(directory.join("lock"))?;
+    for _ in 0..40 {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(50)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+    Err(Error::Refused("another testbed uses this directory: stop it, or name another by --data".into()))
+}
+
 /// Opens or makes the database in `directory`.
 pub(crate) fn open(directory: &Path) -> Result<Connection> {
-    std::fs::create_dir_all(directory)?;
     let db = Connection::open(directory.join("testbed.db"))?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "normal")?;
-    db.pragma_update(None, "locking_mode", "exclusive")?;
     db.set_prepared_statement_cache_capacity(128);
     db.execute_batch(SCHEMA)?;
     Ok(db)

@@ -90,7 +90,9 @@ impl Testbed {
     }
 
     /// Ends it: sockets end without a word, as if the process had died. Returns once the directory may be used again.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        self.accepting.abort();
+        let _ended = (&mut self.accepting).await;
         self.serving.stop(false).await;
     }
 }

@@ -133,7 +133,9 @@ fn tell(turn: &mut Turn<'_>, whose: &Person, seat: Seat, what: Node) -> Result<(
          WHERE phone = ?1 OR phone IN (SELECT DISTINCT phone FROM chat WHERE peer = ?2) ORDER BY phone, device",
     )?;
     let told: Vec<Seat> = list
-        .query_map((whose.phone, whose.phone.to_string()), |r| Ok(Seat { phone: r.get(0)?, device: r.get(1)? }))?
+        .query_map((whose.phone, whose.phone.to_string()), |r| {
+            Ok(Seat { phone: r.get(0)?, device: r.get(1)? })
+        })?
         .collect::<rusqlite::Result<_>>()?;
     for other in told.into_iter().filter(|other| *other != seat) {
         offline::owe(turn, other, notification.clone())?;

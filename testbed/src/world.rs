@@ -77,11 +77,14 @@ pub(crate) struct World {
     /// Where clients connect, known once it listens.
     pub url: OnceLock<String>,
     next_conn: AtomicU64,
+    /// Held until the last socket has ended; the next testbed waits for it.
+    _lock: std::fs::File,
 }
 
 impl World {
     /// Opens what `directory` holds.
     pub fn open(directory: &Path, settings: Settings) -> Result<Self> {
+        let lock = store::take(directory)?;
         let db = store::open(directory)?;
         let keys = ServerKeys::load(&db)?;
         let last: u64 = db.query_row("SELECT coalesce(max(conn), 0) FROM frame", [], |r| r.get(0))?;
@@ -94,6 +97,7 @@ impl World {
             media_host: OnceLock::new(),
             url: OnceLock::new(),
             next_conn: AtomicU64::new(last + 1),
+            _lock: lock,
         })
     }
 

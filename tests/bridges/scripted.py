@@ -41,6 +41,8 @@ MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
 ENGINE = sys.argv[2] if len(sys.argv) > 2 else "scripted"
 VERSION = sys.argv[3] if len(sys.argv) > 3 else "1.0.0"
 WINDOW = 256
+# Those for a session.
+COMMANDS = "close log_out pair_code send mark_read typing check_number groups contacts fetch_media ping".split()
 
 
 def b64(data):
@@ -99,7 +101,17 @@ class Bridge:
             time.sleep(every / 1000)
 
     def ask(self, session, call):
-        """A question to a session's vault, and its answer."""
+        """A question to a session's vault, and its answer; asked again while the vault is away."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self.ask_once(session, call)
+            except Vault as error:
+                if str(error) != "unavailable" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def ask_once(self, session, call):
         done = threading.Event()
         with self.lock:
             self.last_question += 1
@@ -145,6 +157,8 @@ class Bridge:
             self.sessions[session.id] = session
             self.reply(frame, ok={"is": "done"})
             threading.Thread(target=session.run, daemon=True).start()
+        elif name not in COMMANDS:
+            self.fail(frame, "unsupported")
         else:
             session = self.sessions.get(frame.get("session"))
             if self.newest.get(frame.get("session"), -1) > frame.get("epoch", -1):
@@ -367,7 +381,10 @@ def main():
     threading.Thread(target=lifeline, daemon=True).start()
     if MODE == "late-hello":
         time.sleep(15)
-    bridge = Bridge(boot)
+    try:
+        bridge = Bridge(boot)
+    except (OSError, ValueError):
+        end(64)
     bridge.hello()
     bridge.read()
 

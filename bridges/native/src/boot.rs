@@ -9,6 +9,7 @@ use columba_bridge_protocol as wire;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use wire::{Boot, Capability, Down, Hello, Up};
 
@@ -85,6 +86,8 @@ fn lifeline() {
 }
 
 async fn serve(boot: Boot) -> i32 {
+    // Heard and not heeded: the supervisor says what is to be done.
+    let _heard = signal(SignalKind::terminate());
     let Ok(stream) = UnixStream::connect(&boot.socket).await else { return USAGE };
     let (read, mut write) = stream.into_split();
     let mut lines = Lines::new(read);

@@ -186,18 +186,19 @@ fn contacts(cards: &[Card], context: MessageField<wa::ContextInfo>) -> Result<wa
     }
 }
 
-/// What came in; `None` for what is no message to anybody: keys, receipts of calls, settings.
-pub fn heard(message: &wa::Message) -> Option<Content> {
+/// What came in; `None` for what is no message to anybody: keys, receipts of calls, settings. `mine`: whether this account wrote
+/// the message that a key names, which the sender tells from where it stands.
+pub fn heard(message: &wa::Message, mine: &dyn Fn(&wa::MessageKey) -> bool) -> Option<Content> {
     let base = message.get_base_message();
     if let Some(text) = base.text_content() {
         return Some(Content::Text { body: text.into() });
     }
     if let Some(reaction) = base.reaction_message.as_option() {
-        let target = target(reaction.key.as_option()?)?;
+        let target = target(reaction.key.as_option()?, mine)?;
         return Some(Content::Reaction { target, emoji: reaction.text.clone().unwrap_or_default().into() });
     }
     if let Some(protocol) = base.protocol_message.as_option() {
-        return protocol_heard(protocol);
+        return protocol_heard(protocol, mine);
     }
     if let Some(media) = media::heard(base) {
         return Some(media);
@@ -241,29 +242,32 @@ pub fn heard(message: &wa::Message) -> Option<Content> {
     Some(Content::Other)
 }
 
-fn protocol_heard(protocol: &wa::message::ProtocolMessage) -> Option<Content> {
+fn protocol_heard(
+    protocol: &wa::message::ProtocolMessage,
+    mine: &dyn Fn(&wa::MessageKey) -> bool,
+) -> Option<Content> {
     use wa::message::protocol_message::Type;
     match protocol.r#type? {
-        Type::REVOKE => Some(Content::Revoke { target: target(protocol.key.as_option()?)? }),
+        Type::REVOKE => Some(Content::Revoke { target: target(protocol.key.as_option()?, mine)? }),
         Type::MESSAGE_EDIT => Some(Content::Edit {
-            target: target(protocol.key.as_option()?)?,
+            target: target(protocol.key.as_option()?, mine)?,
             body: protocol.edited_message.as_option()?.text_content()?.into(),
         }),
         _ => None,
     }
 }
 
-fn target(key: &wa::MessageKey) -> Option<MessageRef> {
+fn target(key: &wa::MessageKey, mine: &dyn Fn(&wa::MessageKey) -> bool) -> Option<MessageRef> {
     let author = key.participant.as_deref().and_then(|jid| jid.parse::<Jid>().ok());
     Some(MessageRef {
         wa_id: key.id.clone()?,
-        from_me: key.from_me.unwrap_or(false),
+        from_me: mine(key),
         author: author.map(|jid| address::of(&jid, None)),
     })
 }
 
 /// What an inbound message quotes.
-pub fn quoted(message: &wa::Message, me: Option<&Jid>) -> Option<MessageRef> {
+pub fn quoted(message: &wa::Message, is_me: &dyn Fn(&Jid) -> bool) -> Option<MessageRef> {
     let base = message.get_base_message();
     let context = base
         .extended_text_message
@@ -276,7 +280,7 @@ pub fn quoted(message: &wa::Message, me: Option<&Jid>) -> Option<MessageRef> {
         .or_else(|| base.location_message.as_option().map(|message| &message.context_info))?
         .as_option()?;
     let author = context.participant.as_deref().and_then(|jid| jid.parse::<Jid>().ok());
-    let from_me = author.as_ref().zip(me).is_some_and(|(author, me)| author.user == me.user);
+    let from_me = author.as_ref().is_some_and(is_me);
     Some(MessageRef {
         wa_id: context.stanza_id.clone()?,
         from_me,

@@ -22,21 +22,29 @@ const KINDS: usize = 256;
 /// A question with its number.
 pub type Question = (u64, VaultCall);
 
-/// Serves until nobody asks any more.
+/// Serves until nobody asks any more. A bridge that went without closing leaves a vault that is marked so, whatever its
+/// session's actor marked meanwhile: only the bridge knows whether it had more to write.
 pub async fn serve(
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     mut questions: mpsc::Receiver<Question>,
     answers: mpsc::Sender<Down>,
 ) {
+    let mut closed = false;
     while let Some((id, call)) = questions.recv().await {
+        let closes = matches!(call, VaultCall::Close);
         let answer = match answer(&*vault, &*clock, call).await {
             Ok(answer) => VaultOutcome::Ok(answer),
             Err(error) => VaultOutcome::Error(error),
         };
+        closed = closes && matches!(answer, VaultOutcome::Ok(_));
         if answers.send(Down::Vault { id, answer }).await.is_err() {
-            return;
+            break;
         }
+    }
+    if !closed && let Err(error) = vault.commit(vec![]).await {
+        // A newer owner has it, or a start finds it as it is.
+        tracing::debug!(%error, "a vault is not marked as left open");
     }
 }
 

@@ -36,5 +36,8 @@ async fn accounts_sessions_debts_failures_and_the_log_outlive_a_restart() {
     assert_eq!(bob.message().await.1, "the phone too");
     assert!(!bob.sees(300, undecryptable).await);
     let resumed = bed.get("frames?dir=event&tag=handshake&limit=10000").await;
-    assert!(resumed.as_array().expect("a list").iter().any(|f| f["detail"] == "ik"), "the server's key is the same");
+    assert!(
+        resumed.as_array().expect("a list").iter().any(|f| f["detail"] == "ik"),
+        "the server's key is the same"
+    );
 }

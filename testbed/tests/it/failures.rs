@@ -145,7 +145,7 @@ async fn refused_connections_last_until_they_are_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_socket_is_found_out_by_its_client() {
     let (bed, peer) = struck(46, json!({ "kind": "half_open" })).await;
-    peer.until("that nobody answers", 65, |e| matches!(e, Event::Disconnected(_))).await;
+    peer.until("that nobody answers", 100, |e| matches!(e, Event::Disconnected(_))).await;
     bed.heal().await;
     peer.until("the next login", 30, |e| matches!(e, Event::Connected(_))).await;
 }

@@ -10,14 +10,17 @@ async fn all_read_each_other(n: u64, addressing: &str) {
     let (a, b, c) = (phone(n), phone(n + 1), phone(n + 2));
     let bed = Bed::with(&[a, b, c]).await;
     let (alice, bob) = tokio::join!(Peer::linked(&bed, a), Peer::linked(&bed, b));
-    let group = bed.post("groups", json!({ "subject": "Pigeons", "phones": [a, b, c], "addressing": addressing })).await;
+    let group = bed
+        .post("groups", json!({ "subject": "Pigeons", "phones": [a, b, c], "addressing": addressing }))
+        .await;
     let id = group["id"].as_str().expect("an id").to_owned();
     let jid: Jid = id.parse().expect("a jid");
 
     let text = wa::Message { conversation: Some("coo".into()), ..Default::default() };
     alice.send(&jid, text, "3EB0E0000000000000000001").await;
     assert_eq!(bob.message().await.1, "coo");
-    bed.until(&format!("messages?phone={c}"), 10, |l| l[0]["text"] == "coo" && l[0]["peer"] == json!(id)).await;
+    bed.until(&format!("messages?phone={c}"), 10, |l| l[0]["text"] == "coo" && l[0]["peer"] == json!(id))
+        .await;
 
     bed.post("messages", json!({ "phone": c, "to": id, "text": "coo from the phone" })).await;
     assert_eq!(alice.message().await.1, "coo from the phone");

@@ -29,7 +29,8 @@ async fn a_code_typed_into_the_phone_links_too() {
     let code = peer.client.pair_with_code(options).await.expect("a code");
     let wrong = if code == "AAAAAAAA" { "BBBBBBBB" } else { "AAAAAAAA" };
     bed.post("code", json!({ "phone": a, "code": wrong })).await;
-    bed.until("frames?dir=event&tag=pair.code.wrong", 10, |l| l.as_array().is_some_and(|l| l.len() == 1)).await;
+    bed.until("frames?dir=event&tag=pair.code.wrong", 10, |l| l.as_array().is_some_and(|l| l.len() == 1))
+        .await;
     bed.post("code", json!({ "phone": a, "code": format!("{}-{}", &code[..4], &code[4..]) })).await;
     peer.connected().await;
 
@@ -42,7 +43,8 @@ async fn a_refusal_says_what_to_do() {
     let bed = Bed::with(&[phone(5)]).await;
     let (status, answer) = bed.try_post("scan", json!({ "phone": phone(6), "qr": "2@x,a,b,c" })).await;
     assert_eq!(status, 422, "{answer}");
-    let (status, answer) = bed.try_post("messages", json!({ "phone": phone(6), "to": "1", "text": "x" })).await;
+    let (status, answer) =
+        bed.try_post("messages", json!({ "phone": phone(6), "to": "1", "text": "x" })).await;
     assert_eq!(status, 404);
     assert!(answer["error"].as_str().is_some_and(|e| e.contains("POST /admin/accounts")), "{answer}");
     let (status, _) = bed.try_post("code", json!({ "phone": phone(5), "code": "ABCD1234" })).await;

@@ -1,5 +1,6 @@
 //! The testbed against unmodified client libraries. One binary: building it costs more than running it.
 
+mod baileys;
 mod durability;
 mod failures;
 mod groups;

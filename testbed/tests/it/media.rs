@@ -14,7 +14,11 @@ async fn an_image_goes_up_across_and_down() {
     let bed = Bed::with(&[a, b]).await;
     let (alice, bob) = tokio::join!(Peer::linked(&bed, a), Peer::linked(&bed, b));
     let bytes: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
-    let up = alice.client.upload(bytes.clone(), MediaType::Image, UploadOptions::default()).await.expect("an upload");
+    let up = alice
+        .client
+        .upload(bytes.clone(), MediaType::Image, UploadOptions::default())
+        .await
+        .expect("an upload");
     let image = wa::message::ImageMessage {
         url: Some(up.url.clone()),
         direct_path: Some(up.direct_path.clone()),
@@ -32,7 +36,8 @@ async fn an_image_goes_up_across_and_down() {
 
     let has_image = |e: &Event| e.messages().any(|m| m.message.image_message.as_option().is_some());
     let event = bob.until("the image", 20, has_image).await;
-    let image = event.messages().find_map(|m| m.message.image_message.as_option().cloned()).expect("just seen");
+    let image =
+        event.messages().find_map(|m| m.message.image_message.as_option().cloned()).expect("just seen");
     let down = bob.client.download(&image).await.expect("a download");
     assert_eq!(down, bytes);
     bed.until(&format!("messages?phone={b}"), 10, |l| l[0]["text"] == "[image] a pigeon").await;

@@ -25,7 +25,8 @@ async fn what_was_answered_outlives_kill_9() {
     for round in 0..3_u64 {
         let (mut child, line) = serve(data.path());
         let admin = line["admin"].as_str().expect("an address").to_owned();
-        let list: Value = http.get(format!("{admin}/admin/accounts")).send().await.expect("up").json().await.expect("JSON");
+        let list: Value =
+            http.get(format!("{admin}/admin/accounts")).send().await.expect("up").json().await.expect("JSON");
         assert_eq!(list.as_array().expect("a list").len() as u64, round * 10, "what was answered is here");
         for n in 0..10 {
             let body = json!({ "phone": 491_700_000_000 + round * 10 + n });
@@ -36,7 +37,14 @@ async fn what_was_answered_outlives_kill_9() {
         child.wait().expect("dead");
     }
     let (mut child, line) = serve(data.path());
-    let page = http.get(line["admin"].as_str().expect("an address")).send().await.expect("up").text().await.expect("text");
+    let page = http
+        .get(line["admin"].as_str().expect("an address"))
+        .send()
+        .await
+        .expect("up")
+        .text()
+        .await
+        .expect("text");
     assert!(page.contains("<title>Columba testbed</title>"));
     for foreign in ["http://", "https://", "src=", "@import"] {
         assert!(!page.contains(foreign), "the page asks for nothing from elsewhere, but has {foreign}");

@@ -82,10 +82,14 @@ async fn admitted(bed: &Bed, payload: &waproto::whatsapp::ClientPayload, nodes: 
     noise.mix_shared_secret(ours.private_key.serialize(), &theirs).expect("mixed");
     let sealed_payload = noise.encrypt(&payload.encode_to_vec()).expect("sealed");
     let finish: HandshakeMessage = HandshakeUtils::build_client_finish(sealed_ours, sealed_payload);
-    socket.send(Message::binary(encode_frame(&finish.encode_to_vec(), None).expect("a frame"))).await.expect("sent");
+    socket
+        .send(Message::binary(encode_frame(&finish.encode_to_vec(), None).expect("a frame")))
+        .await
+        .expect("sent");
     let (to_server, _) = noise.finish().expect("finished");
     for (counter, plain) in nodes.iter().enumerate() {
-        let sealed = to_server.encrypt_with_counter(u32::try_from(counter).expect("few"), plain).expect("sealed");
+        let sealed =
+            to_server.encrypt_with_counter(u32::try_from(counter).expect("few"), plain).expect("sealed");
         if socket.send(Message::binary(encode_frame(&sealed, None).expect("a frame"))).await.is_err() {
             break;
         }

@@ -21,9 +21,10 @@ async fn two_clients_exchange_texts_with_acks_and_receipts() {
     bob.receipt("3EB0BBBBBBBBBBBBBBBB01").await;
 
     bed.until(&format!("messages?phone={a}"), 5, |list| list.as_array().is_some_and(|l| l.len() == 2)).await;
+    bed.until(&format!("messages?phone={b}"), 5, |list| list.as_array().is_some_and(|l| l.len() == 2)).await;
     let of_bob: Vec<String> = bed.texts(b).await.into_iter().map(|(text, _)| text).collect();
     assert_eq!(of_bob, ["hello", "hello back"]);
-    assert_eq!(bed.get("pending").await, json!([]), "nothing is owed any more");
+    bed.until("pending", 10, |list| *list == json!([])).await;
     let bad = bed.get("frames?tag=undecryptable").await;
     assert_eq!(bad, json!([]), "each phone could read everything");
 }
@@ -34,13 +35,15 @@ async fn a_phone_writes_reads_and_its_companion_sees_both_sides() {
     let bed = Bed::with(&[a, b]).await;
     let alice = Peer::linked(&bed, a).await;
 
-    let sent = bed.post("messages", json!({ "phone": b, "to": format!("+{a}"), "text": "from the phone" })).await;
+    let sent =
+        bed.post("messages", json!({ "phone": b, "to": format!("+{a}"), "text": "from the phone" })).await;
     assert_eq!(alice.message().await, (sent["id"].as_str().expect("an id").into(), "from the phone".into()));
     let delivered = |l: &serde_json::Value| l[0]["status"] == "delivered";
     bed.until(&format!("messages?phone={b}"), 5, delivered).await;
 
     alice.text(b, "from the companion", "3EB0D0000000000000000001").await;
-    let arrived = |l: &serde_json::Value| l[1]["text"] == "from the companion" && l[1]["status"] == "received";
+    let arrived =
+        |l: &serde_json::Value| l[1]["text"] == "from the companion" && l[1]["status"] == "received";
     bed.until(&format!("messages?phone={b}"), 5, arrived).await;
     alice.receipt("3EB0D0000000000000000001").await;
     bed.post("read", json!({ "phone": b, "peer": a })).await;

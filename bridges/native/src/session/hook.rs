@@ -6,6 +6,8 @@ use anyhow::bail;
 use async_trait::async_trait;
 use columba_bridge_protocol::{Event, Inbound, Private};
 use wacore::types::events::InboundMessage;
+use wacore_binary::Jid;
+use waproto::whatsapp as wa;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
 use crate::outbox::Outbox;
@@ -40,8 +42,18 @@ impl InboundDurabilityHook for HandOver {
 
 fn event(client: &Client, inbound: &InboundMessage) -> Option<Event> {
     let (message, info) = (&inbound.message, &inbound.info);
-    let content = content::heard(message)?;
     let source = &info.source;
+    let (me, my_lid) = (client.pn(), client.lid());
+    let is_me = |jid: &Jid| [&me, &my_lid].into_iter().flatten().any(|mine| mine.user == jid.user);
+    // In a group a key names its author; in a chat of two the sender says whether it is the sender.
+    let mine = |key: &wa::MessageKey| {
+        let author = key.participant.as_deref().and_then(|author| author.parse::<Jid>().ok());
+        match author {
+            Some(author) => is_me(&author),
+            None => key.from_me.unwrap_or(false) == source.is_from_me,
+        }
+    };
+    let content = content::heard(message, &mine)?;
     // In a chat of two the other one's second name is told with the sender, or, of our own, with the recipient.
     let alt = if source.is_from_me { source.recipient_alt.as_ref() } else { source.sender_alt.as_ref() };
     let chat = address::of(&source.chat, if source.is_group { None } else { alt });
@@ -54,7 +66,7 @@ fn event(client: &Client, inbound: &InboundMessage) -> Option<Event> {
         from_me: source.is_from_me,
         at_ms: info.timestamp.timestamp_millis(),
         content,
-        quote: content::quoted(message, client.pn().as_ref()),
+        quote: content::quoted(message, &is_me),
         name,
     })))
 }

@@ -32,7 +32,6 @@ impl Bed {
     /// Ends it as a kill would, and starts another on the same directory.
     pub async fn restart(&mut self) {
         self.running.take().expect("it runs").stop().await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
         self.running = Some(Testbed::start(self.directory.path()).await.expect("a testbed again"));
     }
 

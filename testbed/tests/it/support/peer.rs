@@ -136,11 +136,6 @@ impl Peer {
         self.until("a receipt", 20, fits).await;
     }
 
-    /// Leaves reconnecting to the test.
-    pub fn own_no_reconnect(&self) {
-        self.client.enable_auto_reconnect.store(false, Ordering::Relaxed);
-    }
-
     /// Whether the client would reconnect by itself.
     pub fn reconnects(&self) -> bool {
         self.client.enable_auto_reconnect.load(Ordering::Relaxed)
