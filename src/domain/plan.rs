@@ -151,3 +151,30 @@ pub struct Allowance {
     /// What happens beyond.
     pub quota: Quota,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caps(per_minute: u32) -> Caps {
+        Caps {
+            per_minute: NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN),
+            per_minute_tenant: None,
+            pacing: Pacing::None,
+            first_contacts_per_day: None,
+            queue_max: 1,
+            sessions_max: 1,
+        }
+    }
+
+    #[test]
+    fn no_plan_lets_an_engine_that_reaches_people_run_free() {
+        for (asked, bound) in [(1, 1), (60, 60), (61, 60), (60_000, 60)] {
+            for engine in [Engine::Native, Engine::Baileys] {
+                let caps = caps(asked).on(engine);
+                assert_eq!((caps.per_minute.get(), caps.pacing), (bound, Pacing::Human), "{engine}");
+            }
+            assert_eq!(caps(asked).on(Engine::Sandbox), caps(asked));
+        }
+    }
+}

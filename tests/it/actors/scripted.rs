@@ -1,6 +1,7 @@
 //! A network that says and answers what a test has written down, and notes everything it is told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -91,6 +92,11 @@ pub struct ScriptedTransport {
     news: UnboundedSender<LinkNews>,
     confirmed: Mutex<Vec<DeliveryId>>,
     logged_out: Mutex<Vec<SessionId>>,
+    /// Numbers without an account.
+    absent: Mutex<HashSet<Phone>>,
+    /// Numbers that were asked for; nobody is answered while it is `mute`.
+    asked: Mutex<Vec<Phone>>,
+    mute: AtomicBool,
 }
 
 /// Tells of the end of a link, and ends it at the network.
@@ -113,11 +119,30 @@ impl Drop for LinkGuard {
 }
 
 impl ScriptedTransport {
+    /// From now on this number has no account.
+    pub fn leaves(&self, phone: &str) {
+        self.absent.lock().unwrap().insert(Phone::parse(phone).unwrap());
+    }
+
+    /// Whether numbers that are asked for are answered.
+    pub fn tells_of_numbers(&self, tells: bool) {
+        self.mute.store(!tells, Ordering::SeqCst);
+    }
+
+    /// Numbers that were asked for since the last call.
+    pub fn asked_for(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+            .iter()
+            .map(|phone| phone.as_str().to_owned())
+            .collect()
+    }
+
     pub fn new(clock: Arc<TokioClock>) -> (Arc<Self>, UnboundedReceiver<Frame>, UnboundedReceiver<LinkNews>) {
         let (frames, sent) = mpsc::unbounded_channel();
         let (news, heard) = mpsc::unbounded_channel();
-        let (scripts, confirmed, logged_out) = Default::default();
-        (Arc::new(Self { scripts, clock, frames, news, confirmed, logged_out }), sent, heard)
+        let (scripts, confirmed, logged_out, absent, asked, mute) = Default::default();
+        let network = Self { scripts, clock, frames, news, confirmed, logged_out, absent, asked, mute };
+        (Arc::new(network), sent, heard)
     }
 
     fn script<T>(&self, session: SessionId, change: impl FnOnce(&mut Script) -> T) -> T {
@@ -252,8 +277,12 @@ impl Transport for ScriptedTransport {
         Ok(())
     }
 
-    async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
-        Ok(true)
+    async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError> {
+        self.asked.lock().unwrap().push(phone.clone());
+        if self.mute.load(Ordering::SeqCst) || !self.is_open(lease) {
+            return Err(TransportError::NoLink);
+        }
+        Ok(!self.absent.lock().unwrap().contains(phone))
     }
 
     async fn pairing_code(&self, lease: Lease, _: &Phone) -> Result<PairingCode, TransportError> {

@@ -7,7 +7,7 @@ use columba::domain::id::MessageId;
 use columba::domain::message::{Content, Delivery, MessageReason, MessageStatus, ReceiptKind, Text, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Pacing, Plan};
-use columba::domain::session::{CloseReason, Desired, Epoch, SessionStatus};
+use columba::domain::session::{CloseReason, Desired, Engine, Epoch, SessionStatus};
 use columba::domain::time::Jitter;
 use columba::outbound::attempt;
 use columba::ports::clock::Clock as _;
@@ -28,6 +28,67 @@ fn millis(earlier: &Frame, later: &Frame) -> u64 {
 
 fn order(frames: &[Frame]) -> Vec<MessageId> {
     frames.iter().map(|frame| frame.message).collect()
+}
+
+// ---- restraint ------------------------------------------------------------------------------------------------
+
+/// A fleet on an engine that reaches people, under a plan that lets a session write to so many strangers a day.
+async fn careful(strangers: u32) -> Fleet {
+    let plan = Plan { first_contacts_per_day: Some(strangers), ..plan(10) };
+    let mut fleet = Fleet::under(plan).await;
+    fleet.engine = Engine::Native;
+    fleet
+}
+
+#[actix::test]
+async fn a_strangers_number_is_asked_for_once_and_one_without_an_account_is_not_written_to() {
+    let mut fleet = careful(2).await;
+    let (anna, _) = fleet.connected().await;
+    fleet.network.leaves(&person(2));
+    let (known, absent) = (fleet.send(anna.id, &person(1)).await, fleet.send(anna.id, &person(2)).await);
+    assert_eq!(fleet.frame().await.message, known);
+    fleet.becomes(absent, MessageStatus::Failed).await;
+    let failed = fleet.message(absent).await;
+    assert_eq!((failed.reason, failed.attempts), (Some(MessageReason::NotOnWhatsapp), 0));
+    assert_eq!(fleet.network.asked_for(), [person(1), person(2)]);
+    let again = fleet.send(anna.id, &person(1)).await;
+    assert_eq!(fleet.frame().await.message, again);
+    assert_eq!(fleet.network.asked_for(), Vec::<String>::new(), "the answer is believed");
+    let third = fleet.send(anna.id, &person(3)).await;
+    fleet.becomes(third, MessageStatus::Held).await;
+    assert_eq!(fleet.message(third).await.reason, Some(MessageReason::FirstContact));
+    assert_eq!(fleet.network.asked_for(), Vec::<String>::new(), "nobody beyond the day's number is asked for");
+    assert_eq!(fleet.usage().await.used, 2);
+    fleet.finish_with(&[(third, MessageStatus::Held)]).await;
+}
+
+#[actix::test]
+async fn who_cannot_ask_for_a_number_does_not_write_to_it_and_asks_again() {
+    let mut fleet = careful(2).await;
+    let (anna, _) = fleet.connected().await;
+    fleet.network.tells_of_numbers(false);
+    let message = fleet.send(anna.id, ANNA).await;
+    fleet.pass(100 * SECOND).await;
+    assert!(fleet.is_silent());
+    let asked = fleet.network.asked_for().len();
+    assert!((3..=4).contains(&asked), "every half a minute: {asked} times");
+    assert_eq!(fleet.message(message).await.attempts, 0);
+    fleet.network.tells_of_numbers(true);
+    assert_eq!(fleet.frame().await.message, message);
+    fleet.becomes(message, MessageStatus::Sent).await;
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_number_linked_just_now_answers_and_writes_to_nobody_first_whatever_the_pacing() {
+    let plan = Plan { pacing: Pacing::None, ..plan(10) };
+    let mut fleet = Fleet::under(plan).await;
+    fleet.engine = Engine::Native;
+    let (anna, _) = fleet.connected().await;
+    let cold = fleet.send(anna.id, ANNA).await;
+    fleet.becomes(cold, MessageStatus::Held).await;
+    assert_eq!(fleet.network.asked_for(), Vec::<String>::new());
+    fleet.finish_with(&[(cold, MessageStatus::Held)]).await;
 }
 
 // ---- the cap --------------------------------------------------------------------------------------------------
