@@ -104,3 +104,32 @@ async fn a_refusal_is_no_ack_and_a_lost_ack_is_neither() {
     let texts: Vec<_> = testbed.chat(BOB, 2).await.iter().map(|message| message["text"].clone()).collect();
     assert_eq!(texts, ["two", "three"]);
 }
+
+/// Commits to the vault are fsyncs. Aimed at: one a text sent, two a text received (what is pending, then its ratchet).
+#[tokio::test]
+async fn a_text_costs_few_commits() {
+    const TEXTS: usize = 20;
+    let testbed = Testbed::start().await;
+    let rig = Rig::start(native_testbed(), &testbed.url);
+    let (alice, _of_alice) = rig.paired(&testbed, ALICE).await;
+    let (bob, mut of_bob) = rig.paired(&testbed, BOB).await;
+    // Keys are exchanged by the first one, and what logins started has ended by the tenth.
+    for round in 0..10 {
+        rig.engine.send(&alice.message(BOB, &format!("hello {round}"))).await.unwrap();
+        let (delivery, ..) = inbound(&mut of_bob).await;
+        rig.engine.confirm(bob.lease, &delivery).await.unwrap();
+    }
+    let writes = |session: &crate::rig::Session| session.vault.content().1;
+    let before = (writes(&alice), writes(&bob));
+    for round in 0..TEXTS {
+        rig.engine.send(&alice.message(BOB, &format!("text {round}"))).await.unwrap();
+        let (delivery, ..) = inbound(&mut of_bob).await;
+        rig.engine.confirm(bob.lease, &delivery).await.unwrap();
+        // Paced, so that nothing rides with the next text.
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    }
+    let (sent, received) = (writes(&alice) - before.0, writes(&bob) - before.1);
+    println!("{TEXTS} texts: {sent} commits sent, {received} received");
+    assert!(sent <= 2 * TEXTS, "{sent} commits for {TEXTS} texts sent");
+    assert!(received <= 3 * TEXTS, "{received} commits for {TEXTS} texts received");
+}

@@ -103,7 +103,11 @@ fn contents() -> Vec<(&'static str, Capability, Content)> {
     };
     vec![
         ("a text", Capability::Text, Content::Text { body: "hello".into() }),
-        ("a text of many scripts", Capability::Text, Content::Text { body: "Grüße, 你好, 👋🏽\n\u{202e}x".into() }),
+        (
+            "a text of many scripts",
+            Capability::Text,
+            Content::Text { body: "Grüße, 你好, 👋🏽\n\u{202e}x".into() },
+        ),
         ("a poll with one choice", Capability::Poll, poll(1)),
         ("a poll with several", Capability::Poll, poll(2)),
         (
@@ -223,7 +227,9 @@ impl Net {
             let inbound = self.send(BOB, &content, None).await?;
             // Of Bob's it is not.
             let seen = match inbound.content {
-                Content::Reaction { target, .. } | Content::Edit { target, .. } | Content::Revoke { target } => target,
+                Content::Reaction { target, .. }
+                | Content::Edit { target, .. }
+                | Content::Revoke { target } => target,
                 other => return Err(format!("another kind came: {other:?}")),
             };
             require(seen.wa_id == first.wa_id, "it refers to another message")?;
@@ -273,7 +279,8 @@ impl Net {
             let handle = came.handle.ok_or("no handle")?;
             let into = format!("in_{}", self.fresh_id());
             let bob = self.bob.clone();
-            let fetch = |max_bytes| Command::FetchMedia { handle: handle.clone(), name: into.clone(), max_bytes };
+            let fetch =
+                |max_bytes| Command::FetchMedia { handle: handle.clone(), name: into.clone(), max_bytes };
             match self.bridge.ask(Some(&bob), fetch(1000)).await? {
                 ReplyOutcome::Error(failure) if failure.code == ErrorCode::TooLarge => {}
                 other => return Err(format!("{media:?}: a bound that does not hold: {other:?}")),
@@ -305,8 +312,12 @@ impl Net {
                 seconds: None,
             };
             let content = Content::Media { media: MediaKind::Document, file, caption: None };
-            let command =
-                Command::Send { to: BOB.into(), wa_id: self.fresh_id(), content: Box::new(content), quote: None };
+            let command = Command::Send {
+                to: BOB.into(),
+                wa_id: self.fresh_id(),
+                content: Box::new(content),
+                quote: None,
+            };
             match self.bridge.ask(Some(&alice), command).await? {
                 ReplyOutcome::Error(failure) if failure.code == ErrorCode::Invalid => {}
                 other => return Err(format!("{name:?} was taken: {other:?}")),
@@ -350,7 +361,10 @@ impl Net {
         match self.bridge.ask(Some(&alice), Command::Groups).await? {
             ReplyOutcome::Ok(Reply::Groups { groups }) => {
                 let found = groups.iter().find(|group| group.id.as_str() == id).ok_or("it is not listed")?;
-                require(found.subject.as_str() == "Pigeons" && found.participants == 2, "it is not as it was made")?;
+                require(
+                    found.subject.as_str() == "Pigeons" && found.participants == 2,
+                    "it is not as it was made",
+                )?;
             }
             other => return Err(format!("groups were due, not {other:?}")),
         }

@@ -123,14 +123,19 @@ impl Target {
 impl Started {
     /// How it ended, if it does in time.
     pub async fn exit(mut self, limit: Duration) -> Outcome<ExitStatus> {
-        timeout(limit, self.child.wait()).await.map_err(|_| format!("runs still after {limit:?}"))?.map_err(told)
+        timeout(limit, self.child.wait())
+            .await
+            .map_err(|_| format!("runs still after {limit:?}"))?
+            .map_err(told)
     }
 
     /// Its hello, which has to come in time and to fit.
     pub async fn hello(self, target: &Target) -> Outcome<Bridge> {
         let limit = Duration::from_millis(wire::HELLO_MS.into());
-        let (stream, _) =
-            timeout(limit, self.listener.accept()).await.map_err(|_| "no connection in time")?.map_err(told)?;
+        let (stream, _) = timeout(limit, self.listener.accept())
+            .await
+            .map_err(|_| "no connection in time")?
+            .map_err(told)?;
         let (read, write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
         let line = timeout(limit, lines.next_line()).await.map_err(|_| "no hello in time")?.map_err(told)?;
@@ -193,7 +198,10 @@ impl Bridge {
 
     /// How it ended, if it does in time.
     pub async fn exit(&mut self, limit: Duration) -> Outcome<ExitStatus> {
-        timeout(limit, self.child.wait()).await.map_err(|_| format!("runs still after {limit:?}"))?.map_err(told)
+        timeout(limit, self.child.wait())
+            .await
+            .map_err(|_| format!("runs still after {limit:?}"))?
+            .map_err(told)
     }
 
     /// The next frame that is no question to a vault; those are answered.
@@ -239,7 +247,11 @@ impl Bridge {
     }
 
     /// Asks, and awaits the answer.
-    pub async fn ask(&mut self, session: Option<&SessionKey>, command: wire::Command) -> Outcome<ReplyOutcome> {
+    pub async fn ask(
+        &mut self,
+        session: Option<&SessionKey>,
+        command: wire::Command,
+    ) -> Outcome<ReplyOutcome> {
         self.last_id += 1;
         let id = self.last_id;
         self.say(&Down::Command { id, session: session.cloned(), deadline_ms: 10_000, command }).await?;
@@ -247,11 +259,14 @@ impl Bridge {
     }
 
     /// Asks by JSON that these types may not be able to say.
-    pub async fn ask_json(&mut self, session: Option<&SessionKey>, command: serde_json::Value) -> Outcome<ReplyOutcome> {
+    pub async fn ask_json(
+        &mut self,
+        session: Option<&SessionKey>,
+        command: serde_json::Value,
+    ) -> Outcome<ReplyOutcome> {
         self.last_id += 1;
         let id = self.last_id;
-        let mut frame =
-            serde_json::json!({ "t": "command", "id": id, "deadline_ms": 10_000, "do": command, "a_later_field": [1] });
+        let mut frame = serde_json::json!({ "t": "command", "id": id, "deadline_ms": 10_000, "do": command, "a_later_field": [1] });
         if let Some(key) = session {
             (frame["session"], frame["epoch"]) = (key.session.clone().into(), key.epoch.into());
         }

@@ -285,3 +285,106 @@ fn key_of(change: &Change) -> &[u8] {
         Change::Put { key, .. } | Change::Del { key, .. } => key.as_slice(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use wire::Up;
+
+    use super::*;
+
+    /// A vault whose supervisor answers by `answer`, and the calls it gets.
+    fn vault(
+        answer: impl Fn(&VaultCall) -> VaultOutcome + Send + 'static,
+    ) -> (Arc<Vault>, mpsc::UnboundedReceiver<VaultCall>) {
+        let (out, mut frames) = mpsc::channel(16);
+        let wire = Arc::new(Wire::new(out));
+        let (seen, calls) = mpsc::unbounded_channel();
+        let answering = Arc::clone(&wire);
+        tokio::spawn(async move {
+            while let Some(frame) = frames.recv().await {
+                if let Up::Vault { id, call, .. } = frame {
+                    let outcome = answer(&call);
+                    let _ = seen.send(call);
+                    answering.answered(id, outcome);
+                }
+            }
+        });
+        let key = SessionKey { session: "ses_1".to_owned(), epoch: 1 };
+        (Vault::new(key, wire), calls)
+    }
+
+    fn well(call: &VaultCall) -> VaultOutcome {
+        VaultOutcome::Ok(match call {
+            VaultCall::Get { keys, .. } => VaultAnswer::Values { values: vec![None; keys.len()] },
+            _ => VaultAnswer::Done,
+        })
+    }
+
+    fn kinds(call: VaultCall) -> Vec<String> {
+        let VaultCall::Commit { changes } = call else { panic!("a commit, not {call:?}") };
+        let kind = |change: Change| match change {
+            Change::Put { kind, .. } | Change::Del { kind, .. } => kind,
+        };
+        changes.into_iter().map(kind).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lazy_changes_ride_with_a_strict_batch_and_are_read_before_they_are_written() {
+        let (vault, mut calls) = vault(well);
+        vault.later([("sent", put("sent", "a", "1"))]).expect("a vault");
+        let found = vault.get("sent", vec![b"a".to_vec()]).await.expect("a vault");
+        assert_eq!(found[0].as_ref().map(Blob::as_slice), Some(&b"1"[..]));
+        assert!(calls.try_recv().is_err(), "nobody was asked");
+        vault.commit(vec![put("session", "b", "2")]).await.expect("a vault");
+        assert_eq!(kinds(calls.recv().await.expect("a call")), ["sent", "session"]);
+        tokio::time::sleep(RIDE * 2).await;
+        assert!(calls.try_recv().is_err(), "written once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lazy_changes_that_nothing_takes_along_go_by_themselves() {
+        let (vault, mut calls) = vault(well);
+        vault.later([("sent", put("sent", "a", "1"))]).expect("a vault");
+        vault.later([("sent", del("sent", "a"))]).expect("a vault");
+        tokio::time::sleep(RIDE * 2).await;
+        assert_eq!(kinds(calls.recv().await.expect("a call")), ["sent"], "the last word, once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vault_that_is_away_is_asked_again_and_lost_after_half_a_minute() {
+        let (vault, mut calls) = vault(|_| VaultOutcome::Error(VaultError::Unavailable));
+        let begun = tokio::time::Instant::now();
+        assert_eq!(vault.commit(vec![put("session", "b", "2")]).await, Err(Lost));
+        assert!(begun.elapsed() >= AWAY && begun.elapsed() < AWAY + Duration::from_secs(3));
+        assert_eq!(vault.doom(), Some(CloseReason::VaultLost));
+        let mut asked = 0;
+        while calls.try_recv().is_ok() {
+            asked += 1;
+        }
+        assert!((10..100).contains(&asked), "{asked} times");
+        assert_eq!(vault.flush().await, Err(Lost), "nothing is asked any more");
+        assert!(calls.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_fenced_vault_is_lost_at_once() {
+        let (vault, _calls) = vault(|_| VaultOutcome::Error(VaultError::Fenced));
+        assert_eq!(vault.get_one("device", "").await, Err(Lost));
+        assert_eq!(vault.doomed().await, CloseReason::Fenced);
+        assert!(vault.later([("sent", del("sent", "a"))]).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_batch_beyond_the_bounds_is_several_commits_in_order() {
+        let (vault, mut calls) = vault(well);
+        let big = vec![0; 2 << 20];
+        let batch: Vec<_> = (0..5_u8).map(|at| put("prekey", [at], big.clone())).collect();
+        vault.commit(batch).await.expect("a vault");
+        let mut sizes = vec![];
+        while let Ok(call) = calls.try_recv() {
+            sizes.push(kinds(call).len());
+        }
+        assert_eq!(sizes, [2, 2, 1]);
+    }
+}

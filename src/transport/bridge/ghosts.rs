@@ -117,9 +117,16 @@ fn end(record: &Record) -> Result<(), GhostError> {
 
 /// Kills a process and its group. One that is gone already is fine.
 pub fn kill(pid: i32) {
+    kill_group(pid);
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Kills what is left of a group.
+pub fn kill_group(pid: i32) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process_group(pid, Signal::KILL);
-        let _ = kill_process(pid, Signal::KILL);
     }
 }
 

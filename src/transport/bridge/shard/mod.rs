@@ -1,7 +1,9 @@
 //! The shell around the machine: one task per shard, which starts the process, reads it and speaks to it.
 
 pub mod machine;
+mod pipes;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -9,18 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use columba_bridge_protocol as wire;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::process::{Child, ChildStderr, ChildStdin};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixListener;
+use tokio::process::ChildStdin;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, Up, Welcome};
 
 use self::machine::{Breach, Effect, Input, Machine, NotStarted, State, Trouble};
-use super::lines::{End, Lines};
+use self::pipes::{Connection, Word};
 use super::links::{Answer, Item, Links};
-use super::program::{self, Program, ProgramError, Running};
+use super::program::{Program, ProgramError, Running};
 use super::{desk, ghosts};
 use crate::domain::time::Jitter;
 use crate::ports::clock::Clock;
@@ -29,10 +30,6 @@ use crate::ports::vault::{Vault, Writer};
 
 /// Frames that wait for the socket.
 const OUTGOING: usize = 1024;
-/// A bridge that takes nothing for so long does not read.
-const WRITE: Duration = Duration::from_secs(30);
-/// Characters of a line of a bridge's standard error.
-const COMPLAINT: usize = 400;
 /// Frames between two heartbeats that are no traffic any more but a flood.
 const FLOOD: u32 = 200_000;
 /// What a drain gives the sessions of a bridge.
@@ -111,20 +108,6 @@ pub struct Opening {
 /// Told to the engine: the bridge has let go of this epoch of a session, or is dead.
 pub type Released = SessionKey;
 
-/// What comes from a process. The number tells processes of a shard apart: a late word of one that is gone is ignored.
-enum Word {
-    Frame(Box<Up>),
-    Connected(Box<Connection>, Hello),
-    Broke(Breach),
-    Exited(String),
-    Closed(SessionKey),
-}
-
-struct Connection {
-    lines: Lines<tokio::net::unix::OwnedReadHalf>,
-    write: OwnedWriteHalf,
-}
-
 /// A process that was started.
 struct Process {
     pid: u32,
@@ -135,6 +118,7 @@ struct Process {
     out: Option<mpsc::Sender<Down>>,
     connection: Option<Box<Connection>>,
     tasks: Vec<JoinHandle<()>>,
+    exited: bool,
 }
 
 impl Process {
@@ -161,8 +145,8 @@ pub struct Shard {
     frames: u32,
     words: mpsc::Sender<(u64, Word)>,
     released: mpsc::UnboundedSender<Released>,
-    /// Let go of by their sessions while the process was dying: it may hold their sockets until it is dead.
-    gone: Vec<SessionKey>,
+    /// Let go of by their sessions, and not yet by the process: it may hold their sockets until it says so or is dead.
+    gone: HashSet<SessionKey>,
 }
 
 impl Shard {
@@ -186,7 +170,7 @@ impl Shard {
             frames: 0,
             words,
             released,
-            gone: vec![],
+            gone: HashSet::new(),
         };
         tokio::spawn(shard.run(orders, heard))
     }
@@ -281,12 +265,13 @@ impl Shard {
         self.waiting.retain(|opening| opening.key != key);
         if !self.links.has(&key) {
             match self.machine.state() {
-                State::Dying { .. } => self.gone.push(key),
+                State::Dying { .. } => drop(self.gone.insert(key)),
                 _ => self.release(key),
             }
             return;
         }
         self.links.mute(&key);
+        self.gone.insert(key.clone());
         let (answer, answered) = oneshot::channel();
         let frame = self.links.call(Some(key.clone()), Command::Close, CLOSE_MS, answer);
         self.say(frame).await;
@@ -298,7 +283,8 @@ impl Shard {
         });
     }
 
-    fn release(&self, key: SessionKey) {
+    fn release(&mut self, key: SessionKey) {
+        self.gone.remove(&key);
         let _ = self.released.send(key);
     }
 
@@ -316,6 +302,9 @@ impl Shard {
             Word::Exited(status) => {
                 tracing::debug!(shard = %self.name, status, "the bridge ended");
                 ghosts::forget(&self.setup.records, &self.name);
+                if let Some(process) = &mut self.process {
+                    process.exited = true;
+                }
                 self.step(Input::Exited).await;
                 for key in std::mem::take(&mut self.gone) {
                     self.release(key);
@@ -393,7 +382,9 @@ impl Shard {
             Effect::Kill => {
                 if let Some(process) = &mut self.process {
                     process.cut();
-                    ghosts::kill(process.pid.cast_signed());
+                    let pid = process.pid.cast_signed();
+                    // What has ended may have left others in its group; its own number may be somebody else's by now.
+                    if process.exited { ghosts::kill_group(pid) } else { ghosts::kill(pid) }
                 }
             }
             Effect::CutLinks => {
@@ -477,12 +468,20 @@ impl Shard {
         // A pipe takes the line at once, whether it is read or not. If the process has ended, its exit tells.
         let _ = stdin.write_all(&line).await;
         let (words, number) = (self.words.clone(), self.number);
-        tokio::spawn(await_exit(child, words.clone(), number));
+        tokio::spawn(pipes::await_exit(child, words.clone(), number));
         let tasks = vec![
-            tokio::spawn(complaints(stderr, self.name.clone())),
-            tokio::spawn(accept(listener, words, number)),
+            tokio::spawn(pipes::complaints(stderr, self.name.clone())),
+            tokio::spawn(pipes::accept(listener, words, number)),
         ];
-        self.process = Some(Process { pid, token, stdin: Some(stdin), out: None, connection: None, tasks });
+        self.process = Some(Process {
+            pid,
+            token,
+            stdin: Some(stdin),
+            out: None,
+            connection: None,
+            tasks,
+            exited: false,
+        });
         tracing::info!(shard = %self.name, pid, "bridge started");
         Ok(())
     }
@@ -498,8 +497,8 @@ impl Shard {
         let Some(connection) = process.connection.take() else { return };
         let Connection { lines, write } = *connection;
         let (out, frames) = mpsc::channel(OUTGOING);
-        process.tasks.push(tokio::spawn(read(lines, words.clone(), number)));
-        process.tasks.push(tokio::spawn(self::write(write, frames, words, number)));
+        process.tasks.push(tokio::spawn(pipes::read(lines, words.clone(), number)));
+        process.tasks.push(tokio::spawn(pipes::write(write, frames, words, number)));
         process.out = Some(out);
         let welcome = Welcome {
             protocol: wire::PROTOCOL,
@@ -551,101 +550,5 @@ fn report(shard: &str, trouble: &Trouble) {
         Trouble::Silent => tracing::warn!(shard, "three heartbeats were missed; the bridge is killed"),
         Trouble::Exited => tracing::warn!(shard, "the bridge ended by itself"),
         Trouble::Unkillable => tracing::error!(shard, "the bridge was killed and is still there"),
-    }
-}
-
-async fn await_exit(mut child: Child, words: mpsc::Sender<(u64, Word)>, number: u64) {
-    let status = program::told(child.wait().await);
-    let _ = words.send((number, Word::Exited(status))).await;
-}
-
-/// The first connection's first frame has to be the hello; there is no second connection.
-async fn accept(listener: UnixListener, words: mpsc::Sender<(u64, Word)>, number: u64) {
-    let word = match listener.accept().await {
-        Ok((stream, _)) => greet(stream).await,
-        Err(error) => Word::Broke(Breach::Garbage(error.to_string())),
-    };
-    drop(listener);
-    let _ = words.send((number, word)).await;
-}
-
-async fn greet(stream: UnixStream) -> Word {
-    let (read, write) = stream.into_split();
-    let mut lines = Lines::new(read);
-    match lines.next().await {
-        Ok(line) => match wire::decode(&line) {
-            Ok(Up::Hello(hello)) => Word::Connected(Box::new(Connection { lines, write }), hello),
-            Ok(_) => Word::Broke(Breach::Garbage("not a hello".to_owned())),
-            Err(error) => Word::Broke(Breach::Garbage(error.to_string())),
-        },
-        Err(end) => Word::Broke(ended(end)),
-    }
-}
-
-async fn read(
-    mut lines: Lines<tokio::net::unix::OwnedReadHalf>,
-    words: mpsc::Sender<(u64, Word)>,
-    number: u64,
-) {
-    loop {
-        let word = match lines.next().await {
-            Ok(line) => match wire::decode(&line) {
-                Ok(frame) => Word::Frame(Box::new(frame)),
-                Err(error) => Word::Broke(Breach::Garbage(error.to_string())),
-            },
-            Err(end) => Word::Broke(ended(end)),
-        };
-        let is_end = matches!(word, Word::Broke(_));
-        if words.send((number, word)).await.is_err() || is_end {
-            return;
-        }
-    }
-}
-
-fn ended(end: End) -> Breach {
-    match end {
-        End::Closed => Breach::Cut,
-        End::TooLong => Breach::Garbage("a frame longer than allowed".to_owned()),
-    }
-}
-
-async fn write(
-    mut to: OwnedWriteHalf,
-    mut frames: mpsc::Receiver<Down>,
-    words: mpsc::Sender<(u64, Word)>,
-    number: u64,
-) {
-    while let Some(frame) = frames.recv().await {
-        let written = match wire::encode(&frame) {
-            Ok(line) => tokio::time::timeout(WRITE, to.write_all(&line)).await,
-            Err(error) => {
-                tracing::error!(%error, "a frame was not sent");
-                continue;
-            }
-        };
-        let breach = match written {
-            Ok(Ok(())) => continue,
-            Ok(Err(_)) => Breach::Cut,
-            Err(_) => Breach::Stalled,
-        };
-        let _ = words.send((number, Word::Broke(breach))).await;
-        return;
-    }
-}
-
-/// A bridge's standard error, a line at a time and cut: it must neither fill the log nor block for being unread.
-async fn complaints(stderr: ChildStderr, shard: String) {
-    let mut from = BufReader::new(stderr);
-    let mut line = vec![];
-    loop {
-        line.clear();
-        let mut part = (&mut from).take(COMPLAINT as u64);
-        match part.read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                tracing::debug!(shard, "{}", text.trim_end().escape_debug());
-            }
-        }
     }
 }
