@@ -129,7 +129,12 @@ async fn with_redis_events_cross_at_once_and_whatever_happens_to_it_no_listener_
     let server = home.start(&environment).await;
     let feed = home.feed(&environment).await;
     let (acme, session, mut listener) = tenant(&server, &feed, "Acme").await;
-    redis.until::<Vec<String>>("KEYS columba:*:nodes", |keys| keys.len() == 1).await;
+    let seen = async {
+        while !server.operator().get("/metrics").await.text.contains("\ncolumba_nodes 2\n") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), seen).await.expect("the writer sees who follows it");
 
     // A ticket of the writer opens the feed there.
     let ticket = acme.post("/v1/feed/tickets", json!({})).await.expect(201);
