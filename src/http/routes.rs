@@ -40,7 +40,7 @@ pub fn feed_routes(config: &mut ServiceConfig) {
     config.service(guarded(|all| {
         all.configure(health::routes)
             .service(resource("/metrics").route(get().to(metrics::scrape_process)))
-            .service(scope("/v1").configure(listening));
+            .service(scope("/v1").configure(listening).default_service(to(elsewhere)));
     }));
 }
 
@@ -131,6 +131,11 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
         .service(resource("/sessions").route(get().to(fleet::list)))
         .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
+}
+
+async fn elsewhere() -> Answer {
+    let detail = "this process hands out the feed only (/v1/feed, /v1/events, /v1/feed/tickets); ask the server itself";
+    Err(Refusal { detail: detail.to_owned(), ..Refusal::not_found() }.into())
 }
 
 async fn absent() -> Answer {

@@ -57,7 +57,11 @@ async fn a_strangers_number_is_asked_for_once_and_one_without_an_account_is_not_
     let third = fleet.send(anna.id, &person(3)).await;
     fleet.becomes(third, MessageStatus::Held).await;
     assert_eq!(fleet.message(third).await.reason, Some(MessageReason::FirstContact));
-    assert_eq!(fleet.network.asked_for(), Vec::<String>::new(), "nobody beyond the day's number is asked for");
+    assert_eq!(
+        fleet.network.asked_for(),
+        Vec::<String>::new(),
+        "nobody beyond the day's number is asked for"
+    );
     assert_eq!(fleet.usage().await.used, 2);
     fleet.finish_with(&[(third, MessageStatus::Held)]).await;
 }

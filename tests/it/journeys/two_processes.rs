@@ -101,7 +101,8 @@ async fn a_feed_process_serves_each_tenant_its_own_feed_and_nothing_else(home: H
         (&acme_there, "/v1/webhooks"),
         (&operator, "/v1/admin/tenants"),
     ] {
-        who.get(path).await.refused(404, "not_found");
+        let refused = who.get(path).await.refused(404, "not_found");
+        assert!(refused["detail"].as_str().unwrap().contains("ask the server itself"), "{refused}");
     }
     assert_eq!(acme_there.text(&sales, ANNA, "no").await.status, 404, "nothing is accepted here");
 
