@@ -42,7 +42,7 @@ pub async fn run(api: &Api, screen: Screen, id: SessionId, ways: &Ways) -> Resul
     let began = clock.now();
     api.post(As::Tenant, &format!("/v1/sessions/{id}/start"), None).await?;
     let mut steps = Steps::new();
-    let mut show = Show { screen, light: ways.light, drawn: 0, code: None, said: vec![] };
+    let mut show = Show { screen, light: ways.light, drawn: 0, code: None, said: vec![], warned: false };
     let mut asked = Asked::default();
     loop {
         let (session, look, qr) = look(api, id).await?;
@@ -145,6 +145,8 @@ struct Show {
     code: Option<String>,
     /// Steps that were said where nothing can be redrawn.
     said: Vec<String>,
+    /// What linking risks was said.
+    warned: bool,
 }
 
 impl Show {
@@ -157,6 +159,11 @@ impl Show {
     ) -> Result<(), Failure> {
         let code = look.shown.as_ref().map(|shown| shown.code.clone());
         let is_new = code.is_some() && code != self.code;
+        let warning = qr.and_then(|qr| qr.value["warning"].as_str());
+        if let (Some(warning), Form::Human, false) = (warning, self.screen.form, self.warned) {
+            self.screen.hint(format_args!("{warning}\n"));
+            self.warned = true;
+        }
         match self.screen.form {
             Form::Quiet => return Ok(()),
             Form::Json => {

@@ -27,7 +27,7 @@ pub const SYSTEM: &str = "system";
 /// Who acts, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The operator; `None` is the server itself.
+    /// The operator; `None` is the server itself, or a tenant's key, whose id is its name.
     pub id: Option<OperatorId>,
     /// What they are called.
     pub name: String,
@@ -80,6 +80,9 @@ pub enum Action {
     /// The store began anew from a backup.
     #[strum(serialize = "store.restore")]
     StoreRestore,
+    /// A tenant asked for a code that links a phone: whoever types it gives the account away.
+    #[strum(serialize = "session.pairing_code")]
+    PairingCode,
     /// A known operator asked for what their role or their token does not allow (any more).
     #[strum(serialize = "call.refused")]
     CallRefused,
@@ -92,7 +95,7 @@ impl JsonSchema for Action {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let words: Vec<&str> = Self::iter().map(Into::into).collect();
-        json_schema!({"type": "string", "description": "What an operator can do.", "enum": words})
+        json_schema!({"type": "string", "description": "What was done.", "enum": words})
     }
 }
 
@@ -100,7 +103,7 @@ impl JsonSchema for Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditSubject")]
 pub struct Subject {
-    /// `tenant`, `plan`, `key`, `operator`, `call` or `store`.
+    /// `tenant`, `plan`, `key`, `operator`, `session`, `call` or `store`.
     pub kind: String,
     /// Its id, the code of a plan, method and path of a call, or when the backup of a store was taken.
     pub id: String,

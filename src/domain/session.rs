@@ -27,6 +27,20 @@ words! {
     }
 }
 
+impl Engine {
+    /// What whoever links a number has to be told; nothing where nobody real is reached.
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Sandbox => None,
+            Self::Native | Self::Baileys => Some(
+                "This is an unofficial client: it breaches WhatsApp's terms, the number can be restricted or banned at any time, \
+                 and no setting prevents that. For business-critical traffic use Meta's official Cloud API. Columba is not \
+                 affiliated with Meta or WhatsApp. Whoever operates it answers for consent and data protection.",
+            ),
+        }
+    }
+}
+
 /// Whose session it is and what speaks for it: what a supervisor has to know to build its actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {

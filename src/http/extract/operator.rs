@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use crate::domain::audit::Actor;
+use crate::domain::id::KeyId;
 use crate::domain::refusal::Refusal;
 use crate::http::middleware::request_id::RequestId;
 use crate::http::origin::Origin;
@@ -37,6 +38,16 @@ pub fn actor(request: &HttpRequest, identity: &OperatorIdentity) -> Actor {
     Actor {
         id: Some(identity.id),
         name: identity.name.clone(),
+        address: Origin::found(request).0,
+        request_id: request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()),
+    }
+}
+
+/// A tenant's key as the audit names it.
+pub fn key_actor(request: &HttpRequest, key: KeyId) -> Actor {
+    Actor {
+        id: None,
+        name: key.to_string(),
         address: Origin::found(request).0,
         request_id: request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()),
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::owned;
+use crate::domain::audit::{Act, Action};
 use crate::domain::id::SessionId;
 use crate::domain::phone::Phone;
 use crate::domain::refusal::{Code, Fault, Refusal};
@@ -17,6 +18,7 @@ use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
+use crate::http::extract::operator::key_actor;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
@@ -38,6 +40,10 @@ struct QrRecord<'a> {
     expires_at: WallTime,
     /// Which one of this pairing it is, from 1.
     attempt: u32,
+    /// What linking risks, on engines that reach people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    warning: Option<&'static str>,
 }
 
 /// What of this file the OpenAPI document says.
@@ -46,14 +52,15 @@ pub fn operations() -> Vec<Operation> {
         get("/v1/sessions/{id}/qr", qr)
             .named("getQrCode", "Get the code to scan")
             .about("`Accept: image/svg+xml` gives the picture. A new code comes every half a minute or so: ask again at `expires_at`.")
-            .answering(200, "The code.", &QrRecord { code: sample::QR, expires_at: sample::NOW, attempt: 1 })
+            .answering(200, "The code.", &QrRecord { code: sample::QR, expires_at: sample::NOW, attempt: 1, warning: None })
             .answering_as(200, SVG, "The code.", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>")
             .refusing(&[Code::NotPairing, Code::Unsupported]),
         post("/v1/sessions/{id}/pairing-code", pairing_code)
             .named("createPairingCode", "Get a code to type")
-            .about("For who cannot scan. It rings that phone, so it is limited to 3 an hour for each phone.")
+            .about("For who cannot scan. It rings that phone, so it is limited to 3 an hour for each phone, and who asked is in \
+                 the operator's audit.")
             .asking(json!({"phone": sample::phone()}))
-            .answering(200, "The code.", &CodeRecord { code: "ABCD-EFGH".to_owned(), expires_at: sample::NOW })
+            .answering(200, "The code.", &CodeRecord { code: "ABCD-EFGH".to_owned(), expires_at: sample::NOW, warning: None })
             .refusing(&[Code::NotPairing, Code::InvalidRequest, Code::Unsupported]),
     ]
 }
@@ -69,7 +76,8 @@ pub async fn qr(
     let session = owned(&state, tenant.principal(), id).await?;
     let view = shown(&state, &session).await?;
     if !wants_picture(request.headers()) {
-        return ok(QrRecord { code: &view.code, expires_at: view.expires_at, attempt: view.attempt });
+        let (expires_at, attempt) = (view.expires_at, view.attempt);
+        return ok(QrRecord { code: &view.code, expires_at, attempt, warning: session.engine.warning() });
     }
     let drawn = web::block(move || picture(&view.code)).await.ok().flatten();
     let Some(drawn) = drawn else {
@@ -96,6 +104,10 @@ struct CodeRecord {
     /// Typed into the phone: `ABCD-EFGH`.
     code: String,
     expires_at: WallTime,
+    /// What linking risks, on engines that reach people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    warning: Option<&'static str>,
 }
 
 /// `POST /sessions/{id}/pairing-code`.
@@ -105,15 +117,19 @@ pub async fn pairing_code(
     Json(body): Json<PairByPhone>,
     tenant: Tenant<tenant::Session>,
     Id(id): Id<SessionId>,
+    request: HttpRequest,
 ) -> Answer {
     let session = owned(&state, tenant.principal(), id).await?;
     shown(&state, &session).await?;
     let phone = Phone::parse(&body.phone)
         .map_err(|error| Refusal::invalid(vec![Fault::new("/phone", "not_allowed", error.to_string())]))?;
     state.pairing_limit.take(tenant.id(), &phone, state.clock.now())?;
-    tracing::info!(tenant = %tenant.id(), session = %id, key = %tenant.principal().key, "pairing code asked for");
+    // Written down first: a code takes over an account, and nobody gets one unseen.
+    let act = Act::new(Action::PairingCode, "session", id);
+    let act = act.after(&json!({"tenant": tenant.id(), "engine": session.engine}));
+    state.audit.record(key_actor(&request, tenant.principal().key), act).await?;
     let code = state.supervisor.pairing_code(&session, phone).await?;
-    ok(CodeRecord { code: code.code, expires_at: code.expires_at })
+    ok(CodeRecord { code: code.code, expires_at: code.expires_at, warning: session.engine.warning() })
 }
 
 /// The code the session shows; 409 saying what to do when it shows none.

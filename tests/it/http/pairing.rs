@@ -1,7 +1,9 @@
 //! Pairing over HTTP.
 
 use actix_web::http::Method;
-use columba::domain::session::SessionStatus;
+use columba::domain::scope::SystemScope;
+use columba::domain::session::{Engine, SessionStatus};
+use columba::ports::audit::{AuditFilter, AuditPage, Order};
 use columba::ports::supervisor::PairingView;
 use serde_json::json;
 use strum::IntoEnumIterator as _;
@@ -59,4 +61,33 @@ async fn a_code_by_phone_is_limited_per_phone() {
     let refused = ask("+15551230001").await;
     assert_eq!((refused.problem().1, refused.header("retry-after")), ("rate_limited".into(), "3600"));
     assert_eq!(ask("+15551230002").await.status, 200);
+}
+
+#[actix_web::test]
+async fn who_asks_for_a_code_by_phone_is_written_down_without_the_phone_and_told_what_it_risks() {
+    let world = World::new();
+    show(&world);
+    for (engine, warns) in [(Engine::Sandbox, false), (Engine::Native, true), (Engine::Baileys, true)] {
+        world.fakes.inner().sessions.get_mut(&world.session).unwrap().engine = engine;
+        let path = format!("/v1/sessions/{}", world.session);
+        let phone = json!({"phone": "+15551230001"});
+        let typed = world.ask(Method::POST, &format!("{path}/pairing-code"), Some(phone)).await.json();
+        let scanned = world.ask(Method::GET, &format!("{path}/qr"), None).await.json();
+        for shown in [typed, scanned] {
+            let warning = shown["warning"].as_str();
+            assert_eq!(warning.is_some_and(|text| text.contains("banned at any time")), warns, "{shown}");
+        }
+    }
+    let page = AuditPage { limit: 10, order: Order::Descending, beyond: None };
+    let entries = world.state.audit.entries(SystemScope, AuditFilter::default(), page).await.unwrap().rows;
+    assert_eq!(entries.len(), 3);
+    for (entry, engine) in entries.iter().zip(["baileys", "native", "sandbox"]) {
+        assert!(entry.actor.name.starts_with("key_"), "{}", entry.actor.name);
+        assert_eq!(
+            (entry.action.as_str(), entry.subject.id.as_str()),
+            ("session.pairing_code", &*world.session.to_string())
+        );
+        let text = format!("{entry:?}");
+        assert!(text.contains(engine) && !text.contains("15551230001"), "{text}");
+    }
 }
