@@ -82,9 +82,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Opens what `directory` holds.
-    pub fn open(directory: &Path, settings: Settings) -> Result<Self> {
-        let lock = store::take(directory)?;
+    /// Opens what `directory` holds, for whoever holds its lock.
+    pub fn open(directory: &Path, lock: std::fs::File, settings: Settings) -> Result<Self> {
         let db = store::open(directory)?;
         let keys = ServerKeys::load(&db)?;
         let last: u64 = db.query_row("SELECT coalesce(max(conn), 0) FROM frame", [], |r| r.get(0))?;
@@ -202,9 +201,11 @@ impl Turn<'_> {
         conn: ConnId,
         act: impl FnOnce(&mut Turn<'_>, ConnId) -> Result<()> + Send + 'static,
     ) {
-        let world = Arc::clone(self.world);
+        // A testbed that ends does not wait for what it meant to do.
+        let world = Arc::downgrade(self.world);
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
+            let Some(world) = world.upgrade() else { return };
             let done =
                 world.turn(|turn| if turn.live.conns.contains_key(&conn) { act(turn, conn) } else { Ok(()) });
             if let Err(error) = done {
