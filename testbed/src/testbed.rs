@@ -64,6 +64,8 @@ impl Testbed {
         let data = web::Data::new(Arc::clone(&world));
         let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(admin::routes))
             .workers(1)
+            .client_request_timeout(Duration::from_secs(60))
+            .keep_alive(Duration::from_secs(75))
             .disable_signals()
             .shutdown_timeout(1)
             .listen(requests)?
