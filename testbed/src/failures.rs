@@ -56,7 +56,8 @@ pub enum Failure {
         /// Milliseconds.
         ms: u64,
     },
-    /// Frames are read and nothing is answered, delivered or handled.
+    /// Frames are read and nothing is answered, delivered or handled: on the sockets that are open, and while the rule
+    /// stands on new ones. A socket that a rule of few times struck stays so until it ends.
     HalfOpen,
     /// TCP connections are closed as soon as they are made. Of all accounts: nobody is known yet.
     RefuseConnections,
@@ -136,6 +137,8 @@ pub(crate) fn add(turn: &mut Turn<'_>, rule: Rule) -> Result<Rule> {
     for (conn, seat) in open {
         if ends_socket(&rule.failure).is_some() {
             after_login(turn, conn, seat)?;
+        } else if rule.failure == Failure::HalfOpen {
+            mute(turn, conn, seat)?;
         }
     }
     Ok(turn.live.rules.iter().find(|r| r.id == rule.id).cloned().unwrap_or(rule))
@@ -143,6 +146,11 @@ pub(crate) fn add(turn: &mut Turn<'_>, rule: Rule) -> Result<Rule> {
 
 /// Takes a rule back; all of them without a number. Answers how many there were.
 pub(crate) fn remove(turn: &mut Turn<'_>, id: Option<i64>) -> Result<usize> {
+    for conn in turn.live.conns.values_mut() {
+        if conn.mute.is_some() && id.is_none_or(|id| conn.mute == Some(id)) {
+            conn.mute = None;
+        }
+    }
     turn.live.rules.retain(|rule| id.is_some_and(|id| id != rule.id));
     Ok(match id {
         Some(id) => turn.db.execute("DELETE FROM rule WHERE id = ?", [id])?,
@@ -202,9 +210,15 @@ fn ends_socket(failure: &Failure) -> Option<(Option<Node>, Out)> {
     }
 }
 
-/// Whether the device's sockets are to go on reading and say nothing. Not counted: it is a state, not an event.
-pub(crate) fn half_open(live: &Live, seat: Seat) -> bool {
-    live.rules.iter().any(|rule| rule.covers(seat) && rule.failure == Failure::HalfOpen)
+/// Makes a socket half-open, if that is scripted.
+pub(crate) fn mute(turn: &mut Turn<'_>, conn: ConnId, seat: Seat) -> Result<()> {
+    let rule = turn.live.rules.iter().find(|rule| rule.covers(seat) && rule.failure == Failure::HalfOpen);
+    let Some(id) = rule.map(|rule| rule.id) else { return Ok(()) };
+    strike(turn, seat, |failure| *failure == Failure::HalfOpen)?;
+    if let Some(conn) = turn.live.conns.get_mut(&conn) {
+        conn.mute = Some(id);
+    }
+    Ok(())
 }
 
 /// Whether new connections are closed at once.

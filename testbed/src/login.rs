@@ -67,6 +67,7 @@ pub(crate) fn open(
         conn.drain = Some(crate::offline::Drain::default());
     }
     count(turn, seat)?;
+    failures::mute(turn, conn, seat)?;
     let success = NodeBuilder::new("success")
         .attr("t", turn.t())
         .attr("props", "1")

@@ -252,8 +252,8 @@ fn send_to_person(
         }),
         ..Default::default()
     };
-    let theirs = accounts::companions(turn.db, peer.phone)?;
     let own = accounts::companions(turn.db, phone)?;
+    let theirs = if peer.phone == phone { Vec::new() } else { accounts::companions(turn.db, peer.phone)? };
     let theirs = std::iter::once(0).chain(theirs).map(|device| (Seat { phone: peer.phone, device }, message));
     let own = own.into_iter().map(|device| (Seat { phone, device }, &copy));
     let targets: Vec<_> = theirs.chain(own).filter(|(seat, _)| *seat != Seat::phone(phone)).collect();

@@ -7,7 +7,7 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, JidExt as _, Node};
 
 use crate::accounts;
-use crate::error::{Result, protocol};
+use crate::error::{Error, Result, protocol};
 use crate::failures::{self, Fate};
 use crate::seat::{Addressing, Person, Seat, addressing};
 use crate::stanza::{attr, children, jid, required};
@@ -222,7 +222,11 @@ fn hand(
     parts.extend(letter.shared.iter().cloned());
     let node = node.children(parts).build();
     if seat.device == 0 {
-        return phone::on_message(turn, seat.phone, letter.from, &node);
+        return match phone::on_message(turn, seat.phone, letter.from, &node) {
+            // What a phone cannot do with a message is not its sender's fault, as far as the server can tell.
+            Err(Error::Signal(why)) => turn.note(0, Some(seat), "phone.failed", Some(&why)),
+            done => done,
+        };
     }
     if accounts::companion(turn.db, seat)?.is_none() {
         return Ok(());

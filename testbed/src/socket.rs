@@ -62,7 +62,7 @@ async fn run(world: &Arc<World>, id: ConnId, tcp: TcpStream) -> Result<Infallibl
     let (out, outbox) = mpsc::channel(OUTBOX);
     let mut writer = tokio::spawn(write(sink, outbox, to_client));
     world.turn(|turn| {
-        turn.live.conns.insert(id, Conn { out, seat: None, drain: None, ending: false });
+        turn.live.conns.insert(id, Conn { out, seat: None, drain: None, ending: false, mute: None });
         let how = if pattern == Pattern::Ik { "ik" } else { "xx" };
         turn.note(id, None, "handshake", Some(how))
     })?;
@@ -99,8 +99,7 @@ fn handle(world: &Arc<World>, id: ConnId, node: &wacore_binary::Node) -> Result<
         let seat = turn.seat(id);
         let line = Line { at: turn.now, conn: id, seat, direction: Direction::In, detail: None };
         frame_log::stanza(turn.db, line, node)?;
-        let deaf = turn.live.conns.get(&id).is_none_or(|conn| conn.ending)
-            || seat.is_some_and(|seat| failures::half_open(turn.live, seat));
+        let deaf = turn.live.conns.get(&id).is_none_or(|conn| conn.ending || conn.mute.is_some());
         if deaf {
             return Ok(());
         }

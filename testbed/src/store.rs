@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -47,18 +47,15 @@ CREATE TABLE IF NOT EXISTS member (
   grp TEXT NOT NULL, phone INTEGER NOT NULL, admin INTEGER NOT NULL, PRIMARY KEY (grp, phone)) WITHOUT ROWID;
 ";
 
-/// Takes the directory for this testbed alone. A predecessor that is just ending is waited for.
-pub(crate) fn take(directory: &Path) -> Result<File> {
+/// Takes the directory for this testbed alone; `None` while another has it.
+pub(crate) fn take(directory: &Path) -> Result<Option<File>> {
     std::fs::create_dir_all(directory)?;
     let lock = File::create(directory.join("lock"))?;
-    for _ in 0..40 {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(50)),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
-    Err(Error::Refused("another testbed uses this directory: stop it, or name another by --data".into()))
 }
 
 /// Opens or makes the database in `directory`.

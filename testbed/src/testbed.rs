@@ -1,15 +1,17 @@
 //! The testbed as others start it: in process, or as a binary.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use tokio::task::JoinHandle;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::world::World;
-use crate::{admin, socket};
+use crate::{admin, socket, store};
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -54,13 +56,16 @@ impl Testbed {
         let clients = tokio::net::TcpListener::bind(settings.listen).await?;
         let requests = TcpListener::bind(settings.admin)?;
         let (socket, admin) = (clients.local_addr()?, requests.local_addr()?);
-        let world = Arc::new(World::open(directory, settings)?);
+        let lock = take(directory).await?;
+        let world = Arc::new(World::open(directory, lock, settings)?);
         world.media_host.set(admin.to_string()).expect("set once, here");
         world.url.set(chat_url(socket)).expect("set once, here");
 
         let data = web::Data::new(Arc::clone(&world));
         let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(admin::routes))
             .workers(1)
+            .client_request_timeout(Duration::from_secs(60))
+            .keep_alive(Duration::from_secs(75))
             .disable_signals()
             .shutdown_timeout(1)
             .listen(requests)?
@@ -105,6 +110,17 @@ impl Drop for Testbed {
     }
 }
 
+/// Takes the directory for this testbed alone. A predecessor that is just ending is waited for.
+async fn take(directory: &Path) -> Result<File> {
+    for _ in 0..40 {
+        if let Some(lock) = store::take(directory)? {
+            return Ok(lock);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(Error::Refused("another testbed uses this directory: stop it, or name another by --data".into()))
+}
+
 fn chat_url(address: SocketAddr) -> String {
     format!("ws://{address}/ws/chat")
 }
@@ -120,7 +136,7 @@ async fn accept(world: Arc<World>, listener: tokio::net::TcpListener) {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
             Some(_) = sockets.join_next() => {}

@@ -41,3 +41,24 @@ async fn accounts_sessions_debts_failures_and_the_log_outlive_a_restart() {
         "the server's key is the same"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_lost_a_session_asks_again_and_reads_what_it_missed() {
+    let (a, b) = (phone(82), phone(83));
+    let mut bed = Bed::with(&[a, b]).await;
+    let alice = Peer::linked(&bed, a).await;
+    alice.text(b, "one", "3EB0110000000000000000A1").await;
+    alice.receipt("3EB0110000000000000000A1").await;
+    bed.post("messages", json!({ "phone": b, "to": a, "text": "one back" })).await;
+    assert_eq!(alice.message().await.1, "one back");
+
+    alice.forget();
+    bed.restart_after(&format!("DELETE FROM ratchet WHERE phone = {b} AND kind = 'session'")).await;
+    alice.until("the next login", 40, |e| matches!(e, Event::Connected(_))).await;
+    alice.text(b, "two", "3EB0110000000000000000A2").await;
+    let arrived = |list: &serde_json::Value| list[2]["text"] == "two";
+    bed.until(&format!("messages?phone={b}"), 20, arrived).await;
+    let unreadable = bed.get("frames?tag=undecryptable").await;
+    assert_eq!(unreadable[0]["id"], "3EB0110000000000000000A2");
+    alice.receipt("3EB0110000000000000000A2").await;
+}

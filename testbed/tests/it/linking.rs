@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use columba_testbed::Settings;
 use serde_json::json;
 use wacore::types::events::Event;
 use whatsapp_rust::pair_code::PairCodeOptions;
@@ -36,6 +37,25 @@ async fn a_code_typed_into_the_phone_links_too() {
 
     bed.post("messages", json!({ "phone": b, "to": a.to_string(), "text": "hello by code" })).await;
     assert_eq!(peer.message().await.1, "hello by code");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_may_be_scanned_once_and_in_its_time() {
+    let bed = Bed::start_with(Settings { qr_seconds: vec![2, 60], ..Settings::default() }).await;
+    bed.post("accounts", json!({ "phone": phone(9) })).await;
+    let late = Peer::start(&bed, phone(9), Store::default()).await;
+    let code = late.qr().await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let (status, answer) = bed.try_post("scan", json!({ "phone": phone(9), "qr": code })).await;
+    assert_eq!(status, 422);
+    assert!(answer["error"].as_str().is_some_and(|e| e.contains("expired")), "{answer}");
+
+    let peer = Peer::start(&bed, phone(9), Store::default()).await;
+    let code = peer.qr().await;
+    bed.post("scan", json!({ "phone": phone(9), "qr": code })).await;
+    peer.connected().await;
+    let (status, _) = bed.try_post("scan", json!({ "phone": phone(9), "qr": code })).await;
+    assert_eq!(status, 404, "it was used");
 }
 
 #[tokio::test(flavor = "multi_thread")]

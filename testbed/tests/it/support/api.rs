@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use columba_testbed::Testbed;
+use columba_testbed::{Settings, Testbed};
 use serde_json::{Value, json};
 
 /// A testbed in a directory of its own.
@@ -15,8 +15,13 @@ pub struct Bed {
 impl Bed {
     /// Starts one with nothing in it.
     pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// Starts one with settings of one's own.
+    pub async fn start_with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let running = Testbed::start(directory.path()).await.expect("a testbed");
+        let running = Testbed::start_with(directory.path(), settings).await.expect("a testbed");
         Self { running: Some(running), directory, http: reqwest::Client::new() }
     }
 
@@ -29,10 +34,22 @@ impl Bed {
         bed
     }
 
-    /// Ends it as a kill would, and starts another on the same directory.
+    /// Ends it as a kill would, and starts another on the same directory and ports.
     pub async fn restart(&mut self) {
-        self.running.take().expect("it runs").stop().await;
-        self.running = Some(Testbed::start(self.directory.path()).await.expect("a testbed again"));
+        self.restart_after("").await;
+    }
+
+    /// The same, with something done to the database in between.
+    pub async fn restart_after(&mut self, sql: &str) {
+        let old = self.running.take().expect("it runs");
+        let admin = old.admin().trim_start_matches("http://").parse().expect("an address");
+        let settings = Settings { listen: old.socket(), admin, ..Settings::default() };
+        old.stop().await;
+        let db = rusqlite::Connection::open(self.directory.path().join("testbed.db")).expect("the database");
+        db.execute_batch(sql).expect("done");
+        drop(db);
+        self.running =
+            Some(Testbed::start_with(self.directory.path(), settings).await.expect("a testbed again"));
     }
 
     fn bed(&self) -> &Testbed {
