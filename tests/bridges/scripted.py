@@ -117,7 +117,10 @@ class Bridge:
             self.last_question += 1
             number = self.last_question
             self.questions[number] = [done, None]
-        self.say({"t": "vault", "id": number, "session": session.id, "epoch": session.epoch, "call": call})
+        with session.calls:
+            if session.state == "closing" and call["call"] != "close":
+                raise Vault("closed")
+            self.say({"t": "vault", "id": number, "session": session.id, "epoch": session.epoch, "call": call})
         done.wait()
         answer = self.questions.pop(number)[1]
         if "error" in answer:
@@ -203,7 +206,7 @@ class Session:
     def __init__(self, bridge, session, epoch):
         self.bridge, self.id, self.epoch = bridge, session, epoch
         self.seq, self.state, self.over = 0, "connecting", False
-        self.lock = threading.Lock()
+        self.lock, self.calls = threading.Lock(), threading.Lock()
         self.free = threading.Condition(self.lock)
         self.unconfirmed = {}
 
@@ -238,7 +241,8 @@ class Session:
         return self.bridge.ask(self, {"call": "commit", "changes": changes})
 
     def close(self, reason, **more):
-        self.state = "closing"
+        with self.calls:
+            self.state = "closing"
         if reason == "requested":
             try:
                 self.bridge.ask(self, {"call": "close"})
@@ -271,7 +275,8 @@ class Session:
             else:
                 self.log_in()
         except Vault as error:
-            self.close("fenced" if str(error) == "fenced" else "vault_lost")
+            if str(error) != "closed":
+                self.close("fenced" if str(error) == "fenced" else "vault_lost")
 
     def pair(self):
         self.state = "pairing"

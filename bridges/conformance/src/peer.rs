@@ -79,6 +79,15 @@ pub struct Started {
 impl Target {
     /// Starts it, and says what `change` makes of the boot line.
     pub async fn start(&self, change: impl FnOnce(&mut Boot)) -> Outcome<Started> {
+        self.start_with(|mut boot| {
+            change(&mut boot);
+            wire::encode(&boot).unwrap_or_default()
+        })
+        .await
+    }
+
+    /// Starts it, and says `line` instead of a boot line.
+    pub async fn start_with(&self, line: impl FnOnce(Boot) -> Vec<u8>) -> Outcome<Started> {
         let folder = tempfile::tempdir().map_err(told)?;
         let socket = folder.path().join("bridge.sock");
         let listener = UnixListener::bind(&socket).map_err(told)?;
@@ -92,15 +101,14 @@ impl Target {
             .spawn()
             .map_err(|error| format!("{}: {error}", self.program))?;
         let token = hex::encode(rand::random::<[u8; 32]>());
-        let mut boot = Boot {
+        let boot = Boot {
             protocol: wire::PROTOCOL,
             socket: socket.display().to_string(),
             token: token.clone(),
             supervisor: std::process::id(),
         };
-        change(&mut boot);
         let mut stdin = child.stdin.take().ok_or("no standard input")?;
-        stdin.write_all(&wire::encode(&boot).map_err(told)?).await.map_err(told)?;
+        stdin.write_all(&line(boot)).await.map_err(told)?;
         Ok(Started { child, stdin, listener, folder, token })
     }
 

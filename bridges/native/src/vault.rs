@@ -272,11 +272,13 @@ impl Vault {
         Ok(())
     }
 
-    /// Writes what waits and marks an orderly close.
+    /// Writes what waits and marks an orderly close. The last word: what the library's own tasks still want finds it lost.
     pub async fn close(&self) -> Result<(), Lost> {
         let _turn = self.turn.lock().await;
         self.write(vec![]).await?;
-        self.ask(VaultCall::Close).await.map(drop)
+        self.ask(VaultCall::Close).await?;
+        self.lose(CloseReason::Requested);
+        Ok(())
     }
 }
 
@@ -373,6 +375,17 @@ mod tests {
         assert_eq!(vault.get_one("device", "").await, Err(Lost));
         assert_eq!(vault.doomed().await, CloseReason::Fenced);
         assert!(vault.later([("sent", del("sent", "a"))]).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_close_is_the_last_word() {
+        let (vault, mut calls) = vault(well);
+        vault.later([("sent", put("sent", "a", "1"))]).expect("a vault");
+        vault.close().await.expect("a vault");
+        assert_eq!(kinds(calls.recv().await.expect("a call")), ["sent"]);
+        assert_eq!(calls.recv().await, Some(VaultCall::Close));
+        assert_eq!(vault.get_one("device", "").await, Err(Lost));
+        assert!(calls.try_recv().is_err(), "nobody was asked");
     }
 
     #[tokio::test]
