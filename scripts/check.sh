@@ -9,7 +9,7 @@ export PATH="$PWD/target/tools/bin:$PATH"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 # What those targets leave out: the features of ours, and the tests that only scripts/deep.sh runs.
-cargo clippy --locked --features failpoints,otlp --test failpoints --test otlp --test deep -- -D warnings
+cargo clippy --locked --features failpoints,otlp --test failpoints --test otlp --test deep --test real -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 if ! cargo deny --version >/dev/null 2>&1; then

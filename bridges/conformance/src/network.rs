@@ -248,7 +248,7 @@ impl Net {
     }
 
     async fn files(&mut self) -> Outcome {
-        let bytes: Vec<u8> = (0..300_007_u32).map(|at| (at * at >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..300_007_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect();
         for (media, mime) in [
             (MediaKind::Image, "image/jpeg"),
             (MediaKind::Video, "video/mp4"),
@@ -294,7 +294,7 @@ impl Net {
         }
         let left: Vec<_> = std::fs::read_dir(self.bridge.media())
             .map_err(|error| error.to_string())?
-            .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?))
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| !name.starts_with("in_") && !name.starts_with("out_"))
             .collect();
         require(left.is_empty(), format!("{left:?} was left in the folder"))
