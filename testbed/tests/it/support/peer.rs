@@ -87,7 +87,7 @@ impl Peer {
     pub async fn sees(&self, millis: u64, fits: impl Fn(&Event) -> bool) -> bool {
         let wanted = async {
             loop {
-                if fits(&*self.events.recv().await.expect("the client lives")) {
+                if fits(&self.events.recv().await.expect("the client lives")) {
                     return;
                 }
             }
@@ -123,7 +123,7 @@ impl Peer {
 
     /// Waits for the server's ack of a message, and answers its error.
     pub async fn ack(&self, id: &str) -> Option<String> {
-        let fits = |e: &Event| matches!(e, Event::ServerAck(ack) if ack.id.to_string() == id);
+        let fits = |e: &Event| matches!(e, Event::ServerAck(ack) if ack.id == id);
         let event = self.until("the ack", 20, fits).await;
         let Event::ServerAck(ack) = &*event else { unreachable!("it was just matched") };
         ack.error.as_ref().map(ToString::to_string)
@@ -131,8 +131,7 @@ impl Peer {
 
     /// Waits for a receipt of a message.
     pub async fn receipt(&self, id: &str) {
-        let fits =
-            |e: &Event| matches!(e, Event::Receipt(r) if r.message_ids.iter().any(|m| m.to_string() == id));
+        let fits = |e: &Event| matches!(e, Event::Receipt(r) if r.message_ids.iter().any(|m| *m == id));
         self.until("a receipt", 20, fits).await;
     }
 
