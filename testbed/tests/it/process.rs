@@ -9,11 +9,29 @@ use wacore::types::events::Event;
 
 use crate::support::{Peer, Store, phone};
 
-fn serve(data: &Path) -> (Child, Value) {
+/// The program as a process. It ends with its test, however that ends.
+struct Program(Child);
+
+impl Program {
+    /// Ends it by SIGKILL.
+    fn kill(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("dead");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(data: &Path) -> (Program, Value) {
     serve_at(data, "127.0.0.1:0", "127.0.0.1:0")
 }
 
-fn serve_at(data: &Path, listen: &str, admin: &str) -> (Child, Value) {
+fn serve_at(data: &Path, listen: &str, admin: &str) -> (Program, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_columba-testbed"))
         .args(["serve", "--json", "--listen", listen, "--admin", admin, "--data"])
         .arg(data)
@@ -22,7 +40,7 @@ fn serve_at(data: &Path, listen: &str, admin: &str) -> (Child, Value) {
         .expect("the program");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-    (child, serde_json::from_str(&line).expect("JSON"))
+    (Program(child), serde_json::from_str(&line).expect("JSON"))
 }
 
 #[tokio::test]
@@ -40,8 +58,7 @@ async fn what_was_answered_outlives_kill_9() {
             let made = http.post(format!("{admin}/admin/accounts")).json(&body).send().await.expect("up");
             assert_eq!(made.status(), 201);
         }
-        child.kill().expect("killed");
-        child.wait().expect("dead");
+        child.kill();
     }
     let (mut child, line) = serve(data.path());
     let page = http
@@ -62,8 +79,7 @@ async fn what_was_answered_outlives_kill_9() {
         .output()
         .expect("the program");
     assert_eq!(second.status.code(), Some(69), "one testbed to a directory");
-    child.kill().expect("killed");
-    child.wait().expect("dead");
+    child.kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,8 +115,7 @@ async fn what_was_acknowledged_arrives_though_the_testbed_is_killed_meanwhile() 
         }
         acknowledged.insert(ids[4].clone());
         assert_eq!(alice.ack(&ids[4]).await, None, "from here on it is killed");
-        child.kill().expect("killed");
-        child.wait().expect("dead");
+        child.kill();
         (child, _) = serve_at(data.path(), &listen, admin.trim_start_matches("http://"));
         // Whatever was acknowledged before the kill and not yet looked at is in the events.
         acknowledged.extend(alice.acks_so_far());
@@ -116,6 +131,5 @@ async fn what_was_acknowledged_arrives_though_the_testbed_is_killed_meanwhile() 
     }
     let frames = http.get(format!("{admin}/admin/frames?tag=undecryptable")).send().await.expect("up");
     assert_eq!(frames.json::<Value>().await.expect("JSON"), json!([]), "no phone lost a ratchet");
-    child.kill().expect("killed");
-    child.wait().expect("dead");
+    child.kill();
 }
