@@ -248,7 +248,7 @@ impl Net {
     }
 
     async fn files(&mut self) -> Outcome {
-        let bytes: Vec<u8> = (0..300_007_u32).map(|at| (at * at >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..300_007_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect();
         for (media, mime) in [
             (MediaKind::Image, "image/jpeg"),
             (MediaKind::Video, "video/mp4"),
