@@ -294,7 +294,7 @@ impl Net {
         }
         let left: Vec<_> = std::fs::read_dir(self.bridge.media())
             .map_err(|error| error.to_string())?
-            .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?))
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| !name.starts_with("in_") && !name.starts_with("out_"))
             .collect();
         require(left.is_empty(), format!("{left:?} was left in the folder"))
