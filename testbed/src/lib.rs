@@ -3,8 +3,8 @@
 //! Unmodified client libraries link to it, log in, exchange end-to-end encrypted messages and fail as they are told to.
 //! It proves the supervisor and its bridges; it does not show how WhatsApp itself behaves. README has the admin API.
 //!
-//! A socket ([`socket`]) is opened by a Noise handshake ([`noise`]), then either linked ([`pairing`], [`pair_code`]) or
-//! logged in ([`login`]). Every stanza is one turn ([`world`]): what it writes is on disk before anybody hears of it.
+//! A socket (`socket`) is opened by a Noise handshake (`noise`), then either linked (`pairing`, `pair_code`) or
+//! logged in (`login`). Every stanza is one turn (`world`): what it writes is on disk before anybody hears of it.
 
 mod accounts;
 mod admin;

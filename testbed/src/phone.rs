@@ -388,25 +388,16 @@ fn share_app_key(turn: &mut Turn<'_>, account: &Account, seat: Seat) -> Result<(
             raw_id: Some(accounts::raw_id(account.person.phone)),
             current_index: Some(u32::from(seat.device)),
             device_indexes: vec![0, u32::from(seat.device)],
-            ..Default::default()
         }),
         timestamp: Some(turn.now),
-        ..Default::default()
     };
     let key = AppStateSyncKey {
-        key_id: MessageField::some(AppStateSyncKeyId {
-            key_id: Some(vec![0, 0, 0, 0, 0, 1]),
-            ..Default::default()
-        }),
+        key_id: MessageField::some(AppStateSyncKeyId { key_id: Some(vec![0, 0, 0, 0, 0, 1]) }),
         key_data: MessageField::some(data),
-        ..Default::default()
     };
     let share = ProtocolMessage {
         r#type: Some(Type::AppStateSyncKeyShare),
-        app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare {
-            keys: vec![key],
-            ..Default::default()
-        }),
+        app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare { keys: vec![key] }),
         ..Default::default()
     };
     let message = wa::Message { protocol_message: MessageField::some(share), ..Default::default() };

@@ -115,7 +115,6 @@ pub(crate) fn seal_for_group(
     let key = wa::message::SenderKeyDistributionMessage {
         group_id: Some(group.to_owned()),
         axolotl_sender_key_distribution_message: Some(distribution.serialized().to_vec()),
-        ..Default::default()
     };
     let distribution =
         wa::Message { sender_key_distribution_message: buffa::MessageField::some(key), ..Default::default() };

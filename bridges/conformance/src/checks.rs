@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use columba_bridge_protocol as wire;
 use serde_json::json;
+use tokio::time::Instant;
 use wire::{
     Capability, CloseReason, Command, Down, ErrorCode, Event, Private, Refusal, ReplyOutcome, SessionKey, Up,
     VaultError,

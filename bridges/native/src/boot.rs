@@ -152,11 +152,8 @@ async fn beat(bridge: Arc<Bridge>, wire: Arc<Wire>, every: Duration) {
     let mut due = tokio::time::Instant::now();
     loop {
         let lag = due.elapsed();
-        let heartbeat = wire::Heartbeat {
-            rss_kib: rss_kib(),
-            lag_ms: lag.as_millis() as u32,
-            sessions: bridge.states(),
-        };
+        let heartbeat =
+            wire::Heartbeat { rss_kib: rss_kib(), lag_ms: lag.as_millis() as u32, sessions: bridge.states() };
         wire.say(Up::Heartbeat(heartbeat)).await;
         due = tokio::time::Instant::now() + every;
         tokio::time::sleep_until(due).await;

@@ -23,7 +23,8 @@ pub enum NotSendable {
 
 /// The key of a message in a chat.
 pub fn key(chat: &Jid, target: &MessageRef) -> Result<wa::MessageKey, NotSendable> {
-    let author = target.author.as_ref().map(|author| address::jid(author).ok_or(NotSendable::Invalid("author")));
+    let author =
+        target.author.as_ref().map(|author| address::jid(author).ok_or(NotSendable::Invalid("author")));
     let author = author.transpose()?;
     if chat.is_group() && !target.from_me && author.is_none() {
         return Err(NotSendable::Invalid("in a group the author of the message is wanted"));
@@ -74,7 +75,9 @@ pub fn message(
             }),
             ..Default::default()
         },
-        Content::Reaction { target, emoji } => build_reaction_message(key(chat, target)?, emoji.as_str(), now_ms),
+        Content::Reaction { target, emoji } => {
+            build_reaction_message(key(chat, target)?, emoji.as_str(), now_ms)
+        }
         Content::Edit { target, body } => protocol(
             key(chat, target)?,
             wa::message::protocol_message::Type::MESSAGE_EDIT,
@@ -136,11 +139,10 @@ fn poll(
     if selectable as usize > options.len() {
         return Err(NotSendable::Invalid("selectable: more than there are options"));
     }
-    let option =
-        |option: &PollOption| wa::message::poll_creation_message::Option {
-            option_name: Some(option.name.0.clone()),
-            ..Default::default()
-        };
+    let option = |option: &PollOption| wa::message::poll_creation_message::Option {
+        option_name: Some(option.name.0.clone()),
+        ..Default::default()
+    };
     let poll = MessageField::some(wa::message::PollCreationMessage {
         name: Some(question.0.clone()),
         options: options.iter().map(option).collect(),
@@ -173,7 +175,9 @@ fn contacts(cards: &[Card], context: MessageField<wa::ContextInfo>) -> Result<wa
     };
     match cards {
         [] => Err(NotSendable::Invalid("cards: at least one")),
-        [card] => Ok(wa::Message { contact_message: MessageField::some(one(card, context)), ..Default::default() }),
+        [card] => {
+            Ok(wa::Message { contact_message: MessageField::some(one(card, context)), ..Default::default() })
+        }
         many => Ok(wa::Message {
             contacts_array_message: MessageField::some(wa::message::ContactsArrayMessage {
                 display_name: Some(format!("{} contacts", many.len())),
@@ -203,11 +207,7 @@ pub fn heard(message: &wa::Message, mine: &dyn Fn(&wa::MessageKey) -> bool) -> O
     if let Some(media) = media::heard(base) {
         return Some(media);
     }
-    let polls = [
-        &base.poll_creation_message,
-        &base.poll_creation_message_v2,
-        &base.poll_creation_message_v3,
-    ];
+    let polls = [&base.poll_creation_message, &base.poll_creation_message_v2, &base.poll_creation_message_v3];
     if let Some(poll) = polls.into_iter().find_map(MessageField::as_option) {
         let name = |option: &wa::message::poll_creation_message::Option| PollOption {
             name: option.option_name.clone().unwrap_or_default().into(),

@@ -82,7 +82,9 @@ pub async fn upload(
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Failure::because(ErrorCode::NotFound, "file: not in the media folder"));
         }
-        Ok(Err(error)) => return Err(Failure::because(ErrorCode::NotSent, format!("file: {}", error.kind()))),
+        Ok(Err(error)) => {
+            return Err(Failure::because(ErrorCode::NotSent, format!("file: {}", error.kind())));
+        }
         Err(_) => return Err(Failure::of(ErrorCode::NotSent)),
     };
     client
@@ -253,7 +255,13 @@ pub fn heard(base: &wa::Message) -> Option<Content> {
         |found: &m::DocumentMessage| found.file_name.clone().map(Private),
         |_: &m::DocumentMessage| None
     );
-    media!(sticker_message, |_: &m::StickerMessage| MediaKind::Sticker, none, none, |_: &m::StickerMessage| None);
+    media!(
+        sticker_message,
+        |_: &m::StickerMessage| MediaKind::Sticker,
+        none,
+        none,
+        |_: &m::StickerMessage| None
+    );
     None
 }
 
@@ -316,7 +324,8 @@ pub async fn fetch(
         media_type,
     );
     let made = File::options().read(true).write(true).create_new(true).mode(0o600).open(&to);
-    let file = made.map_err(|error| Failure::because(ErrorCode::Invalid, format!("name: {}", error.kind())))?;
+    let file =
+        made.map_err(|error| Failure::because(ErrorCode::Invalid, format!("name: {}", error.kind())))?;
     let writer = Bounded { file, left: max_bytes, bound: max_bytes };
     match client.download_from_params_to_writer(&params, writer).await {
         Ok(done) => Ok(done.file.metadata().map_or(0, |data| data.len())),

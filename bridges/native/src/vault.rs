@@ -8,14 +8,14 @@ use std::time::Duration;
 use columba_bridge_protocol as wire;
 use tokio::sync::watch;
 use wire::{
-    Blob, Change, CloseReason, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Record, SessionKey, VaultAnswer, VaultCall,
-    VaultError, VaultHeader, VaultOutcome,
+    Blob, Change, CloseReason, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Record, SessionKey, VaultAnswer,
+    VaultCall, VaultError, VaultHeader, VaultOutcome,
 };
 
 use crate::wire::Wire;
 
 /// How long lazy changes wait for a strict batch to ride with.
-const RIDE: Duration = Duration::from_millis(25);
+const RIDE: Duration = Duration::from_millis(100);
 /// A vault that is away for so long is lost.
 const AWAY: Duration = Duration::from_secs(30);
 /// Records asked for at a time.
@@ -180,7 +180,8 @@ impl Vault {
         if unknown.is_empty() {
             return Ok(found.into_iter().map(Option::unwrap_or_default).collect());
         }
-        let VaultAnswer::Values { values } = self.ask(VaultCall::Get { kind: kind.to_owned(), keys: unknown }).await?
+        let VaultAnswer::Values { values } =
+            self.ask(VaultCall::Get { kind: kind.to_owned(), keys: unknown }).await?
         else {
             return Err(self.lose(CloseReason::VaultLost));
         };
@@ -208,7 +209,8 @@ impl Vault {
         let prefix = Blob::from(prefix.into());
         let (mut all, mut after) = (vec![], None);
         loop {
-            let call = VaultCall::List { kind: kind.to_owned(), prefix: prefix.clone(), after, limit: PAGE, values };
+            let call =
+                VaultCall::List { kind: kind.to_owned(), prefix: prefix.clone(), after, limit: PAGE, values };
             let VaultAnswer::Page { records, more } = self.ask(call).await? else {
                 return Err(self.lose(CloseReason::VaultLost));
             };
@@ -255,6 +257,9 @@ impl Vault {
 
     /// With the turn in hand. A batch beyond the bounds is more than one commit; its own parts keep their order.
     async fn write(&self, changes: Vec<Change>) -> Result<(), Lost> {
+        if self.doom().is_some() {
+            return Err(Lost);
+        }
         let riding = std::mem::take(&mut *self.lazy());
         let (mut batch, mut bytes) = (vec![], 0);
         for change in riding.into_values().chain(changes) {
@@ -331,7 +336,7 @@ mod tests {
         changes.into_iter().map(kind).collect()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn lazy_changes_ride_with_a_strict_batch_and_are_read_before_they_are_written() {
         let (vault, mut calls) = vault(well);
         vault.later([("sent", put("sent", "a", "1"))]).expect("a vault");
@@ -344,7 +349,7 @@ mod tests {
         assert!(calls.try_recv().is_err(), "written once");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn lazy_changes_that_nothing_takes_along_go_by_themselves() {
         let (vault, mut calls) = vault(well);
         vault.later([("sent", put("sent", "a", "1"))]).expect("a vault");
@@ -353,7 +358,7 @@ mod tests {
         assert_eq!(kinds(calls.recv().await.expect("a call")), ["sent"], "the last word, once");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_vault_that_is_away_is_asked_again_and_lost_after_half_a_minute() {
         let (vault, mut calls) = vault(|_| VaultOutcome::Error(VaultError::Unavailable));
         let begun = tokio::time::Instant::now();

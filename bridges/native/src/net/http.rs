@@ -26,7 +26,8 @@ pub struct Http {
 impl Http {
     /// Through `proxy`, if there is one. `in_the_clear`: see the field.
     pub fn new(proxy: Option<&Url>, in_the_clear: bool) -> anyhow::Result<Self> {
-        let proxy = proxy.map(|proxy| Proxy::new(proxy.as_str())).transpose().context("the proxy's address")?;
+        let proxy =
+            proxy.map(|proxy| Proxy::new(proxy.as_str())).transpose().context("the proxy's address")?;
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
         let config = Agent::config_builder()
@@ -86,7 +87,9 @@ impl HttpClient for Http {
         let work = move || {
             let bytes = request.body.take();
             match bytes {
-                Some(bytes) => whole(me.run(request, SendBody::from_owned_reader(std::io::Cursor::new(bytes)))?),
+                Some(bytes) => {
+                    whole(me.run(request, SendBody::from_owned_reader(std::io::Cursor::new(bytes)))?)
+                }
                 None => whole(me.run(request, SendBody::none())?),
             }
         };

@@ -96,7 +96,10 @@ impl Session {
             // WhatsApp says 400 for a number it does not like and for one that asks too often.
             Err(error) => Err(Failure {
                 until_ms: error.backoff().map(|pause| now_ms() + pause.as_millis() as i64),
-                ..Failure::because(ErrorCode::RateLimited, "WhatsApp gave no code: a wrong number, or too many of late")
+                ..Failure::because(
+                    ErrorCode::RateLimited,
+                    "WhatsApp gave no code: a wrong number, or too many of late",
+                )
             }),
         }
     }
@@ -115,8 +118,10 @@ impl Session {
         if wa_id.is_empty() || wa_id.len() > 128 || !wa_id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(invalid("wa_id: 1 to 128 letters and digits"));
         }
-        let context =
-            quote.map(|quote| content::context(&to, client.pn().as_ref(), quote)).transpose().map_err(refused)?;
+        let context = quote
+            .map(|quote| content::context(&to, client.pn().as_ref(), quote))
+            .transpose()
+            .map_err(refused)?;
         let message = match content {
             Content::Media { media: kind, file, caption } => {
                 let upload = media::upload(&client, folder, *kind, file).await?;
@@ -158,7 +163,9 @@ impl Session {
         }
         let jids: Vec<Jid> = phones
             .iter()
-            .map(|phone| address::jid(phone).filter(Jid::is_pn).ok_or_else(|| invalid("phones: + and digits")))
+            .map(|phone| {
+                address::jid(phone).filter(Jid::is_pn).ok_or_else(|| invalid("phones: + and digits"))
+            })
             .collect::<Result<_, _>>()?;
         let found = client.contacts().is_on_whatsapp(&jids).await.map_err(|error| asked(&error))?;
         let check = |(phone, jid): (&Private, &Jid)| {
@@ -195,7 +202,8 @@ impl Session {
         }
         let backend = client.persistence_manager().backend();
         let known = backend.get_all_lid_mappings().await.map_err(|_| fail(ErrorCode::NoLink))?;
-        let mut all: Vec<Private> = known.iter().map(|entry| Private(format!("+{}", entry.phone_number))).collect();
+        let mut all: Vec<Private> =
+            known.iter().map(|entry| Private(format!("+{}", entry.phone_number))).collect();
         all.sort();
         let from = after.map_or(0, |after| all.partition_point(|address| *address <= after));
         let page: Vec<_> = all.iter().skip(from).take(limit as usize).cloned().collect();
@@ -225,8 +233,9 @@ fn refused(why: NotSendable) -> Failure {
 fn unsent(error: &SendError) -> Failure {
     use whatsapp_rust::ClientError as C;
     match error {
-        SendError::NotLoggedIn
-        | SendError::Client(C::NotConnected | C::NotLoggedIn) => fail(ErrorCode::NoLink),
+        SendError::NotLoggedIn | SendError::Client(C::NotConnected | C::NotLoggedIn) => {
+            fail(ErrorCode::NoLink)
+        }
         SendError::Iq(error) | SendError::Client(C::Iq(error)) => {
             Failure { code: ErrorCode::NotSent, ..asked(error) }
         }

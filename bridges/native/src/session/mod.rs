@@ -182,12 +182,16 @@ impl Session {
         if let Some(writer) = &header.writer
             && !is_readable(writer, header.clean)
         {
-            eprintln!("the vault was written by {} {}, which is not readable here", writer.engine, writer.version);
+            eprintln!(
+                "the vault was written by {} {}, which is not readable here",
+                writer.engine, writer.version
+            );
             return Err(Verdict::of(CloseReason::VaultLost));
         }
         let store = Store::open(Arc::clone(&self.vault)).await.map_err(lost)?;
         let is_test = opening.endpoint.is_some();
-        let http = Http::new(opening.proxy.as_ref(), is_test).map_err(|_| Verdict::of(CloseReason::TransportLost))?;
+        let http = Http::new(opening.proxy.as_ref(), is_test)
+            .map_err(|_| Verdict::of(CloseReason::TransportLost))?;
         let dialer = Dialer {
             endpoint: opening.endpoint,
             proxy: opening.proxy,
@@ -384,7 +388,8 @@ impl Session {
 /// When a lock on new chats ends, if WhatsApp says so.
 async fn lock_end(client: &Client) -> Option<i64> {
     let mex = client.mex();
-    let lock = tokio::time::timeout(Duration::from_secs(5), mex.fetch_reachout_timelock()).await.ok()?.ok()?;
+    let lock =
+        tokio::time::timeout(Duration::from_secs(5), mex.fetch_reachout_timelock()).await.ok()?.ok()?;
     let secs: i64 = lock.time_enforcement_ends.as_deref()?.parse().ok()?;
     Some(secs.saturating_mul(1_000))
 }

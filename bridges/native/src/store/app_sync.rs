@@ -44,18 +44,28 @@ impl AppSyncStore for Store {
     }
 
     async fn put_mutation_macs(&self, name: &str, _: u64, macs: &[AppStateMutationMAC]) -> Result<()> {
-        self.commit(macs.iter().map(|one| put("mac", mac(name, &one.index_mac), one.value_mac.clone())).collect())
-            .await
+        self.commit(
+            macs.iter().map(|one| put("mac", mac(name, &one.index_mac), one.value_mac.clone())).collect(),
+        )
+        .await
     }
 
     async fn get_mutation_mac(&self, name: &str, index: &[u8]) -> Result<Option<Vec<u8>>> {
         self.read("mac", mac(name, index)).await
     }
 
-    async fn get_mutation_macs(&self, name: &str, indexes: &[[u8; 32]]) -> Result<HashMap<[u8; 32], Vec<u8>>> {
+    async fn get_mutation_macs(
+        &self,
+        name: &str,
+        indexes: &[[u8; 32]],
+    ) -> Result<HashMap<[u8; 32], Vec<u8>>> {
         let keys = indexes.iter().map(|index| mac(name, index)).collect();
         let values = self.vault.get("mac", keys).await.map_err(lost)?;
-        Ok(indexes.iter().zip(values).filter_map(|(index, value)| Some((*index, value?.as_slice().to_vec()))).collect())
+        Ok(indexes
+            .iter()
+            .zip(values)
+            .filter_map(|(index, value)| Some((*index, value?.as_slice().to_vec())))
+            .collect())
     }
 
     async fn delete_mutation_macs(&self, name: &str, indexes: &[Vec<u8>]) -> Result<()> {

@@ -49,7 +49,9 @@ impl MsgSecretStore for Store {
                 is_recent
             };
             let (mut expires_at, mut message_ts) = (entry.expires_at, entry.message_ts);
-            if is_recent && let Some(old) = self.read("msgsecret", key.clone()).await?.as_deref().and_then(kept) {
+            if is_recent
+                && let Some(old) = self.read("msgsecret", key.clone()).await?.as_deref().and_then(kept)
+            {
                 expires_at = merge_msg_secret_expiry(old.expires_at, expires_at);
                 message_ts = merge_msg_secret_message_ts(old.message_ts, message_ts);
             }

@@ -62,8 +62,10 @@ impl SignalStore for Store {
 
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
         self.known().sessions.extend(sessions.iter().map(|(address, _)| address.to_string()));
-        self.commit(sessions.iter().map(|(address, record)| put("session", &**address, record.to_vec())).collect())
-            .await
+        self.commit(
+            sessions.iter().map(|(address, record)| put("session", &**address, record.to_vec())).collect(),
+        )
+        .await
     }
 
     async fn delete_session(&self, address: &str) -> Result<()> {
@@ -147,8 +149,10 @@ impl SignalStore for Store {
     }
 
     async fn put_sender_keys_batch(&self, keys: &[(Arc<str>, Bytes)]) -> Result<()> {
-        self.commit(keys.iter().map(|(address, record)| put("senderkey", &**address, record.to_vec())).collect())
-            .await
+        self.commit(
+            keys.iter().map(|(address, record)| put("senderkey", &**address, record.to_vec())).collect(),
+        )
+        .await
     }
 
     async fn get_sender_key(&self, address: &str) -> Result<Option<Vec<u8>>> {

@@ -29,9 +29,14 @@ pub struct Peer {
 impl Peer {
     /// Starts a client on a store; it shows QR codes if the store is empty.
     pub async fn start(bed: &Bed, phone: u64, store: Store) -> Self {
+        Self::at(bed.url(), phone, store).await
+    }
+
+    /// Starts a client on a store, that connects to this address.
+    pub async fn at(url: String, phone: u64, store: Store) -> Self {
         let bot = Bot::builder()
             .with_backend_arc(store.clone())
-            .with_transport_factory(TokioWebSocketTransportFactory::new().with_url(bed.url()))
+            .with_transport_factory(TokioWebSocketTransportFactory::new().with_url(url))
             .with_http_client(Loopback(reqwest::Client::new()))
             .with_runtime(whatsapp_rust::TokioRuntime)
             .with_version((2, 3000, 0))
@@ -87,12 +92,26 @@ impl Peer {
     pub async fn sees(&self, millis: u64, fits: impl Fn(&Event) -> bool) -> bool {
         let wanted = async {
             loop {
-                if fits(&*self.events.recv().await.expect("the client lives")) {
+                if fits(&self.events.recv().await.expect("the client lives")) {
                     return;
                 }
             }
         };
         tokio::time::timeout(Duration::from_millis(millis), wanted).await.is_ok()
+    }
+
+    /// The messages of which the server's good acks have come and were not waited for; other events are forgotten.
+    pub fn acks_so_far(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::ServerAck(ack) = &*event
+                && ack.class.as_deref() == Some("message")
+                && ack.error.is_none()
+            {
+                ids.push(ack.id.clone());
+            }
+        }
+        ids
     }
 
     /// Forgets the events that have come so far.
@@ -113,17 +132,21 @@ impl Peer {
         assert_eq!(sent.message_id, id);
     }
 
-    /// The next message of others: its id and the text.
+    /// The next message: its id and the text.
     pub async fn message(&self) -> (String, String) {
+        self.messages().await.swap_remove(0)
+    }
+
+    /// The next messages, of which one event may have many: their ids and texts.
+    pub async fn messages(&self) -> Vec<(String, String)> {
         let event =
             self.until("a message", 20, |e| e.messages().any(|m| text_of(&m.message).is_some())).await;
-        let found = event.messages().find_map(|m| Some((m.info.id.to_string(), text_of(&m.message)?)));
-        found.expect("it was just found")
+        event.messages().filter_map(|m| Some((m.info.id.clone(), text_of(&m.message)?))).collect()
     }
 
     /// Waits for the server's ack of a message, and answers its error.
     pub async fn ack(&self, id: &str) -> Option<String> {
-        let fits = |e: &Event| matches!(e, Event::ServerAck(ack) if ack.id.to_string() == id);
+        let fits = |e: &Event| matches!(e, Event::ServerAck(ack) if ack.id == id);
         let event = self.until("the ack", 20, fits).await;
         let Event::ServerAck(ack) = &*event else { unreachable!("it was just matched") };
         ack.error.as_ref().map(ToString::to_string)
@@ -131,8 +154,7 @@ impl Peer {
 
     /// Waits for a receipt of a message.
     pub async fn receipt(&self, id: &str) {
-        let fits =
-            |e: &Event| matches!(e, Event::Receipt(r) if r.message_ids.iter().any(|m| m.to_string() == id));
+        let fits = |e: &Event| matches!(e, Event::Receipt(r) if r.message_ids.iter().any(|m| *m == id));
         self.until("a receipt", 20, fits).await;
     }
 
