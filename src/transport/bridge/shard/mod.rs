@@ -300,7 +300,7 @@ impl Shard {
             Word::Frame(frame) => self.read(*frame).await,
             Word::Broke(breach) => self.step(Input::Broke(breach)).await,
             Word::Exited(status) => {
-                tracing::debug!(shard = %self.name, status, "the bridge ended");
+                tracing::info!(shard = %self.name, status, "the bridge ended");
                 ghosts::forget(&self.setup.records, &self.name);
                 if let Some(process) = &mut self.process {
                     process.exited = true;
