@@ -6,11 +6,11 @@
 #![allow(missing_docs, reason = "a test's name is its sentence")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-#[path = "../it/support/vault.rs"]
-#[allow(dead_code, reason = "other test binaries use the rest")]
-mod vault;
-
 mod closing;
+mod journey;
 mod messages;
 mod pairing;
 mod rig;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, reason = "the gate's tests use the rest")]
+mod support;

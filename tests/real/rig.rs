@@ -26,7 +26,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::vault::MemoryVault;
+use crate::support::vault::MemoryVault;
 
 pub type Link = BoxStream<'static, LinkEvent>;
 
@@ -111,7 +111,7 @@ impl Testbed {
 }
 
 /// By way of a script that becomes the bridge: in an unoptimised build it takes seconds to hash forty megabytes.
-fn program(bridge: &Path, folder: &Path) -> Program {
+pub fn program(bridge: &Path, folder: &Path) -> Program {
     let path = folder.join("bridge.sh");
     std::fs::write(&path, format!("#!/bin/sh\nexec '{}'\n", bridge.display())).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();

@@ -61,9 +61,7 @@ fn hold(message: &Message) -> Option<Hold> {
         MessageReason::Timelock => {
             "nobody here: the network restricts the account, and its lock ends by itself"
         }
-        MessageReason::FirstContact => {
-            "the operator, with the plan's first_contacts_per_day; or the recipient, by writing"
-        }
+        MessageReason::FirstContact => "the operator, with the plan's first_contacts_per_day",
         _ => "nobody: it ends by itself",
     };
     Some(Hold { until: message.held_until, loosened_by })
