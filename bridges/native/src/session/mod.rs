@@ -31,6 +31,8 @@ use crate::{LIBRARY, VAULT_FORMAT, address};
 
 /// What an orderly close may take before it is cut short.
 const CLOSE: Duration = Duration::from_secs(8);
+/// How late the library may tell of a pairing that ended its socket.
+const LATE: Duration = Duration::from_secs(1);
 /// The request that proves a login.
 const PROOF: Duration = Duration::from_secs(10);
 /// The version that a test server hears; it takes any.
@@ -274,6 +276,13 @@ impl Session {
                 }
                 if let Ok(Some(node)) = stream_error.try_recv() {
                     first = first.or(Verdict::of_stream_error(node.get()));
+                }
+                // The library tells of its events in tasks of their own: that of a pairing may come after its end.
+                let restarts = first.as_ref().is_some_and(|verdict| verdict.code == Some(515));
+                while restarts && !paired {
+                    let Ok(Some(event)) = tokio::time::timeout(LATE, events.recv()).await else { break };
+                    paired = matches!(&*event, Event::PairSuccess(_));
+                    self.hear(&client, &event).await;
                 }
                 let _ = tokio::time::timeout(CLOSE, client.disconnect()).await;
                 first.unwrap_or_else(|| self.unnamed(paired))
