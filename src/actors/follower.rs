@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,8 +91,9 @@ struct Follower {
     readiness: Arc<dyn Readiness>,
     hub: Arc<dyn FeedSink>,
     positions: Mutex<Positions>,
-    /// Whether the stream is heard, and that it was begun anew.
-    heard: Mutex<bool>,
+    /// Whether the stream is heard.
+    heard: AtomicBool,
+    /// It was begun anew.
     anew: Notify,
 }
 
@@ -99,7 +101,7 @@ struct Follower {
 pub fn launch(ports: Ports, heads: Vec<(TenantId, u64)>, placement: &Placement, root: RootGuard) {
     let Ports { log, directory, readiness, hub, stream } = ports;
     let positions = Mutex::new(Positions::at(heads));
-    let (heard, anew) = (Mutex::new(false), Notify::new());
+    let (heard, anew) = (AtomicBool::new(false), Notify::new());
     let follower = Follower { log, directory, readiness, hub, positions, heard, anew };
     let work = async move {
         // Dropped when either half ends, which neither does of its own accord.
@@ -114,20 +116,16 @@ pub fn launch(ports: Ports, heads: Vec<(TenantId, u64)>, placement: &Placement, 
     placement.of("hub").spawn(work);
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Follower {
     async fn listen(&self, mut stream: Box<dyn FeedStream>) {
         loop {
             match stream.next().await {
                 Heard::Events(events) => self.hand_over(events),
                 Heard::Anew => {
-                    *held(&self.heard) = true;
+                    self.heard.store(true, Ordering::Relaxed);
                     self.anew.notify_one();
                 }
-                Heard::Away => *held(&self.heard) = false,
+                Heard::Away => self.heard.store(false, Ordering::Relaxed),
             }
         }
     }
@@ -154,7 +152,7 @@ impl Follower {
 
     async fn round(&self, round: u32) -> Result<(), StoreError> {
         self.directory.refresh().await?;
-        if round.is_multiple_of(LOOK_EVERY) || !*held(&self.heard) {
+        if round.is_multiple_of(LOOK_EVERY) || !self.heard.load(Ordering::Relaxed) {
             self.catch_up().await?;
         }
         Ok(())
@@ -177,13 +175,17 @@ impl Follower {
         Ok(())
     }
 
+    fn positions(&self) -> MutexGuard<'_, Positions> {
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn missed(&self, heads: &[(TenantId, u64)]) -> Vec<Missed> {
-        held(&self.positions).missed(heads)
+        self.positions().missed(heads)
     }
 
     /// The hub puts them in order, and reads what lies between them.
     fn hand_over(&self, mut events: Vec<StatusEvent>) {
-        let mut positions = held(&self.positions);
+        let mut positions = self.positions();
         events.retain(|event| positions.pass(event));
         drop(positions);
         if !events.is_empty() {

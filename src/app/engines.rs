@@ -34,10 +34,7 @@ impl Engines {
         sandbox: Arc<SandboxTransport>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        // A bridge works in another directory, so what it is told has to be absolute.
-        let folder = std::path::absolute(data.join("bridges")).map_err(|error| {
-            Failure::Unavailable(format!("cannot tell where {} is: {error}", data.display()))
-        })?;
+        let folder = data.join("bridges");
         let ghosts = bridge::lay(&folder.join("records"))
             .map_err(|error| Failure::Unavailable(format!("cannot start beside earlier bridges: {error}")))?;
         if ghosts > 0 {

@@ -110,13 +110,13 @@ impl BridgeOptions {
         self.check_endpoint(keys)
     }
 
-    /// What restrains sending on real numbers (number check, ramp, STOP list, ceiling) is not built in yet, and no real engine
-    /// sends without it. Whoever builds it in takes the first refusal out.
+    /// No bridge has been tried against WhatsApp itself, and what comes in besides texts has no place yet: CONTRIBUTING has the
+    /// list. Whoever empties it takes the first refusal out.
     fn check_endpoint(&self, keys: &Keys) -> Result<(), (&'static str, String)> {
         let endpoint = &self.endpoint;
         if endpoint.is_empty() {
-            let problem = "is empty, which means WhatsApp itself; this version speaks to a test server only, because what \
-                           restrains sending to real people is not built in yet; give its address, such as \
+            let problem = "is empty, which means WhatsApp itself; this version speaks to a test server only, because its \
+                           bridges have not been tried against the real one; give its address, such as \
                            ws://127.0.0.1:4000/ws/chat";
             return Err((keys.endpoint, problem.to_owned()));
         }

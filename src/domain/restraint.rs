@@ -49,9 +49,7 @@ impl Approach {
             }
         }
     }
-}
 
-impl Approach {
     /// When a session may write to one more person who never wrote: now, or not before then. `linked`: since when its
     /// number is linked, if that is known; `approached`: when it wrote to others first.
     pub fn opens_at(

@@ -37,6 +37,7 @@ pub struct Nodes {
     own: String,
     count: AtomicUsize,
     followed: AtomicBool,
+    leaving: AtomicBool,
 }
 
 impl Nodes {
@@ -49,6 +50,7 @@ impl Nodes {
             own: format!("{:016x}:{role}", rand::random::<u64>()),
             count: AtomicUsize::new(1),
             followed: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
         });
         tokio::spawn(show(Arc::downgrade(&nodes)));
         nodes
@@ -66,6 +68,7 @@ impl Nodes {
 
     /// Leaves, so that the others need not wait until it counts no more.
     pub async fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
         let mut command = Cmd::new();
         command.arg("ZREM").arg(&self.key.name).arg(&self.own);
         // Away: it stops counting by itself.
@@ -91,7 +94,7 @@ impl Nodes {
 
 async fn show(nodes: Weak<Nodes>) {
     loop {
-        let Some(own) = nodes.upgrade() else { return };
+        let Some(own) = nodes.upgrade().filter(|own| !own.leaving.load(Ordering::Relaxed)) else { return };
         own.beat().await;
         drop(own);
         sleep(EVERY).await;

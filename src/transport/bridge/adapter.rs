@@ -339,7 +339,9 @@ impl Transport for BridgeTransport {
 /// A folder for one engine, empty. Where the path would be too long for a socket, one in the system's folder for
 /// temporary files.
 fn runtime_folder(base: &Path, engine: &str) -> Result<PathBuf, StartError> {
-    let near = base.join(engine);
+    // A bridge works in another directory, so what it is told has to be absolute.
+    let near =
+        std::path::absolute(base.join(engine)).map_err(|error| StartError::Folder(base.to_owned(), error))?;
     let folder = if near.as_os_str().len() <= SOCKET_ROOM {
         near
     } else {

@@ -43,6 +43,17 @@ async fn a_session_pairs_then_logs_in_with_what_is_in_its_vault() {
 }
 
 #[tokio::test]
+async fn a_data_directory_that_was_named_from_here_is_found_by_a_bridge_that_works_elsewhere() {
+    let here = std::env::current_dir().unwrap();
+    let rig = Rig::with("good", |options| {
+        let ups: std::path::PathBuf = here.components().skip(1).map(|_| "..").collect();
+        options.runtime = ups.join(options.runtime.strip_prefix("/").unwrap());
+        assert!(options.runtime.is_relative());
+    });
+    assert!(matches!(next(&mut rig.open()).await, LinkEvent::PairingCode { .. }));
+}
+
+#[tokio::test]
 async fn sent_is_what_the_server_acked() {
     let mut rig = Rig::start("good");
     let mut link = rig.connected().await;
