@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use columba::actors::session::deadlines::TimerEpoch;
+use columba::actors::session::health;
 use columba::actors::session::machine::{Effect, Input, InputName, Machine, State};
 use columba::actors::session::reconnect::back_off;
 use columba::domain::id::{MessageId, SessionId, TenantId};
@@ -14,7 +15,7 @@ use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Retry, Standing};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
 use columba::domain::window::SPAN;
-use columba::outbound::attempt::End;
+use columba::outbound::attempt::{self, End};
 use columba::outbound::claim::ClaimError;
 use columba::ports::outbox::{Claimed, Memory, Pending, Position, Work};
 use columba::ports::store::StoreError;
@@ -413,25 +414,59 @@ fn messages_that_do_not_move_end_the_link_first_and_the_incarnation_the_second_t
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::LogOut { .. })));
 }
 
-#[test]
-fn two_missed_probes_reconnect_within_65_seconds_and_keep_the_credentials() {
-    let (mut machine, effects) = after(&way_into(State::Connected));
-    let mut timer = last_timer(&effects);
+/// What a ping may take, in the session and in the adapter of bridges.
+const PING: Duration = attempt::DEADLINE;
+
+/// Plays a link that works until it freezes: it answers each ping at once or, if it loses them, brings other frames while
+/// they are out. How long the session takes to give it up.
+fn given_up_after(frozen: Moment, loses_pings: bool, jitter: Jitter) -> Duration {
+    let mut machine = Machine::new(START, caps(), jitter, 7);
+    let mut timer = None;
+    for input in way_into(State::Connected) {
+        timer = last_timer(&machine.on(START, input)).or(timer);
+    }
     let mut at = START;
     while machine.state() == State::Connected {
         let (epoch, now) = timer.unwrap();
+        let now = now.max(at.now); // others may be due while a ping is out
         at = Reading { now, ..at };
         let effects = machine.on(at, Input::TimerFired(epoch));
         timer = last_timer(&effects).or(timer);
-        if effects.contains(&Effect::Ping) {
-            at = Reading { now: at.now + Duration::from_secs(10), ..at }; // the ping's own deadline
-            let effects = machine.on(at, Input::Pinged(None));
-            assert!(!effects.iter().any(|effect| matches!(effect, Effect::LogOut { .. })));
-            timer = last_timer(&effects).or(timer);
+        if !effects.contains(&Effect::Ping) {
+            continue;
+        }
+        let works = now < frozen;
+        if works && loses_pings {
+            let last = Reading { now: frozen.min(now + PING), ..at };
+            machine.on(last, Input::Heard { wa_id: None, stored: Ok(()) });
+        }
+        let answer = (works && !loses_pings).then_some(Duration::ZERO);
+        at = if answer.is_some() { at } else { Reading { now: now + PING, ..at } };
+        let effects = machine.on(at, Input::Pinged(answer));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::LogOut { .. })), "{effects:?}");
+        timer = last_timer(&effects).or(timer);
+    }
+    assert_eq!(machine.reason(), Some(Reason::ProbeFailed));
+    at.now.since(frozen)
+}
+
+#[test]
+fn a_half_open_link_is_given_up_within_65_seconds_whatever_the_jitter_and_whenever_it_froze() {
+    let bound = health::found_within(PING);
+    assert!(bound <= Duration::from_secs(60), "with five to spare for threads that are late: {bound:?}");
+    let mut longest = Duration::ZERO;
+    for jitter in [Jitter::from_bits(0), Jitter::NONE, Jitter::from_bits(2_000)] {
+        for (froze, loses_pings) in (0..100_000).step_by(97).flat_map(|at| [(at, false), (at, true)]) {
+            let frozen = START.now + Duration::from_millis(froze);
+            let took = given_up_after(frozen, loses_pings, jitter);
+            assert!(took <= bound, "{took:?}: froze at {froze} ms, loses pings {loses_pings}, {jitter:?}");
+            longest = longest.max(took);
         }
     }
-    assert_eq!(machine.state(), State::Reconnecting);
-    assert!(at.now.since(START.now) <= Duration::from_secs(65), "{:?}", at.now.since(START.now));
+    assert!(
+        longest > bound - Duration::from_secs(1),
+        "the bound is the worst case: {longest:?} of {bound:?}"
+    );
 }
 
 #[test]

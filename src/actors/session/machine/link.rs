@@ -63,7 +63,7 @@ impl Machine {
     }
 
     pub(super) fn probe_in(&mut self, at: Reading, wait: Duration) {
-        let due = health::on_the_grid(at.now + self.jitter.spread(wait, 0.1));
+        let due = health::on_the_grid(at.now + self.jitter.spread(wait, health::SPREAD));
         self.health.expect(due);
         self.deadlines.set(Purpose::Probe, due);
     }
