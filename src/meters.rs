@@ -128,6 +128,50 @@ const LISTENERS: Meter = meter(
     &["wire"],
     "Clients that listen to the feed now: `websocket` or `events`",
 );
+const BRIDGES: Meter =
+    meter("columba_bridge_processes", Kind::Gauge, &["engine"], "Bridge processes that serve sessions now");
+const BRIDGE_DEATHS: Meter = meter(
+    "columba_bridge_deaths_total",
+    Kind::Counter,
+    &["engine", "cause"],
+    "Bridge processes that ended unasked or were killed, or could not be started; another is started in their place",
+);
+const BRIDGE_RESIDENT: Meter = meter(
+    "columba_bridge_resident_bytes",
+    Kind::Gauge,
+    &["engine"],
+    "Memory of all bridge processes that is in RAM, as they say with each heartbeat; what they share is counted in each",
+);
+const BRIDGE_LAG: Meter = meter(
+    "columba_bridge_loop_lag_seconds",
+    Kind::Histogram,
+    &["engine"],
+    "How late a bridge's own timer was, at each of its heartbeats",
+);
+const BRIDGE_SESSIONS: Meter = meter(
+    "columba_bridge_sessions",
+    Kind::Gauge,
+    &["engine", "state"],
+    "Sessions that bridges have open, as they say with each heartbeat",
+);
+const BRIDGE_APART: Meter = meter(
+    "columba_bridge_sessions_apart",
+    Kind::Gauge,
+    &["engine"],
+    "Sessions that open apart from the others, because bridges died with them again and again",
+);
+const BRIDGE_UNCONFIRMED: Meter = meter(
+    "columba_bridge_unconfirmed_events",
+    Kind::Gauge,
+    &["engine"],
+    "Events of bridges that were not confirmed yet, at their last heartbeats",
+);
+const VAULT_COMMITS: Meter = meter(
+    "columba_bridge_vault_commits_total",
+    Kind::Counter,
+    &["engine"],
+    "Commits to vaults that bridges asked for and got",
+);
 const RESIDENT: Meter =
     meter("process_resident_memory_bytes", Kind::Gauge, &[], "Memory of this process that is in RAM");
 const CPU: Meter =
@@ -155,6 +199,14 @@ pub const ALL: &[Meter] = &[
     REDIS_COMMANDS,
     ERASED,
     LISTENERS,
+    BRIDGES,
+    BRIDGE_DEATHS,
+    BRIDGE_RESIDENT,
+    BRIDGE_LAG,
+    BRIDGE_SESSIONS,
+    BRIDGE_APART,
+    BRIDGE_UNCONFIRMED,
+    VAULT_COMMITS,
     RESIDENT,
     CPU,
     OPEN_FILES,
@@ -300,6 +352,71 @@ impl Drop for Listening {
     fn drop(&mut self) {
         gauge!(LISTENERS.name, "wire" => self.0).decrement(1.0);
     }
+}
+
+/// What one bridge process adds to the figures of its engine. What it last said stands until it says something else or is
+/// dropped.
+#[derive(Debug)]
+pub struct Bridge {
+    engine: String,
+    resident_bytes: u64,
+    unconfirmed: usize,
+    sessions: Vec<(&'static str, u32)>,
+}
+
+impl Bridge {
+    /// A process that serves, of which nothing else is known yet.
+    #[must_use]
+    pub fn serving(engine: &str) -> Self {
+        gauge!(BRIDGES.name, "engine" => engine.to_owned()).increment(1.0);
+        Self { engine: engine.to_owned(), resident_bytes: 0, unconfirmed: 0, sessions: vec![] }
+    }
+
+    /// It beat: its memory, how late its timer was, its sessions by state, and how many of its events are unconfirmed.
+    pub fn beat(
+        &mut self,
+        resident_bytes: u64,
+        lag: Duration,
+        sessions: Vec<(&'static str, u32)>,
+        unconfirmed: usize,
+    ) {
+        histogram!(BRIDGE_LAG.name, "engine" => self.engine.clone()).record(lag);
+        self.count(-1.0);
+        (self.resident_bytes, self.unconfirmed, self.sessions) = (resident_bytes, unconfirmed, sessions);
+        self.count(1.0);
+    }
+
+    fn count(&self, sign: f64) {
+        let engine = || self.engine.clone();
+        gauge!(BRIDGE_RESIDENT.name, "engine" => engine()).increment(sign * self.resident_bytes as f64);
+        gauge!(BRIDGE_UNCONFIRMED.name, "engine" => engine()).increment(sign * self.unconfirmed as f64);
+        for (state, count) in &self.sessions {
+            gauge!(BRIDGE_SESSIONS.name, "engine" => engine(), "state" => *state)
+                .increment(sign * f64::from(*count));
+        }
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.count(-1.0);
+        gauge!(BRIDGES.name, "engine" => self.engine.clone()).decrement(1.0);
+    }
+}
+
+/// A bridge process died.
+pub fn bridge_died(engine: &str, cause: &'static str) {
+    counter!(BRIDGE_DEATHS.name, "engine" => engine.to_owned(), "cause" => cause).increment(1);
+}
+
+/// So many sessions of an engine open apart from the others.
+pub fn bridge_apart(engine: &str, sessions: usize) {
+    gauge!(BRIDGE_APART.name, "engine" => engine.to_owned()).set(sessions as f64);
+}
+
+/// A bridge's commit is on disk.
+pub fn vault_commit(engine: &str) {
+    counter!(VAULT_COMMITS.name, "engine" => engine.to_owned()).increment(1);
 }
 
 /// How many sessions have each status, and what waits; for a scrape.

@@ -35,6 +35,8 @@ MODES = [
     "clings",  # ignores shutdown, SIGTERM and the end of its lifelines
     "silent-session",  # opens sessions and never says anything of them
     "forks",  # leaves a child in its process group
+    "closes-slowly",  # takes two seconds to close a session
+    "never-closes",  # does not close a session, and answers nothing to it
 ]
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
@@ -296,6 +298,10 @@ class Session:
     def command(self, frame, name, do):
         bridge = self.bridge
         if name == "close":
+            if MODE == "never-closes":
+                return
+            if MODE == "closes-slowly":
+                time.sleep(2)
             self.close("requested")
             bridge.reply(frame, ok={"is": "done"})
         elif name == "log_out":

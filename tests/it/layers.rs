@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("egress", &["domain", "ports", "config"]),
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
-    ("transport", &["domain", "ports", "config"]),
+    ("transport", &["domain", "meters", "ports", "config"]),
     (
         "http",
         &["domain", "meters", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"],

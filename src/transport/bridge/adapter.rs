@@ -20,11 +20,13 @@ use wire::{Command, ErrorCode, Failure, Private, Reply, SessionKey};
 use super::fleet::Fleet;
 use super::links::{Answer, Item};
 use super::program::Program;
-use super::shard::{Opening, Order, Released, Setup, Shard};
+use super::shard::{Opening, Order, Setup, Shard, Told};
 use super::words;
+use crate::domain::id::SessionId;
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::Jitter;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::outbox::Work;
 use crate::ports::transport::{
@@ -81,7 +83,7 @@ pub struct BridgeTransport {
 struct Shared {
     setup: Arc<Setup>,
     runtime: Handle,
-    released: mpsc::UnboundedSender<Released>,
+    told: mpsc::UnboundedSender<Told>,
     crew: Mutex<Crew>,
 }
 
@@ -116,15 +118,11 @@ impl BridgeTransport {
             clock: Arc::clone(&clock),
             draw,
         };
-        let (released, hearing) = mpsc::unbounded_channel();
+        let (told, hearing) = mpsc::unbounded_channel();
         let fleet = Fleet::new(options.shard_size);
         let crew = Crew { fleet, shards: vec![], tasks: vec![], closed: false };
-        let shared = Shared {
-            setup: Arc::new(setup),
-            runtime: driver.runtime.clone(),
-            released,
-            crew: Mutex::new(crew),
-        };
+        let shared =
+            Shared { setup: Arc::new(setup), runtime: driver.runtime.clone(), told, crew: Mutex::new(crew) };
         let shared = Arc::new(shared);
         driver.runtime.spawn(account(Arc::downgrade(&shared), hearing));
         Ok(Arc::new(Self { shared, clock, endpoint: options.endpoint, _driver: driver }))
@@ -133,6 +131,11 @@ impl BridgeTransport {
     /// How this engine signs the vaults it writes.
     pub fn writer(&self) -> Writer {
         self.shared.setup.writer.clone()
+    }
+
+    /// The number of the process that a session is on; none when no process can have a socket of it.
+    pub fn shard_of(&self, session: SessionId) -> Option<usize> {
+        self.shared.crew().fleet.shard_of(&session.to_string())
     }
 
     /// Ends every process in good order: their sessions are closed with what is pending written, for at most six seconds,
@@ -164,11 +167,23 @@ impl BridgeTransport {
     }
 }
 
-/// Notes what shards have let go of.
-async fn account(shared: std::sync::Weak<Shared>, mut hearing: mpsc::UnboundedReceiver<Released>) {
-    while let Some(key) = hearing.recv().await {
+/// Notes what shards tell.
+async fn account(shared: std::sync::Weak<Shared>, mut hearing: mpsc::UnboundedReceiver<Told>) {
+    while let Some(told) = hearing.recv().await {
         let Some(shared) = shared.upgrade() else { return };
-        shared.crew().fleet.release(&key.session, key.epoch);
+        match told {
+            Told::Released(key) => shared.crew().fleet.release(&key.session, key.epoch),
+            Told::Suspects(sessions) => {
+                let mut crew = shared.crew();
+                for session in crew.fleet.suspect(shared.setup.clock.now(), &sessions) {
+                    tracing::warn!(
+                        session,
+                        "the session's bridge died again; it is set apart from its neighbours"
+                    );
+                }
+                meters::bridge_apart(&shared.setup.writer.engine, crew.fleet.apart());
+            }
+        }
     }
 }
 
@@ -191,11 +206,13 @@ impl Shared {
         if crew.closed {
             return false;
         }
-        let shard = crew.fleet.place(&opening.key.session, opening.key.epoch);
-        if shard == crew.shards.len() {
+        let now = self.setup.clock.now();
+        let shard = crew.fleet.place(now, &opening.key.session, opening.key.epoch);
+        while shard >= crew.shards.len() {
+            let index = crew.shards.len();
             let (orders, taken) = mpsc::unbounded_channel();
             let _entered = self.runtime.enter();
-            crew.tasks.push(Shard::launch(shard, Arc::clone(&self.setup), taken, self.released.clone()));
+            crew.tasks.push(Shard::launch(index, Arc::clone(&self.setup), taken, self.told.clone()));
             crew.shards.push(orders);
         }
         crew.shards[shard].send(Order::Open(Box::new(opening))).is_ok()

@@ -11,6 +11,7 @@ use wire::{
 };
 
 use crate::domain::time::WallTime;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::vault::{self, Change, Vault};
 
@@ -25,6 +26,7 @@ pub type Question = (u64, VaultCall);
 /// Serves until nobody asks any more. A bridge that went without closing leaves a vault that is marked so, whatever its
 /// session's actor marked meanwhile: only the bridge knows whether it had more to write.
 pub async fn serve(
+    engine: String,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     mut questions: mpsc::Receiver<Question>,
@@ -32,12 +34,16 @@ pub async fn serve(
 ) {
     let mut closed = false;
     while let Some((id, call)) = questions.recv().await {
-        let closes = matches!(call, VaultCall::Close);
+        let (closes, commits) = (matches!(call, VaultCall::Close), matches!(call, VaultCall::Commit { .. }));
         let answer = match answer(&*vault, &*clock, call).await {
             Ok(answer) => VaultOutcome::Ok(answer),
             Err(error) => VaultOutcome::Error(error),
         };
-        closed = closes && matches!(answer, VaultOutcome::Ok(_));
+        let is_done = matches!(answer, VaultOutcome::Ok(_));
+        if commits && is_done {
+            meters::vault_commit(&engine);
+        }
+        closed = closes && is_done;
         if answers.send(Down::Vault { id, answer }).await.is_err() {
             break;
         }

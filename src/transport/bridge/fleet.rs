@@ -1,6 +1,9 @@
 //! Which shard a session is on. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use super::suspects::{CELLS, Cell, Suspects};
+use crate::domain::time::Moment;
 
 /// Sessions and their shards.
 #[derive(Debug)]
@@ -9,38 +12,73 @@ pub struct Fleet {
     size: usize,
     /// Sessions on each.
     load: Vec<usize>,
+    /// The shard of each cell that ever had a session. Nobody else is placed there.
+    cells: [Option<usize>; CELLS],
     /// Shard and newest epoch of each session that a bridge may hold a socket of.
     placed: HashMap<String, (usize, i64)>,
+    suspects: Suspects,
 }
 
 impl Fleet {
     /// Empty, for shards of `size`.
     pub fn new(size: usize) -> Self {
-        Self { size: size.max(1), load: vec![], placed: HashMap::new() }
+        Self {
+            size: size.max(1),
+            load: vec![],
+            cells: [None; CELLS],
+            placed: HashMap::new(),
+            suspects: Suspects::default(),
+        }
     }
 
-    /// The shard of a session that opens: the one that has it still, else the fullest with room, so that few processes run;
-    /// a new one is the next index.
-    pub fn place(&mut self, session: &str, epoch: i64) -> usize {
+    /// The shard of a session that opens: the one that has it still, else its cell if it is set apart, else the fullest with
+    /// room, so that few processes run; a new one is the next index.
+    pub fn place(&mut self, now: Moment, session: &str, epoch: i64) -> usize {
         if let Some((shard, newest)) = self.placed.get_mut(session) {
             *newest = epoch.max(*newest);
             return *shard;
         }
-        let room = |&shard: &usize| self.load[shard] < self.size;
-        let fullest =
-            (0..self.load.len()).filter(room).max_by_key(|&shard| (self.load[shard], usize::MAX - shard));
-        let shard = fullest.unwrap_or_else(|| {
-            self.load.push(0);
-            self.load.len() - 1
-        });
+        let shard = match self.suspects.cell_of(now, session) {
+            Some(cell) => self.cell(cell),
+            None => self.common(),
+        };
         self.load[shard] += 1;
         self.placed.insert(session.to_owned(), (shard, epoch));
         shard
     }
 
+    fn common(&mut self) -> usize {
+        let room = |&shard: &usize| self.load[shard] < self.size && !self.cells.contains(&Some(shard));
+        let fullest =
+            (0..self.load.len()).filter(room).max_by_key(|&shard| (self.load[shard], usize::MAX - shard));
+        fullest.unwrap_or_else(|| self.add())
+    }
+
+    /// Suspects that have to share a cell may be more than a shard has room for: there is none better for them.
+    fn cell(&mut self, cell: Cell) -> usize {
+        let shard = self.cells[cell].unwrap_or_else(|| self.add());
+        self.cells[cell] = Some(shard);
+        shard
+    }
+
+    fn add(&mut self) -> usize {
+        self.load.push(0);
+        self.load.len() - 1
+    }
+
     /// Where it is, if it is anywhere.
     pub fn shard_of(&self, session: &str) -> Option<usize> {
         self.placed.get(session).map(|&(shard, _)| shard)
+    }
+
+    /// A process died, and these sessions may be why. Whom that sets apart, from their next opening on.
+    pub fn suspect<'a>(&mut self, now: Moment, sessions: &'a BTreeSet<String>) -> Vec<&'a str> {
+        self.suspects.accuse(now, sessions)
+    }
+
+    /// How many sessions are set apart.
+    pub fn apart(&self) -> usize {
+        self.suspects.apart()
     }
 
     /// A bridge has let go of this epoch of a session. A newer one stays.
@@ -56,23 +94,54 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const NOW: Moment = Moment(1_000_000);
 
     #[test]
     fn shards_fill_up_and_a_session_stays_until_it_is_let_go_of() {
         let mut fleet = Fleet::new(2);
-        let places: Vec<_> = ["a", "b", "c", "d", "e"].map(|session| fleet.place(session, 1)).to_vec();
+        let places: Vec<_> = ["a", "b", "c", "d", "e"].map(|session| fleet.place(NOW, session, 1)).to_vec();
         assert_eq!(places, [0, 0, 1, 1, 2]);
-        assert_eq!(fleet.place("a", 2), 0, "a newer owner goes where the older one may still hold a socket");
+        assert_eq!(
+            fleet.place(NOW, "a", 2),
+            0,
+            "a newer owner goes where the older one may still hold a socket"
+        );
         fleet.release("a", 1);
         assert_eq!(fleet.shard_of("a"), Some(0), "the newer owner is there");
         fleet.release("a", 2);
         assert_eq!(fleet.shard_of("a"), None);
-        assert_eq!(fleet.place("f", 1), 0, "the gap is filled before another process starts");
+        assert_eq!(fleet.place(NOW, "f", 1), 0, "the gap is filled before another process starts");
         fleet.release("f", 9);
         fleet.release("f", 9);
         fleet.release("nobody", 1);
         assert_eq!(fleet.load, [1, 2, 1]);
-        assert_eq!(fleet.place("g", 1), 0, "equally full: the first");
+        assert_eq!(fleet.place(NOW, "g", 1), 0, "equally full: the first");
+    }
+
+    #[test]
+    fn who_is_suspected_twice_opens_apart_and_nobody_is_placed_beside_it() {
+        let mut fleet = Fleet::new(3);
+        let killer = BTreeSet::from(["killer".to_owned()]);
+        for session in ["killer", "b", "c"] {
+            assert_eq!(fleet.place(NOW, session, 1), 0);
+        }
+        for _ in 0..2 {
+            fleet.suspect(NOW, &killer);
+            assert_eq!(fleet.place(NOW, "killer", 2), 0, "its process may still have its socket");
+        }
+        fleet.release("killer", 2);
+        assert_eq!(fleet.place(NOW, "killer", 3), 1);
+        assert_eq!(fleet.place(NOW, "d", 1), 0, "the place it left");
+        assert_eq!(fleet.place(NOW, "e", 1), 2, "a cell is no common shard, whatever room it has");
+        fleet.suspect(NOW, &killer);
+        fleet.release("killer", 3);
+        assert_eq!(fleet.place(NOW, "killer", 4), 1, "it dies alone, where it is");
+        fleet.release("killer", 4);
+        let later = NOW + Duration::from_secs(3601);
+        assert_eq!(fleet.place(later, "killer", 5), 2, "among the others again");
     }
 }

@@ -1,6 +1,7 @@
 //! What is open on one shard, and what is owed on it. No IO: frames in, facts and frames out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use columba_bridge_protocol as wire;
 use tokio::sync::{mpsc, oneshot};
@@ -11,8 +12,11 @@ use super::shard::machine::Breach;
 use super::words;
 use crate::domain::message::WaId;
 use crate::domain::session::CloseReason;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Moment, WallTime};
 use crate::ports::transport::{DeliveryId, LinkEvent, SendError};
+
+/// A link that has not told by then that it has caught up counts as open all the same.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// An event on its way to a session.
 pub struct Item {
@@ -30,17 +34,26 @@ struct Link {
     /// None once nobody listens: what comes now stays unconfirmed, and comes again with the next open.
     events: Option<mpsc::UnboundedSender<Item>>,
     questions: mpsc::Sender<Question>,
+    /// Since when it is opening; none once it shows a code or has caught up. What a login brings along is part of it: a
+    /// message that kills its bridge comes with every one.
+    opening: Option<Moment>,
     next_seq: u64,
     unconfirmed: BTreeSet<u64>,
     /// Messages that were sent and not acked, by their ids.
     sent: HashMap<String, oneshot::Sender<Result<(), SendError>>>,
 }
 
+/// A command that was not answered yet.
+struct Call {
+    session: Option<SessionKey>,
+    answer: oneshot::Sender<Answer>,
+}
+
 /// Everything that is open on one process.
 #[derive(Default)]
 pub struct Links {
     open: HashMap<SessionKey, Link>,
-    calls: HashMap<u64, oneshot::Sender<Answer>>,
+    calls: HashMap<u64, Call>,
     last_id: u64,
 }
 
@@ -56,10 +69,12 @@ impl Links {
         key: SessionKey,
         events: mpsc::UnboundedSender<Item>,
         questions: mpsc::Sender<Question>,
+        now: Moment,
     ) {
         let link = Link {
             events: Some(events),
             questions,
+            opening: Some(now),
             next_seq: 1,
             unconfirmed: BTreeSet::new(),
             sent: HashMap::new(),
@@ -76,7 +91,7 @@ impl Links {
         answer: oneshot::Sender<Answer>,
     ) -> Down {
         self.last_id += 1;
-        self.calls.insert(self.last_id, answer);
+        self.calls.insert(self.last_id, Call { session: session.clone(), answer });
         Down::Command { id: self.last_id, session, deadline_ms, command }
     }
 
@@ -99,8 +114,8 @@ impl Links {
     /// A command was answered.
     pub fn reply(&mut self, id: u64, outcome: ReplyOutcome) {
         // An answer that comes after its deadline finds nobody.
-        if let Some(answer) = self.calls.remove(&id) {
-            let _ = answer.send(match outcome {
+        if let Some(call) = self.calls.remove(&id) {
+            let _ = call.answer.send(match outcome {
                 ReplyOutcome::Ok(reply) => Ok(reply),
                 ReplyOutcome::Error(failure) => Err(failure),
             });
@@ -163,6 +178,19 @@ impl Links {
         self.open.remove(key);
     }
 
+    /// Events that nobody has confirmed yet, of all sessions.
+    pub fn unconfirmed(&self) -> usize {
+        self.open.values().map(|link| link.unconfirmed.len()).sum()
+    }
+
+    /// Sessions that may be why the process died: those that were opening, and those of which a command was under way.
+    pub fn suspects(&self, now: Moment) -> BTreeSet<String> {
+        let is_opening = |link: &Link| link.opening.is_some_and(|since| now.since(since) < OPENING);
+        let opening = self.open.iter().filter(|(_, link)| is_opening(link)).map(|(key, _)| key);
+        let called = self.calls.values().filter_map(|call| call.session.as_ref());
+        opening.chain(called).map(|key| key.session.clone()).collect()
+    }
+
     /// The process is gone, or as good as gone.
     pub fn cut(&mut self) {
         for (_, link) in self.open.drain() {
@@ -173,7 +201,7 @@ impl Links {
 
     /// Forgets commands whose callers do not wait any more.
     pub fn sweep(&mut self) {
-        self.calls.retain(|_, answer| !answer.is_closed());
+        self.calls.retain(|_, call| !call.answer.is_closed());
         for link in self.open.values_mut() {
             link.sent.retain(|_, ack| !ack.is_closed());
         }
@@ -190,6 +218,9 @@ impl Link {
     /// Whether it is to be confirmed at once, because nobody has to keep it.
     fn hear(&mut self, seq: u64, event: Event, wall: WallTime) -> bool {
         let delivery = || DeliveryId(seq.to_string());
+        if matches!(event, Event::PairingCode { .. } | Event::OfflineSynced) {
+            self.opening = None;
+        }
         match event {
             Event::PairingCode { code, expires_in_ms } => {
                 let expires_at = wall + std::time::Duration::from_millis(expires_in_ms.into());

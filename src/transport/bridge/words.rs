@@ -79,6 +79,17 @@ pub fn receipt(kind: wire::ReceiptKind) -> ReceiptKind {
     }
 }
 
+/// How a session stands in its bridge, as a label of a metric.
+pub fn state(state: wire::SessionState) -> &'static str {
+    use wire::SessionState as S;
+    match state {
+        S::Connecting => "connecting",
+        S::Pairing => "pairing",
+        S::Connected => "connected",
+        S::Closing => "closing",
+    }
+}
+
 /// When a lock ends.
 pub fn lock_end(until_ms: Option<i64>, now: WallTime) -> WallTime {
     until_ms.map_or(now + UNSAID, WallTime)

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use columba::domain::message::{Content, ReceiptKind, Text, WaId};
 use columba::domain::phone::Phone;
-use columba::domain::session::{CloseReason, Epoch};
+use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, WallTime};
+use columba::meters::Exposition;
 use columba::ports::transport::{LinkEvent, Probe as _, SendError, Transport as _, TransportError};
 use columba::ports::vault::VaultError;
 use columba::transport::bridge::{BridgeTransport, ProgramError, StartError, lay};
@@ -19,7 +20,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::bridge_rig::{LOST, Rig, is_alive, lease, next, options, rest, sha256, until};
+use super::bridge_rig::{LOST, Link, Rig, is_alive, lease, next, options, rest, sha256, until};
 use crate::support::vault::MemoryVault;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -205,6 +206,111 @@ async fn what_a_dying_bridge_took_may_have_left_and_the_next_one_serves() {
     assert_ne!(rig.pid(0), pid);
     let work = rig.message(PERSON, "hello");
     assert_eq!(rig.engine.send(&work).await, Ok(()));
+}
+
+/// A session of its own beside the rig's, logged in.
+async fn neighbour(rig: &Rig) -> (Lease, Arc<MemoryVault>, Link) {
+    let (first, vault) = (lease(), Arc::<MemoryVault>::default());
+    rest(&mut rig.engine.open(first, vault.clone())).await;
+    let second = Lease { epoch: Epoch(2), ..first };
+    let mut link = rig.engine.open(second, vault.clone());
+    assert_eq!(next(&mut link).await, LinkEvent::Connected);
+    assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
+    (second, vault, link)
+}
+
+#[tokio::test]
+async fn a_session_that_opens_again_before_its_bridge_has_let_go_waits_for_that_and_disturbs_nobody() {
+    let mut rig = Rig::start("closes-slowly");
+    let link = rig.connected().await;
+    let (other, _, mut others_link) = neighbour(&rig).await;
+    let pid = rig.pid(0);
+    // As after a failed probe: the same owner lets go of its link and, a second later, wants another.
+    drop(link);
+    let mut given_up = rig.open();
+    assert!(futures_util::FutureExt::now_or_never(next(&mut given_up)).is_none());
+    drop(given_up);
+    let mut link = rig.open();
+    assert_eq!(next(&mut link).await, LinkEvent::Connected);
+    assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
+    assert!(rig.engine.ping(rig.lease).await.is_ok());
+    assert!(rig.engine.ping(other).await.is_ok());
+    assert!(
+        futures_util::FutureExt::now_or_never(next(&mut others_link)).is_none(),
+        "it heard nothing of that"
+    );
+    assert_eq!(rig.pid(0), pid, "the same process");
+}
+
+#[tokio::test]
+async fn a_bridge_that_does_not_close_a_session_is_killed() {
+    let mut rig = Rig::start("never-closes");
+    let link = rig.connected().await;
+    let pid = rig.pid(0);
+    drop(link);
+    let mut link = rig.open();
+    assert_eq!(rest(&mut link).await, [LOST]);
+    until(SOON, "its end", || !is_alive(pid)).await;
+    drop(link);
+    let _link = rig.connected().await;
+}
+
+#[tokio::test]
+async fn a_session_that_kills_its_bridge_twice_is_set_apart_and_its_neighbours_hear_nothing_of_the_third_time()
+ {
+    let mut rig = Rig::start("good");
+    let (mut other, others_vault, mut others_link) = neighbour(&rig).await;
+    for death in 1..=3 {
+        let mut link = rig.connected().await;
+        let apart = rig.engine.shard_of(rig.lease.session);
+        assert_eq!(apart, Some(usize::from(death == 3)), "death {death}");
+        let fatal = rig.message("+15551230666", "hello");
+        assert_eq!(rig.engine.send(&fatal).await, Err(SendError::NoAck));
+        assert_eq!(rest(&mut link).await, [LOST]);
+        drop(link);
+        if death == 3 {
+            break;
+        }
+        assert_eq!(rest(&mut others_link).await, [LOST], "death {death} takes the neighbour along");
+        drop(others_link);
+        let released = || [rig.lease, other].iter().all(|lease| rig.engine.shard_of(lease.session).is_none());
+        until(SOON, "both let go of", released).await;
+        rig.lease.epoch.0 += 1;
+        other.epoch.0 += 1;
+        others_link = rig.engine.open(other, others_vault.clone());
+        assert_eq!(next(&mut others_link).await, LinkEvent::Connected);
+        assert_eq!(next(&mut others_link).await, LinkEvent::OfflineSynced);
+        assert_eq!(rig.engine.shard_of(other.session), Some(0));
+    }
+    assert!(rig.engine.ping(other).await.is_ok());
+    assert!(futures_util::FutureExt::now_or_never(next(&mut others_link)).is_none(), "it goes on");
+}
+
+#[tokio::test]
+async fn a_bridge_is_counted_under_its_engine_while_it_serves() {
+    let shown = Exposition::install().unwrap();
+    let has = |line: &str| shown.text().lines().any(|shown| shown.starts_with(line));
+    // An engine of its own: the other tests of this process are counted as well.
+    let mut rig = Rig::with("good", |options| {
+        options.writer.engine = "counted".to_owned();
+        options.program.args.push("counted".to_owned());
+    });
+    let mut link = rig.connected().await;
+    let connected =
+        |count| format!(r#"columba_bridge_sessions{{engine="counted",state="connected"}} {count}"#);
+    until(SOON, "a heartbeat", || has(&connected(1))).await;
+    assert!(has(r#"columba_bridge_processes{engine="counted"} 1"#));
+    assert!(has(r#"columba_bridge_vault_commits_total{engine="counted"} 1"#), "what was paired");
+    assert!(has(r#"columba_bridge_loop_lag_seconds_count{engine="counted"}"#));
+    assert!(!has(r#"columba_bridge_resident_bytes{engine="counted"} 0"#));
+    let fatal = rig.message("+15551230666", "hello");
+    assert_eq!(rig.engine.send(&fatal).await, Err(SendError::NoAck));
+    assert_eq!(rest(&mut link).await, [LOST]);
+    assert!(has(r#"columba_bridge_deaths_total{engine="counted",cause="gone"} 1"#), "{}", shown.text());
+    for family in ["processes", "resident_bytes"] {
+        assert!(has(&format!(r#"columba_bridge_{family}{{engine="counted"}} 0"#)), "{}", shown.text());
+    }
+    assert!(has(&connected(0)));
 }
 
 #[tokio::test]

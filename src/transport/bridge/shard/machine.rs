@@ -71,6 +71,8 @@ pub enum Breach {
     Window,
     /// It does not read what it is sent.
     Stalled,
+    /// It does not close a session, and may hold its socket for ever.
+    Unclosed,
 }
 
 /// Why a process was not started.
@@ -119,6 +121,8 @@ pub enum Effect {
     Refuse(Refusal),
     /// Close the connection and kill the process group.
     Kill,
+    /// It died while it served: sessions that were opening, or of which a command was under way, may be why.
+    Suspect,
     /// Tell every session that its link is lost; what was sent and not acked may have left.
     CutLinks,
     /// Ask it to drain and to end.
@@ -256,8 +260,9 @@ impl Machine {
 
     fn broke(&mut self, now: Moment, breach: Breach) -> Vec<Effect> {
         match self.state {
-            State::Starting { .. } | State::Up { .. } => {
-                self.kill(now, vec![Effect::Report(Trouble::Breach(breach))])
+            State::Starting { .. } => self.kill(now, vec![Effect::Report(Trouble::Breach(breach))]),
+            State::Up { .. } => {
+                self.kill(now, vec![Effect::Report(Trouble::Breach(breach)), Effect::Suspect])
             }
             // It was asked to go, and goes.
             State::Leaving { .. } => self.kill(now, vec![]),
@@ -268,8 +273,9 @@ impl Machine {
     fn exited(&mut self, now: Moment, jitter: Jitter) -> Vec<Effect> {
         let mut effects = match self.state {
             // The group may have more than the process that is gone.
-            State::Starting { .. } | State::Up { .. } => {
-                vec![Effect::Report(Trouble::Exited), Effect::Kill, Effect::CutLinks]
+            State::Starting { .. } => vec![Effect::Report(Trouble::Exited), Effect::Kill, Effect::CutLinks],
+            State::Up { .. } => {
+                vec![Effect::Report(Trouble::Exited), Effect::Suspect, Effect::Kill, Effect::CutLinks]
             }
             State::Leaving { .. } => vec![Effect::Kill, Effect::CutLinks],
             State::Dying { .. } => vec![],
@@ -321,7 +327,7 @@ impl Machine {
                 vec![]
             }
             State::Starting { .. } => self.kill(now, vec![Effect::Report(Trouble::NoHello)]),
-            State::Up { .. } => self.kill(now, vec![Effect::Report(Trouble::Silent)]),
+            State::Up { .. } => self.kill(now, vec![Effect::Report(Trouble::Silent), Effect::Suspect]),
             State::Leaving { .. } => self.kill(now, vec![]),
             State::Dying { .. } => {
                 self.state = State::Dying { again: now + KILL_AGAIN };

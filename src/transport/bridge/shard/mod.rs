@@ -2,8 +2,9 @@
 
 pub mod machine;
 mod pipes;
+mod report;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -18,12 +19,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, Up, Welcome};
 
-use self::machine::{Breach, Effect, Input, Machine, NotStarted, State, Trouble};
+use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
 use self::pipes::{Connection, Word};
 use super::links::{Answer, Item, Links};
 use super::program::{Program, ProgramError, Running};
-use super::{desk, ghosts};
+use super::{desk, ghosts, words};
 use crate::domain::time::Jitter;
+use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::transport::SendError;
 use crate::ports::vault::{Vault, Writer};
@@ -36,6 +38,8 @@ const FLOOD: u32 = 200_000;
 const DRAIN_MS: u32 = 5_000;
 /// What a close may take, with what is pending written.
 const CLOSE_MS: u32 = 10_000;
+/// A close that is not answered by then never will be.
+const UNCLOSED: Duration = Duration::from_millis(CLOSE_MS as u64 + 5_000);
 
 /// What all shards of an engine share.
 pub struct Setup {
@@ -105,8 +109,13 @@ pub struct Opening {
     pub events: mpsc::UnboundedSender<Item>,
 }
 
-/// Told to the engine: the bridge has let go of this epoch of a session, or is dead.
-pub type Released = SessionKey;
+/// What a shard tells its engine.
+pub enum Told {
+    /// The bridge has let go of this epoch of a session, or is dead.
+    Released(SessionKey),
+    /// The bridge died while it served, perhaps because of one of these sessions.
+    Suspects(BTreeSet<String>),
+}
 
 /// A process that was started.
 struct Process {
@@ -119,10 +128,13 @@ struct Process {
     connection: Option<Box<Connection>>,
     tasks: Vec<JoinHandle<()>>,
     exited: bool,
+    /// What is shown of it while it serves.
+    shown: Option<meters::Bridge>,
 }
 
 impl Process {
     fn cut(&mut self) {
+        self.shown = None;
         self.stdin = None;
         self.out = None;
         self.connection = None;
@@ -144,9 +156,11 @@ pub struct Shard {
     /// Frames since the last heartbeat.
     frames: u32,
     words: mpsc::Sender<(u64, Word)>,
-    released: mpsc::UnboundedSender<Released>,
+    told: mpsc::UnboundedSender<Told>,
     /// Let go of by their sessions, and not yet by the process: it may hold their sockets until it says so or is dead.
     gone: HashSet<SessionKey>,
+    /// Openings of such sessions. A bridge refuses an epoch that it has open still, so they wait until it has let go.
+    behind: HashMap<SessionKey, Opening>,
 }
 
 impl Shard {
@@ -156,7 +170,7 @@ impl Shard {
         index: usize,
         setup: Arc<Setup>,
         orders: mpsc::UnboundedReceiver<Order>,
-        released: mpsc::UnboundedSender<Released>,
+        told: mpsc::UnboundedSender<Told>,
     ) -> JoinHandle<()> {
         let (words, heard) = mpsc::channel(256);
         let shard = Self {
@@ -169,8 +183,9 @@ impl Shard {
             number: 0,
             frames: 0,
             words,
-            released,
+            told,
             gone: HashSet::new(),
+            behind: HashMap::new(),
         };
         tokio::spawn(shard.run(orders, heard))
     }
@@ -217,7 +232,11 @@ impl Shard {
         match order {
             Order::Open(opening) => {
                 if self.machine.is_up() {
-                    self.open(*opening).await;
+                    if self.gone.contains(&opening.key) {
+                        self.behind.insert(opening.key.clone(), *opening);
+                    } else {
+                        self.open(*opening).await;
+                    }
                 } else {
                     self.waiting.push(*opening);
                     self.step(Input::Wanted).await;
@@ -253,8 +272,9 @@ impl Shard {
         let Opening { key, command, vault, events } = opening;
         let Some(out) = self.process.as_ref().and_then(|process| process.out.clone()) else { return };
         let (ask, questions) = mpsc::channel(wire::VAULT_CALLS);
-        tokio::spawn(desk::serve(vault, Arc::clone(&self.setup.clock), questions, out));
-        self.links.add(key.clone(), events, ask);
+        let engine = self.setup.writer.engine.clone();
+        tokio::spawn(desk::serve(engine, vault, Arc::clone(&self.setup.clock), questions, out));
+        self.links.add(key.clone(), events, ask, self.setup.clock.now());
         let (answer, _) = oneshot::channel();
         let frame = self.links.call(Some(key), command, CLOSE_MS, answer);
         self.say(frame).await;
@@ -263,6 +283,10 @@ impl Shard {
     /// Closes a link that nobody listens to. The session stays this shard's until the bridge has let go.
     async fn let_go(&mut self, key: SessionKey) {
         self.waiting.retain(|opening| opening.key != key);
+        self.behind.remove(&key);
+        if self.gone.contains(&key) {
+            return;
+        }
         if !self.links.has(&key) {
             match self.machine.state() {
                 State::Dying { .. } => drop(self.gone.insert(key)),
@@ -277,15 +301,22 @@ impl Shard {
         self.say(frame).await;
         let (words, number) = (self.words.clone(), self.number);
         tokio::spawn(async move {
-            if answered.await.is_ok() {
-                let _ = words.send((number, Word::Closed(key))).await;
-            }
+            let word = match tokio::time::timeout(UNCLOSED, answered).await {
+                Ok(Ok(_)) => Word::Closed(key),
+                // The process is gone.
+                Ok(Err(_)) => return,
+                Err(_) => Word::Broke(Breach::Unclosed),
+            };
+            let _ = words.send((number, word)).await;
         });
     }
 
+    /// The process has let go of a session. It is this shard's still if it waits here to be opened again.
     fn release(&mut self, key: SessionKey) {
         self.gone.remove(&key);
-        let _ = self.released.send(key);
+        if !self.waiting.iter().any(|opening| opening.key == key) {
+            let _ = self.told.send(Told::Released(key));
+        }
     }
 
     async fn hear(&mut self, word: Word) {
@@ -312,7 +343,13 @@ impl Shard {
             }
             Word::Closed(key) => {
                 self.links.remove(&key);
-                self.release(key);
+                match self.behind.remove(&key) {
+                    Some(opening) => {
+                        self.gone.remove(&key);
+                        self.open(opening).await;
+                    }
+                    None => self.release(key),
+                }
             }
         }
     }
@@ -331,7 +368,8 @@ impl Shard {
             Up::Event { session, seq, event } => {
                 let closed = matches!(event, wire::Event::Closed { .. });
                 let done = self.links.event(&session, seq, event, self.setup.clock.wall());
-                if closed {
+                // Of one that was asked to close the answer to that is the last word.
+                if closed && !self.gone.contains(&session) {
                     self.release(session);
                 }
                 done
@@ -341,6 +379,7 @@ impl Shard {
                 tracing::trace!(shard = %self.name, rss_kib = beat.rss_kib, lag_ms = beat.lag_ms, "heartbeat");
                 self.frames = 0;
                 self.links.sweep();
+                self.show(beat);
                 self.step(Input::Beat).await;
                 Ok(None)
             }
@@ -350,6 +389,14 @@ impl Shard {
             Ok(None) => {}
             Err(breach) => self.step(Input::Broke(breach)).await,
         }
+    }
+
+    fn show(&mut self, beat: wire::Heartbeat) {
+        let unconfirmed = self.links.unconfirmed();
+        let Some(shown) = self.process.as_mut().and_then(|process| process.shown.as_mut()) else { return };
+        let sessions = beat.sessions.into_iter().map(|(state, count)| (words::state(state), count)).collect();
+        let lag = Duration::from_millis(beat.lag_ms.into());
+        shown.beat(beat.rss_kib.saturating_mul(1024), lag, sessions, unconfirmed);
     }
 
     /// Never waits: a bridge that does not read must not hold up its own supervision.
@@ -387,9 +434,15 @@ impl Shard {
                     if process.exited { ghosts::kill_group(pid) } else { ghosts::kill(pid) }
                 }
             }
+            Effect::Suspect => {
+                let suspects = self.links.suspects(self.setup.clock.now());
+                tracing::info!(shard = %self.name, suspects = suspects.len(), "sessions were opening or asked for something");
+                let _ = self.told.send(Told::Suspects(suspects));
+            }
             Effect::CutLinks => {
                 self.links.cut();
-                for opening in self.waiting.drain(..) {
+                let behind = self.behind.drain().map(|(_, opening)| opening);
+                for opening in self.waiting.drain(..).chain(behind) {
                     let event = crate::ports::transport::LinkEvent::Closed(
                         crate::domain::session::CloseReason::TransportLost,
                     );
@@ -409,7 +462,7 @@ impl Shard {
                     });
                 }
             }
-            Effect::Report(trouble) => report(&self.name, &trouble),
+            Effect::Report(trouble) => report::trouble(&self.setup.writer.engine, &self.name, &trouble),
             Effect::Ended => self.process = None,
         }
     }
@@ -481,6 +534,7 @@ impl Shard {
             connection: None,
             tasks,
             exited: false,
+            shown: None,
         });
         tracing::info!(shard = %self.name, pid, "bridge started");
         Ok(())
@@ -500,6 +554,7 @@ impl Shard {
         process.tasks.push(tokio::spawn(pipes::read(lines, words.clone(), number)));
         process.tasks.push(tokio::spawn(pipes::write(write, frames, words, number)));
         process.out = Some(out);
+        process.shown = Some(meters::Bridge::serving(&self.setup.writer.engine));
         let welcome = Welcome {
             protocol: wire::PROTOCOL,
             heartbeat_ms: wire::HEARTBEAT_MS,
@@ -526,29 +581,5 @@ fn not_started(error: ProgramError) -> NotStarted {
     match error {
         ProgramError::Changed { found, .. } => NotStarted::Checksum { found },
         other => NotStarted::Io(other.to_string()),
-    }
-}
-
-/// For an operator. Everything but a start that was asked for is worth a line.
-fn report(shard: &str, trouble: &Trouble) {
-    match trouble {
-        Trouble::NotStarted(NotStarted::Checksum { found }) => tracing::error!(
-            shard,
-            found,
-            "the bridge is not the pinned program and was not started; restore it, or pin the new checksum"
-        ),
-        Trouble::NotStarted(NotStarted::Io(why)) => {
-            tracing::error!(shard, why, "the bridge cannot be started")
-        }
-        Trouble::Refused(refusal) => {
-            tracing::error!(shard, ?refusal, "the bridge is not the one that is configured")
-        }
-        Trouble::Breach(breach) => {
-            tracing::warn!(shard, ?breach, "the bridge broke the protocol and is killed")
-        }
-        Trouble::NoHello => tracing::warn!(shard, "the bridge said no hello and is killed"),
-        Trouble::Silent => tracing::warn!(shard, "three heartbeats were missed; the bridge is killed"),
-        Trouble::Exited => tracing::warn!(shard, "the bridge ended by itself"),
-        Trouble::Unkillable => tracing::error!(shard, "the bridge was killed and is still there"),
     }
 }
