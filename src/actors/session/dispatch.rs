@@ -165,6 +165,11 @@ impl Dispatch {
         wire + usize::from(self.claiming.is_some())
     }
 
+    /// Whether an attempt is under way, or waits for its ack: nobody hears of either once the link is gone.
+    pub fn owes(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
     /// Since when a message could go and did not.
     pub fn head_age(&self, now: Moment) -> Duration {
         self.head_since.map_or(Duration::ZERO, |since| now.since(since))

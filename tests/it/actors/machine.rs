@@ -529,6 +529,39 @@ fn an_attempt_without_an_ack_is_given_up_after_a_minute_unless_a_receipt_comes()
 }
 
 #[test]
+fn an_ack_that_was_lost_with_its_link_is_dealt_with_under_a_new_epoch_after_the_next_login() {
+    for owes in [false, true] {
+        let (mut machine, _) = after(&way_into(State::Connected));
+        if owes {
+            machine.on(START, read(vec![pending(1)]));
+            machine.on(START, claimed(Ok(Claimed::Work(work(message(1), 1)))));
+            machine.on(START, Input::Ended { message: message(1), number: 1, end: End::Open });
+        }
+        machine.on(START, Input::Recovered(Ok(())));
+        let effects = machine.on(START, Input::Closed(CloseReason::TransportLost));
+        let (epoch, now) = last_timer(&effects).unwrap();
+        let at = Reading { now, wall: START.wall + now.since(START.now), ..START };
+        let mut effects = machine.on(at, Input::TimerFired(epoch));
+        if owes {
+            assert!(effects.contains(&Effect::Recall) && !effects.contains(&Effect::Open), "{effects:?}");
+            effects = machine.on(at, Input::Recalled(Err(StoreError::Unavailable("away".to_owned()))));
+            let (epoch, now) = last_timer(&effects).expect("it asks again");
+            let at = Reading { now, ..at };
+            assert!(machine.on(at, Input::TimerFired(epoch)).contains(&Effect::Recall));
+            effects = machine.on(at, memory(Standing::default()));
+        }
+        assert!(effects.contains(&Effect::Open), "{effects:?}");
+        assert_eq!(machine.state(), State::Reconnecting);
+        machine.on(at, Input::Connected);
+        let effects = machine.on(at, Input::OfflineSynced);
+        let due = last_timer(&effects).map(|(epoch, now)| (epoch, Reading { now, ..at }));
+        let recovers = due
+            .is_some_and(|(epoch, at)| machine.on(at, Input::TimerFired(epoch)).contains(&Effect::Recover));
+        assert_eq!(recovers, owes, "a link that owes nothing leaves nothing to be dealt with");
+    }
+}
+
+#[test]
 fn a_read_that_is_older_than_the_end_of_an_attempt_blocks_no_chat() {
     let mut machine = after(&way_into(State::Connected)).0;
     machine.on(START, read(vec![pending(1)]));

@@ -229,6 +229,8 @@ impl Machine {
             }
             State::Starting => self.recall(),
             State::Pairing => self.nobody_scanned(at),
+            // What was lost with the link is dealt with as if another owner had left it: under a new epoch, after the login.
+            State::Reconnecting if self.dispatch.owes() => self.recall(),
             State::Reconnecting => self.open(at),
             State::Parked => self.start(at),
             State::LoggedOut => vec![Effect::LogOut { tell: false }],

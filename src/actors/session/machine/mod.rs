@@ -197,6 +197,8 @@ impl Machine {
 
             (S::Starting | S::LoggingOut, I::Recalled(Ok(memory))) => self.recall_succeeded(at, memory),
             (S::Starting | S::LoggingOut, I::Recalled(Err(_)))     => self.recall_failed(at),
+            (S::Reconnecting, I::Recalled(Ok(memory))) if self.recalling => self.recall_succeeded(at, memory),
+            (S::Reconnecting, I::Recalled(Err(_))) if self.recalling => self.recall_failed(at),
             (_, I::Recalled(_))                                    => self.recall_ignored(),
 
             (S::Starting | S::Pairing | S::Reconnecting, I::CodeShown { code, expires_at })
