@@ -35,10 +35,11 @@ schemathesis() {
     COLUMBA_SERVER=target/release/columba scripts/faces.sh schemathesis
 }
 otlp() { cargo test --locked --features otlp --test otlp; } # not in release: the binaries there stay as they are
+real() { COLUMBA_REAL_LONG=1 scripts/e2e-real.sh --nocapture; } # not in release: what is long is its waiting
 flood() { cargo test --locked --release --test deep -- --nocapture flood_; }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk outages flood otlp million schemathesis}
+wanted=${*:-properties simulation failpoints kills disk outages flood otlp million real schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
@@ -66,13 +67,14 @@ also outages
 also flood
 also otlp
 also million
+also real
 also simulation
 also properties
 also schemathesis
 
 echo
 echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
-said='^(seed|outage|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
+said='^(seed|[0-9]+ rows|a half-open|outage|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
 for name in $wanted; do
   cat "$logs/$name.row"
   grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true

@@ -21,6 +21,7 @@ run "format, lints, docs, licences" scripts/check.sh
 run "tests" cargo test --workspace --locked
 run "faces" scripts/faces.sh
 run "failpoints" cargo test --locked --features failpoints --test failpoints
+run "real libraries and the testbed" scripts/e2e-real.sh
 
 echo "== where the time went"
 printf '%s\n' "${steps[@]}"

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::failures::Rule;
+use crate::forgeries::Forgery;
 use crate::frame_log::Wanted;
 use crate::seat::{Addressing, Seat};
 use crate::world::{Live, Out, World};
-use crate::{accounts, failures, frame_log, groups, login, media, pair_code, pairing, phone};
+use crate::{accounts, failures, forgeries, frame_log, groups, login, media, pair_code, pairing, phone};
 
 type Data = web::Data<Arc<World>>;
 
@@ -37,6 +38,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/admin/companions/remove", web::post().to(remove_companion))
         .route("/admin/messages", web::get().to(list_messages))
         .route("/admin/messages", web::post().to(send_message))
+        .route("/admin/forgeries", web::post().to(forge))
         .route("/admin/read", web::post().to(read_chat))
         .route("/admin/groups", web::get().to(list_groups))
         .route("/admin/groups", web::post().to(create_group))
@@ -224,6 +226,20 @@ async fn send_message(world: Data, new: web::Json<NewMessage>) -> Result<HttpRes
     };
     let id = world.turn(|turn| phone::send_text(turn, phone.0, &to, &text, id))?;
     Ok(HttpResponse::Created().json(json!({ "id": id })))
+}
+
+/// A forgery as it is asked for: who sends it to whom beside its own fields.
+#[derive(Deserialize)]
+struct NewForgery {
+    phone: Phone,
+    to: Phone,
+    #[serde(flatten)]
+    forgery: Forgery,
+}
+
+async fn forge(world: Data, new: web::Json<NewForgery>) -> Result<HttpResponse> {
+    let ids = world.turn(|turn| forgeries::send(turn, new.phone.0, new.to.0, &new.forgery))?;
+    Ok(HttpResponse::Created().json(json!({ "ids": ids })))
 }
 
 #[derive(Deserialize)]

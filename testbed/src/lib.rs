@@ -11,6 +11,7 @@ mod admin;
 mod clock;
 mod error;
 mod failures;
+mod forgeries;
 mod frame_log;
 mod groups;
 mod iq;

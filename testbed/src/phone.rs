@@ -202,7 +202,7 @@ fn log(turn: &Turn<'_>, phone: u64, what: &str, id: &str, from: Seat, detail: Op
 }
 
 /// A message id as phones make them.
-fn message_id() -> String {
+pub(crate) fn message_id() -> String {
     let mut random = [0; 15];
     rng().fill_bytes(&mut random);
     format!("AC{}", hex::encode_upper(random))

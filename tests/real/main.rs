@@ -7,10 +7,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod closing;
+mod density;
+mod forged;
+mod half_open;
 mod journey;
+mod kills;
 mod messages;
+mod oracle;
 mod pairing;
 mod rig;
+mod stage;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "the gate's tests use the rest")]
 mod support;

@@ -24,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::support::vault::MemoryVault;
@@ -42,36 +43,69 @@ fn named(variable: &str, otherwise: &str) -> PathBuf {
 
 /// A WhatsApp-shaped server, as a process.
 pub struct Testbed {
-    _process: Child,
+    process: Mutex<Child>,
     pub url: String,
     admin: String,
     http: reqwest::Client,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Testbed {
     pub async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
+        let free = "127.0.0.1:0";
+        let (process, addresses) = Self::spawn(data.path(), free, free).await.expect("a testbed that starts");
+        let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
+        Self {
+            url: text("url"),
+            admin: text("admin"),
+            process: Mutex::new(process),
+            http: reqwest::Client::new(),
+            data,
+        }
+    }
+
+    async fn spawn(data: &Path, listen: &str, admin: &str) -> Option<(Child, Value)> {
         let program = named("COLUMBA_TESTBED", "testbed/target/debug/columba-testbed");
         let mut process = Command::new(program)
-            .args(["serve", "--json", "--data"])
-            .arg(data.path())
+            .args(["serve", "--json", "--listen", listen, "--admin", admin, "--data"])
+            .arg(data)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("its addresses").unwrap().unwrap();
-        let addresses: Value = serde_json::from_str(&line).unwrap();
-        let text = |key: &str| addresses[key].as_str().unwrap().to_owned();
-        Self {
-            url: text("url"),
-            admin: text("admin"),
-            _process: process,
-            http: reqwest::Client::new(),
-            _data: data,
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("its addresses").unwrap()?;
+        Some((process, serde_json::from_str(&line).unwrap()))
+    }
+
+    /// Its process.
+    pub async fn pid(&self) -> u32 {
+        self.process.lock().await.id().expect("it runs")
+    }
+
+    /// Starts it again on what it has on disk, at the same addresses, whenever somebody has killed it. Never ends.
+    pub async fn tend(&self) -> std::convert::Infallible {
+        let address = |url: &str| url.split('/').nth(2).unwrap().to_owned();
+        let (listen, admin) = (address(&self.url), address(&self.admin));
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let mut process = self.process.lock().await;
+            if process.try_wait().unwrap().is_some()
+                && let Some((next, _)) = Self::spawn(self.data.path(), &listen, &admin).await
+            {
+                *process = next;
+            }
         }
+    }
+
+    /// As [`post`](Self::post), to one that may be dead; `None` if it did not do it, or died before it said so.
+    pub async fn try_post(&self, path: &str, body: Value) -> Option<Value> {
+        let answer = self.http.post(format!("{}{path}", self.admin)).json(&body).send().await.ok()?;
+        let is_done = answer.status().is_success();
+        let text = answer.text().await.ok()?;
+        is_done.then(|| serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {

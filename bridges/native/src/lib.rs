@@ -10,6 +10,7 @@ mod address;
 mod boot;
 mod bridge;
 mod content;
+mod killpoint;
 mod media;
 mod net;
 mod outbox;

@@ -12,6 +12,7 @@ use wire::{
     VaultCall, VaultError, VaultHeader, VaultOutcome,
 };
 
+use crate::killpoint::{self, Point};
 use crate::wire::Wire;
 
 /// How long lazy changes wait for a strict batch to ride with.
@@ -265,15 +266,22 @@ impl Vault {
         for change in riding.into_values().chain(changes) {
             let more = size(&change);
             if batch.len() == MAX_BATCH_RECORDS || bytes + more > MAX_BATCH_BYTES {
-                self.ask(VaultCall::Commit { changes: std::mem::take(&mut batch) }).await?;
+                self.put_down(std::mem::take(&mut batch)).await?;
                 bytes = 0;
             }
             bytes += more;
             batch.push(change);
         }
         if !batch.is_empty() {
-            self.ask(VaultCall::Commit { changes: batch }).await?;
+            self.put_down(batch).await?;
         }
+        Ok(())
+    }
+
+    async fn put_down(&self, changes: Vec<Change>) -> Result<(), Lost> {
+        killpoint::hit(Point::CommitBefore);
+        self.ask(VaultCall::Commit { changes }).await?;
+        killpoint::hit(Point::CommitAfter);
         Ok(())
     }
 

@@ -217,8 +217,8 @@ impl Watch {
         let mut feed = Feed::open(api.url(), &[("authorization", &bearer)]).await.ok()?;
         feed.patience = PATIENCE;
         // A record of messages changes with messages, and one of sessions with sessions.
-        let kind = if path.starts_with("/v1/messages") { "msg" } else { "session" };
-        feed.try_say(&json!({"op": "subscribe", "events": [kind]}).to_string()).await.ok()?;
+        let kinds: &[&str] = if path.starts_with("/v1/messages") { &["msg", "in"] } else { &["session"] };
+        feed.try_say(&json!({"op": "subscribe", "events": kinds}).to_string()).await.ok()?;
         // From `ready` on nothing happens that it does not tell.
         while feed.frame().await.ok()?["op"] != "ready" {}
         loop {

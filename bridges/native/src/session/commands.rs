@@ -16,6 +16,7 @@ use wire::{
 
 use super::{Session, now_ms};
 use crate::content::{self, NotSendable};
+use crate::killpoint::{self, Point};
 use crate::{address, media};
 
 type Answer = Result<Reply, Failure>;
@@ -134,7 +135,10 @@ impl Session {
         }
         self.expect_ack(&wa_id);
         let options = SendOptions::default().with_message_id(wa_id.clone());
-        client.send_message_with_options(to, message, options).await.map(|_| Reply::Sent).map_err(|error| {
+        killpoint::hit(Point::SendBefore);
+        let sent = client.send_message_with_options(to, message, options).await;
+        killpoint::hit(Point::SendAfter);
+        sent.map(|_| Reply::Sent).map_err(|error| {
             let failure = unsent(&error);
             if failure.code != ErrorCode::Uncertain {
                 self.forget_ack(&wa_id);

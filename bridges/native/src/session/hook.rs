@@ -10,6 +10,7 @@ use wacore_binary::Jid;
 use waproto::whatsapp as wa;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
+use crate::killpoint::{self, Point};
 use crate::outbox::Outbox;
 use crate::{address, content};
 
@@ -26,6 +27,7 @@ impl InboundDurabilityHook for HandOver {
         let mut waiting = Vec::with_capacity(batch.len());
         for message in batch {
             let Some(event) = event(&client, message) else { continue };
+            killpoint::hit(Point::InboundBefore);
             match self.outbox.hand_over(event).await {
                 Some(safe) => waiting.push(safe),
                 None => bail!("the session closes"),
@@ -36,6 +38,7 @@ impl InboundDurabilityHook for HandOver {
                 bail!("the session closes");
             }
         }
+        killpoint::hit(Point::InboundAfter);
         Ok(())
     }
 }

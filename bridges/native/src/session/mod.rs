@@ -22,6 +22,7 @@ use wire::{CloseReason, Command, PasskeyStage, Private, ReceiptKind, SessionKey,
 
 use self::hook::HandOver;
 use self::verdict::Verdict;
+use crate::killpoint::{self, Point};
 use crate::net::{Dialer, Http, Traffic};
 use crate::outbox::Outbox;
 use crate::store::Store;
@@ -322,7 +323,9 @@ impl Session {
             }
             Event::PairSuccess(success) => {
                 // The library saves what was paired when it finds the time; nobody hears of it before it is on disk.
+                killpoint::hit(Point::PairedBefore);
                 if client.persistence_manager().flush().await.is_ok() {
+                    killpoint::hit(Point::PairedAfter);
                     let phone = success.id.is_pn().then(|| address::of(&success.id, None));
                     self.outbox.report(wire::Event::Paired { phone }).await;
                 }
