@@ -7,7 +7,7 @@ use columba::ports::transport::{LinkEvent, Probe as _, Transport as _};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Link, Rig, Session, Testbed, find, native_testbed};
+use crate::rig::{Link, PATIENCE, Rig, Session, Testbed, find, native_testbed};
 
 const ALICE: &str = "+15551230001";
 const MALLORY: &str = "+15551230666";
@@ -77,10 +77,17 @@ async fn a_message_that_only_the_own_phone_may_send_changes_nothing_when_another
     // A text that claims to be the victim's own comes in as what it is: a stranger's.
     let expected = if is_text { vec![MALLORY; 2] } else { vec![] };
     assert_eq!(between, expected, "a forgery was told as a message");
-    let pending = testbed.get("/admin/pending").await;
-    let unheard =
-        pending.as_array().unwrap().iter().any(|owed| ids.as_array().unwrap().contains(&owed["id"]));
-    assert!(!unheard, "{pending}");
+    let acked = async {
+        loop {
+            let pending = testbed.get("/admin/pending").await;
+            let ids = ids.as_array().unwrap();
+            if !pending.as_array().unwrap().iter().any(|owed| ids.contains(&owed["id"])) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, acked).await.expect("the forgeries were read");
     assert_eq!(state(&session), state_before, "a forgery is in the vault");
     assert!(rig.engine.ping(session.lease).await.is_ok());
     assert_eq!(self::logins(&testbed).await, logins, "the link held");

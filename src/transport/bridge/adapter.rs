@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use wire::{Command, ErrorCode, Failure, Private, Reply, SessionKey};
 
 use super::fleet::Fleet;
-use super::links::{Answer, Item};
+use super::links::{Answer, Item, LinkId};
 use super::program::Program;
 use super::shard::{Opening, Order, Setup, Shard, Told};
 use super::words;
@@ -84,6 +85,8 @@ struct Shared {
     setup: Arc<Setup>,
     runtime: Handle,
     told: mpsc::UnboundedSender<Told>,
+    /// Links so far.
+    links: AtomicU64,
     crew: Mutex<Crew>,
 }
 
@@ -121,8 +124,13 @@ impl BridgeTransport {
         let (told, hearing) = mpsc::unbounded_channel();
         let fleet = Fleet::new(options.shard_size);
         let crew = Crew { fleet, shards: vec![], tasks: vec![], closed: false };
-        let shared =
-            Shared { setup: Arc::new(setup), runtime: driver.runtime.clone(), told, crew: Mutex::new(crew) };
+        let shared = Shared {
+            setup: Arc::new(setup),
+            runtime: driver.runtime.clone(),
+            told,
+            links: AtomicU64::new(0),
+            crew: Mutex::new(crew),
+        };
         let shared = Arc::new(shared);
         driver.runtime.spawn(account(Arc::downgrade(&shared), hearing));
         Ok(Arc::new(Self { shared, clock, endpoint: options.endpoint, _driver: driver }))
@@ -223,6 +231,7 @@ impl Shared {
 struct Link {
     shared: Arc<Shared>,
     key: SessionKey,
+    id: LinkId,
     stage: Stage,
 }
 
@@ -243,7 +252,8 @@ impl Link {
         if let Stage::New { vault, endpoint } = &mut self.stage {
             let (events, heard) = mpsc::unbounded_channel();
             let command = Command::Open { proxy: None, endpoint: endpoint.take() };
-            let opening = Opening { key: self.key.clone(), command, vault: Arc::clone(vault), events };
+            let opening =
+                Opening { key: self.key.clone(), link: self.id, command, vault: Arc::clone(vault), events };
             self.stage = if self.shared.open(opening) { Stage::Silent(heard) } else { Stage::Over };
             if matches!(self.stage, Stage::Over) {
                 return Some(LinkEvent::Closed(CloseReason::TransportLost));
@@ -257,7 +267,7 @@ impl Link {
         let item =
             item.unwrap_or(Item { event: LinkEvent::Closed(CloseReason::TransportLost), confirm: None });
         if let Some(seq) = item.confirm {
-            let order = Order::Confirm(self.key.clone(), seq);
+            let order = Order::Confirm(self.key.clone(), self.id, seq);
             let _ = self.shared.order(&self.key.session, order);
         }
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
@@ -274,7 +284,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         if !matches!(self.stage, Stage::New { .. }) {
-            let _ = self.shared.order(&self.key.session, Order::Drop(self.key.clone()));
+            let _ = self.shared.order(&self.key.session, Order::Drop(self.key.clone(), self.id));
         }
     }
 }
@@ -292,7 +302,8 @@ impl Probe for BridgeTransport {
 impl Transport for BridgeTransport {
     fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
         let stage = Stage::New { vault, endpoint: self.endpoint.clone() };
-        let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), stage };
+        let id = LinkId(self.shared.links.fetch_add(1, Ordering::Relaxed));
+        let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), id, stage };
         stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) }).boxed()
     }
 
@@ -319,9 +330,11 @@ impl Transport for BridgeTransport {
 
     async fn confirm(&self, lease: Lease, delivery: &DeliveryId) -> Result<(), TransportError> {
         let key = words::key(lease);
-        let seq = delivery.0.parse().map_err(|_| TransportError::NoLink)?;
+        let (link, seq) = words::delivered(delivery).ok_or(TransportError::NoLink)?;
         let session = key.session.clone();
-        self.shared.order(&session, Order::Confirm(key, seq)).map_err(|failure| words::call_error(&failure))
+        self.shared
+            .order(&session, Order::Confirm(key, link, seq))
+            .map_err(|failure| words::call_error(&failure))
     }
 
     async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError> {

@@ -13,7 +13,7 @@ use super::words;
 use crate::domain::message::WaId;
 use crate::domain::session::CloseReason;
 use crate::domain::time::{Moment, WallTime};
-use crate::ports::transport::{DeliveryId, LinkEvent, SendError};
+use crate::ports::transport::{LinkEvent, SendError};
 
 /// A link that has not told by then that it has caught up counts as open all the same.
 const OPENING: Duration = Duration::from_secs(60);
@@ -26,11 +26,16 @@ pub struct Item {
     pub confirm: Option<u64>,
 }
 
+/// One opening of a session. Its epoch does not tell: the same owner opens again after each link that it lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkId(pub u64);
+
 /// The answer to a command.
 pub type Answer = Result<wire::Reply, Failure>;
 
 /// One open of one session.
 struct Link {
+    id: LinkId,
     /// None once nobody listens: what comes now stays unconfirmed, and comes again with the next open.
     events: Option<mpsc::UnboundedSender<Item>>,
     questions: mpsc::Sender<Question>,
@@ -63,15 +68,22 @@ impl Links {
         self.open.contains_key(key)
     }
 
+    /// Which opening of a session is here, if any.
+    pub fn of(&self, key: &SessionKey) -> Option<LinkId> {
+        self.open.get(key).map(|link| link.id)
+    }
+
     /// A new open of a session.
     pub fn add(
         &mut self,
         key: SessionKey,
+        id: LinkId,
         events: mpsc::UnboundedSender<Item>,
         questions: mpsc::Sender<Question>,
         now: Moment,
     ) {
         let link = Link {
+            id,
             events: Some(events),
             questions,
             opening: Some(now),
@@ -123,8 +135,8 @@ impl Links {
     }
 
     /// A frame that says these are confirmed; none when the link is gone.
-    pub fn confirm(&mut self, key: &SessionKey, seq: u64) -> Option<Down> {
-        let link = self.open.get_mut(key)?;
+    pub fn confirm(&mut self, key: &SessionKey, id: LinkId, seq: u64) -> Option<Down> {
+        let link = self.open.get_mut(key).filter(|link| link.id == id)?;
         link.unconfirmed.remove(&seq).then(|| Down::Confirm { session: key.clone(), seq: vec![seq] })
     }
 
@@ -158,7 +170,8 @@ impl Links {
             return Err(Breach::Window);
         }
         let confirmed = link.hear(seq, event, wall);
-        let frame = if confirmed { self.confirm(key, seq) } else { None };
+        let id = link.id;
+        let frame = if confirmed { self.confirm(key, id, seq) } else { None };
         if is_close {
             self.open.remove(key);
         }
@@ -217,7 +230,8 @@ impl Link {
 
     /// Whether it is to be confirmed at once, because nobody has to keep it.
     fn hear(&mut self, seq: u64, event: Event, wall: WallTime) -> bool {
-        let delivery = || DeliveryId(seq.to_string());
+        let id = self.id;
+        let delivery = || words::delivery(id, seq);
         if matches!(event, Event::PairingCode { .. } | Event::OfflineSynced) {
             self.opening = None;
         }
@@ -276,7 +290,7 @@ impl Link {
         match untold {
             None | Some(Err(_)) => true,
             Some(Ok(())) => self.deliver(LinkEvent::Receipt {
-                delivery: DeliveryId(seq.to_string()),
+                delivery: words::delivery(self.id, seq),
                 wa_id: WaId(wa_id),
                 kind: crate::domain::message::ReceiptKind::Server,
             }),

@@ -3,11 +3,12 @@
 use columba_bridge_protocol as wire;
 use wire::{ErrorCode, Failure};
 
+use super::links::LinkId;
 use crate::domain::message::{Content, ReceiptKind, Text};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
-use crate::ports::transport::{SendError, TransportError};
+use crate::ports::transport::{DeliveryId, SendError, TransportError};
 
 /// A lock or ban whose end WhatsApp does not say.
 const UNSAID: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -15,6 +16,17 @@ const UNSAID: std::time::Duration = std::time::Duration::from_secs(3600);
 /// Whose, on the wire.
 pub fn key(lease: Lease) -> wire::SessionKey {
     wire::SessionKey { session: lease.session.to_string(), epoch: lease.epoch.0 }
+}
+
+/// What a link delivered, by the link and the number of the event. Links of one owner count from one again.
+pub fn delivery(link: LinkId, seq: u64) -> DeliveryId {
+    DeliveryId(format!("{}.{seq}", link.0))
+}
+
+/// And back.
+pub fn delivered(delivery: &DeliveryId) -> Option<(LinkId, u64)> {
+    let (link, seq) = delivery.0.split_once('.')?;
+    Some((LinkId(link.parse().ok()?), seq.parse().ok()?))
 }
 
 /// Why a link closed.

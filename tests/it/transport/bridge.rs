@@ -243,6 +243,28 @@ async fn a_session_that_opens_again_before_its_bridge_has_let_go_waits_for_that_
 }
 
 #[tokio::test]
+async fn a_link_that_is_dropped_late_takes_no_later_one_of_the_same_owner_along() {
+    let mut rig = Rig::start("good");
+    let first = rig.connected().await;
+    // An actor drops what it has canceled when it is polled again; by then it may have another link.
+    let mut second = rig.open();
+    assert_eq!(next(&mut second).await, LinkEvent::Connected);
+    drop(first);
+    assert_eq!(next(&mut second).await, LinkEvent::OfflineSynced);
+    assert!(rig.engine.ping(rig.lease).await.is_ok());
+    let work = rig.message(PERSON, "hello");
+    assert_eq!(rig.engine.send(&work).await, Ok(()));
+    let LinkEvent::Receipt { delivery, .. } = next(&mut second).await else { panic!("a receipt") };
+    drop(second);
+    let mut third = rig.open();
+    assert_eq!(next(&mut third).await, LinkEvent::Connected);
+    // What a link delivered is confirmed to that link, and to no other that counts from one again.
+    assert_eq!(rig.engine.confirm(rig.lease, &delivery).await, Ok(()));
+    assert_eq!(next(&mut third).await, LinkEvent::OfflineSynced);
+    assert!(rig.engine.ping(rig.lease).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_bridge_that_does_not_close_a_session_is_killed() {
     let mut rig = Rig::start("never-closes");
     let link = rig.connected().await;

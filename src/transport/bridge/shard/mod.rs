@@ -21,8 +21,8 @@ use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, 
 
 use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
 use self::pipes::{Connection, Word};
-use super::links::{Answer, Item, Links};
-use super::program::{Program, ProgramError, Running};
+use super::links::{Answer, Item, LinkId, Links};
+use super::program::{Program, Running};
 use super::{desk, ghosts, words};
 use crate::domain::time::Jitter;
 use crate::meters;
@@ -64,9 +64,9 @@ pub enum Order {
     /// Open a session.
     Open(Box<Opening>),
     /// Nobody listens to this link any more.
-    Drop(SessionKey),
-    /// This event is safe.
-    Confirm(SessionKey, u64),
+    Drop(SessionKey, LinkId),
+    /// This event of this link is safe.
+    Confirm(SessionKey, LinkId, u64),
     /// A command, and where its answer goes.
     Call {
         /// Whose.
@@ -101,6 +101,8 @@ pub enum Order {
 pub struct Opening {
     /// Whose.
     pub key: SessionKey,
+    /// Which of all openings.
+    pub link: LinkId,
     /// `open`.
     pub command: Command,
     /// Its auth state.
@@ -232,6 +234,10 @@ impl Shard {
         match order {
             Order::Open(opening) => {
                 if self.machine.is_up() {
+                    // The word that nobody listens to the one before may still be on its way.
+                    if let Some(before) = self.links.of(&opening.key) {
+                        self.let_go(opening.key.clone(), before).await;
+                    }
                     if self.gone.contains(&opening.key) {
                         self.behind.insert(opening.key.clone(), *opening);
                     } else {
@@ -242,9 +248,9 @@ impl Shard {
                     self.step(Input::Wanted).await;
                 }
             }
-            Order::Drop(key) => self.let_go(key).await,
-            Order::Confirm(key, seq) => {
-                if let Some(frame) = self.links.confirm(&key, seq) {
+            Order::Drop(key, link) => self.let_go(key, link).await,
+            Order::Confirm(key, link, seq) => {
+                if let Some(frame) = self.links.confirm(&key, link, seq) {
                     self.say(frame).await;
                 }
             }
@@ -269,29 +275,35 @@ impl Shard {
     }
 
     async fn open(&mut self, opening: Opening) {
-        let Opening { key, command, vault, events } = opening;
+        let Opening { key, link, command, vault, events } = opening;
         let Some(out) = self.process.as_ref().and_then(|process| process.out.clone()) else { return };
         let (ask, questions) = mpsc::channel(wire::VAULT_CALLS);
         let engine = self.setup.writer.engine.clone();
         tokio::spawn(desk::serve(engine, vault, Arc::clone(&self.setup.clock), questions, out));
-        self.links.add(key.clone(), events, ask, self.setup.clock.now());
+        self.links.add(key.clone(), link, events, ask, self.setup.clock.now());
         let (answer, _) = oneshot::channel();
         let frame = self.links.call(Some(key), command, CLOSE_MS, answer);
         self.say(frame).await;
     }
 
     /// Closes a link that nobody listens to. The session stays this shard's until the bridge has let go.
-    async fn let_go(&mut self, key: SessionKey) {
-        self.waiting.retain(|opening| opening.key != key);
-        self.behind.remove(&key);
-        if self.gone.contains(&key) {
+    async fn let_go(&mut self, key: SessionKey, link: LinkId) {
+        self.waiting.retain(|opening| opening.link != link);
+        if self.behind.get(&key).is_some_and(|opening| opening.link == link) {
+            self.behind.remove(&key);
             return;
         }
-        if !self.links.has(&key) {
+        if self.links.of(&key) != Some(link) {
+            // It has ended by itself. Another link of the same session may be here by now, and is none of its business.
+            let is_another = self.links.has(&key) || self.gone.contains(&key) || self.waits(&key);
             match self.machine.state() {
+                _ if is_another => {}
                 State::Dying { .. } => drop(self.gone.insert(key)),
                 _ => self.release(key),
             }
+            return;
+        }
+        if self.gone.contains(&key) {
             return;
         }
         self.links.mute(&key);
@@ -314,9 +326,14 @@ impl Shard {
     /// The process has let go of a session. It is this shard's still if it waits here to be opened again.
     fn release(&mut self, key: SessionKey) {
         self.gone.remove(&key);
-        if !self.waiting.iter().any(|opening| opening.key == key) {
+        if !self.waits(&key) {
             let _ = self.told.send(Told::Released(key));
         }
+    }
+
+    /// Whether the session waits for a process here.
+    fn waits(&self, key: &SessionKey) -> bool {
+        self.waiting.iter().any(|opening| opening.key == *key)
     }
 
     async fn hear(&mut self, word: Word) {
@@ -506,7 +523,7 @@ impl Shard {
         fs::create_dir(&media).map_err(broken)?;
         let listener = UnixListener::bind(&socket).map_err(broken)?;
         // On this thread: a bridge's parent-death signal is about the thread that started it. Hashing takes some 20 ms.
-        let started = self.setup.program.start().map_err(not_started)?;
+        let started = self.setup.program.start().map_err(report::not_started)?;
         let Running { child, pid, mut stdin, stderr } = started;
         let record = ghosts::Record::of(pid).and_then(|record| record.keep(&self.setup.records, &self.name));
         record.map_err(broken)?;
@@ -574,12 +591,5 @@ impl Shard {
             let said = connection.write.write_all(&line);
             let _ = tokio::time::timeout(Duration::from_millis(200), said).await;
         }
-    }
-}
-
-fn not_started(error: ProgramError) -> NotStarted {
-    match error {
-        ProgramError::Changed { found, .. } => NotStarted::Checksum { found },
-        other => NotStarted::Io(other.to_string()),
     }
 }

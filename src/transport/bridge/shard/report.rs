@@ -2,6 +2,7 @@
 
 use super::machine::{Breach, NotStarted, Trouble};
 use crate::meters;
+use crate::transport::bridge::program::ProgramError;
 
 /// Everything but a start that was asked for is worth a line, and is counted.
 pub fn trouble(engine: &str, shard: &str, trouble: &Trouble) {
@@ -47,4 +48,12 @@ pub fn trouble(engine: &str, shard: &str, trouble: &Trouble) {
         }
     };
     meters::bridge_died(engine, cause);
+}
+
+/// Why a process was not started.
+pub fn not_started(error: ProgramError) -> NotStarted {
+    match error {
+        ProgramError::Changed { found, .. } => NotStarted::Checksum { found },
+        other => NotStarted::Io(other.to_string()),
+    }
 }
