@@ -15,6 +15,7 @@ use columba_bridge_protocol as wire;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixListener;
 use tokio::process::ChildStdin;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, Up, Welcome};
@@ -418,12 +419,13 @@ impl Shard {
 
     /// Never waits: a bridge that does not read must not hold up its own supervision.
     async fn say(&mut self, frame: Down) {
-        let out = self.process.as_ref().and_then(|process| process.out.as_ref());
-        if let Some(out) = out
-            && out.try_send(frame).is_err()
-        {
-            Box::pin(self.step(Input::Broke(Breach::Stalled))).await;
-        }
+        let Some(out) = self.process.as_ref().and_then(|process| process.out.as_ref()) else { return };
+        let breach = match out.try_send(frame) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => Breach::Stalled,
+            Err(TrySendError::Closed(_)) => Breach::Cut,
+        };
+        Box::pin(self.step(Input::Broke(breach))).await;
     }
 
     async fn step(&mut self, input: Input) {
