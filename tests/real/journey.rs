@@ -1,12 +1,13 @@
-//! From the HTTP API to a phone: the whole server with a session of the native engine.
+//! From the HTTP API to a phone: the whole server with a session of each engine.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::rig::{PATIENCE, Testbed, native_testbed, program};
+use crate::rig::{Bridge, PATIENCE, Testbed, baileys_testbed, native_testbed, program};
 use crate::support::api::{Api, Feed};
 use crate::support::server::Server;
 
@@ -39,26 +40,32 @@ async fn listens(api: &Api) -> Feed {
     feed
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_tenant_links_a_number_is_heard_by_a_phone_hears_it_and_is_held_back_from_strangers() {
+async fn a_tenant_links_a_number_is_heard_by_a_phone_hears_it_and_is_held_back_from_strangers(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
+    let engine = bridge().engine;
     let testbed = Testbed::start().await;
     for phone in [OWN, FRIEND, STRANGER, CALLER] {
         testbed.account(phone).await;
     }
     let dir = Arc::new(TempDir::new().unwrap());
-    let bridge = program(&native_testbed(), dir.path());
-    let path = bridge.path.to_str().unwrap().to_owned();
+    let program = program(&bridge(), dir.path());
+    let path = program.path.to_str().unwrap().to_owned();
+    let key = |name: &str| format!("COLUMBA__BRIDGES__{}__{name}", engine.to_uppercase());
+    let (its_path, its_sha256, its_endpoint) = (key("PATH"), key("SHA256"), key("ENDPOINT"));
     let environment = [
-        ("COLUMBA__BRIDGES__NATIVE__PATH", path.as_str()),
-        ("COLUMBA__BRIDGES__NATIVE__SHA256", &bridge.sha256),
-        ("COLUMBA__BRIDGES__NATIVE__ENDPOINT", &testbed.url),
+        (its_path.as_str(), path.as_str()),
+        (its_sha256.as_str(), &program.sha256),
+        (its_endpoint.as_str(), &testbed.url),
     ];
     let server = Server::start_in(Arc::clone(&dir), &environment).await;
     let operator = server.operator();
     // The number was linked just now: without the operator's word it would answer only.
     operator.plan("careful", json!({"first_contacts_per_day": 2})).await;
     let (_, acme) = operator.tenant("Acme", "careful").await;
-    let made = acme.post("/v1/sessions", json!({"label": "sales", "engine": "native"})).await.expect(201);
+    let made = acme.post("/v1/sessions", json!({"label": "sales", "engine": engine})).await.expect(201);
     let session = made["id"].as_str().unwrap().to_owned();
     let mut feed = listens(&acme).await;
     acme.act(&format!("/v1/sessions/{session}/start")).await.expect(202);

@@ -110,24 +110,61 @@ impl Testbed {
     }
 }
 
+/// A bridge, and what its hello has to name.
+pub struct Bridge {
+    /// Its program, with what that runs.
+    command: Vec<PathBuf>,
+    /// The engine.
+    pub engine: &'static str,
+    version: &'static str,
+    /// What it calls its one-time keys in the vault.
+    pub prekeys: &'static str,
+}
+
 /// By way of a script that becomes the bridge: in an unoptimised build it takes seconds to hash forty megabytes.
-pub fn program(bridge: &Path, folder: &Path) -> Program {
+pub fn program(bridge: &Bridge, folder: &Path) -> Program {
     let path = folder.join("bridge.sh");
-    std::fs::write(&path, format!("#!/bin/sh\nexec '{}'\n", bridge.display())).unwrap();
+    let command: Vec<_> = bridge.command.iter().map(|part| format!("'{}'", part.display())).collect();
+    std::fs::write(&path, format!("#!/bin/sh\nexec {}\n", command.join(" "))).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     let sha256 = hex::encode(Sha256::digest(std::fs::read(&path).unwrap()));
     Program { path, sha256, args: vec![], pinned: BTreeMap::new() }
 }
 
+fn of_native(program: PathBuf) -> Bridge {
+    Bridge { command: vec![program], engine: "native", version: "0.7.0", prekeys: "prekey" }
+}
+
 /// The native bridge that takes the testbed's certificates.
-pub fn native_testbed() -> PathBuf {
+pub fn native_testbed() -> Bridge {
     let otherwise = "target-native/debug/columba-bridge-native-testbed";
-    named("COLUMBA_BRIDGE_NATIVE_TESTBED", otherwise)
+    of_native(named("COLUMBA_BRIDGE_NATIVE_TESTBED", otherwise))
 }
 
 /// The native bridge as it is shipped.
-pub fn native() -> PathBuf {
-    named("COLUMBA_BRIDGE_NATIVE", "target-native/debug/columba-bridge-native")
+pub fn native() -> Bridge {
+    of_native(named("COLUMBA_BRIDGE_NATIVE", "target-native/debug/columba-bridge-native"))
+}
+
+fn of_baileys(script: &str) -> Bridge {
+    named("COLUMBA_BRIDGE_BAILEYS_MODULES", "bridges/baileys/node_modules");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridges/baileys").join(script);
+    Bridge {
+        command: vec![PathBuf::from("/usr/bin/env"), PathBuf::from("node"), script],
+        engine: "baileys",
+        version: "7.0.0-rc14",
+        prekeys: "pre_key",
+    }
+}
+
+/// The Baileys bridge that takes the testbed's certificates.
+pub fn baileys_testbed() -> Bridge {
+    of_baileys("testbed.mjs")
+}
+
+/// The Baileys bridge as it is shipped.
+pub fn baileys() -> Bridge {
+    of_baileys("bridge.mjs")
 }
 
 /// An engine of bridges, spoken to through the supervisor's adapter.
@@ -137,12 +174,16 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn start(bridge: PathBuf, endpoint: &str) -> Self {
+    pub fn start(bridge: Bridge, endpoint: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = program(&bridge, folder.path());
         let options = BridgeOptions {
             program,
-            writer: Writer { engine: "native".to_owned(), version: "0.7.0".to_owned(), format: 1 },
+            writer: Writer {
+                engine: bridge.engine.to_owned(),
+                version: bridge.version.to_owned(),
+                format: 1,
+            },
             shard_size: 100,
             endpoint: Some(endpoint.to_owned()),
             runtime: folder.path().join("run"),
