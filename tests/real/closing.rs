@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::rig::{Bridge, Rig, Testbed, baileys_testbed, native_testbed, rest};
 
 const ALICE: &str = "+15551230001";
+/// No record is gone.
+const NOTHING: [(&str, Vec<u8>); 0] = [];
 
 #[rstest]
 #[case(json!({ "kind": "stream_error", "code": 515 }), R::RestartRequired)]
@@ -32,10 +34,12 @@ async fn a_link_that_the_server_ends_is_closed_for_its_reason(
     let (mut session, mut link) = rig.paired(&testbed, ALICE).await;
     let mut failure = failure;
     (failure["phone"], failure["times"]) = (json!(ALICE), json!(1));
+    let before = session.credentials();
     testbed.post("/admin/failures", failure).await;
     let heard = rest(&mut link).await;
     assert_eq!(heard.last(), Some(&LinkEvent::Closed(reason)));
     // What the supervisor makes of it is its own; the credentials are good as before.
+    assert_eq!(before.lost_in(&session.credentials()), NOTHING);
     let _link = session.log_in().await;
 }
 
@@ -61,9 +65,11 @@ async fn a_login_that_the_server_refuses_is_closed_for_its_reason(
     drop(link);
     let mut failure = failure;
     (failure["phone"], failure["times"], failure["kind"]) = (json!(ALICE), json!(1), json!("login_failure"));
+    let before = session.credentials();
     testbed.post("/admin/failures", failure).await;
     let heard = rest(&mut session.open()).await;
     assert_eq!(heard.last(), Some(&LinkEvent::Closed(reason)));
+    assert_eq!(before.lost_in(&session.credentials()), NOTHING);
     let _link = session.log_in().await;
 }
 

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod closing;
+mod exchange;
 mod journey;
 mod messages;
 mod pairing;

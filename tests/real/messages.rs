@@ -11,7 +11,8 @@ use crate::rig::{Bridge, Link, Rig, Testbed, baileys_testbed, find, native_testb
 const ALICE: &str = "+15551230001";
 const BOB: &str = "+15551230002";
 
-async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
+/// The next message that comes in; the others are passed over.
+pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
     find(link, |event| match event {
         LinkEvent::Inbound { delivery, wa_id, from, content } => {
             let Content::Text(Text { body }) = content;

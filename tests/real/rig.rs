@@ -26,7 +26,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::support::vault::MemoryVault;
+use crate::support::vault::{MemoryVault, Records};
 
 pub type Link = BoxStream<'static, LinkEvent>;
 
@@ -217,7 +217,31 @@ pub struct Session {
     pub lease: Lease,
 }
 
+/// What a session's vault holds that is never to be lost: the device, its one-time keys, its ratchets.
+#[derive(Clone)]
+pub struct Credentials(Records);
+
+impl Credentials {
+    /// Records that were here and are not there, or are there with nothing in them.
+    pub fn lost_in(&self, later: &Self) -> Vec<(&'static str, Vec<u8>)> {
+        let is_there = |at: &(&'static str, Vec<u8>)| later.0.get(at).is_some_and(|value| !value.is_empty());
+        self.0.keys().filter(|at| !is_there(at)).cloned().collect()
+    }
+}
+
 impl Session {
+    /// What is in its vault by now, of what must stay.
+    pub fn credentials(&self) -> Credentials {
+        let (records, _) = self.vault.content();
+        let stays = |kind: &str| {
+            matches!(
+                kind,
+                "device" | "creds" | "identity" | "identity_key" | "session" | "prekey" | "pre_key"
+            )
+        };
+        Credentials(records.into_iter().filter(|((kind, _), _)| stays(kind)).collect())
+    }
+
     /// A new owner's link.
     pub fn open(&mut self) -> Link {
         self.lease.epoch.0 += 1;
