@@ -14,6 +14,8 @@ import { Failure, invalid } from './failure.mjs';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 /** Bytes of the MAC at the end of a ciphertext. */
 const MAC = 10;
+/** Bytes read at a time. */
+const CHUNK = 64 * 1024;
 /** Milliseconds without a byte after which a host is given up. */
 const STALLED = 30_000;
 
@@ -35,6 +37,20 @@ export function place(folder, name) {
   return join(folder, name);
 }
 
+/** A file's bytes. The handle stays open. */
+async function* chunksOf(file) {
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK));
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Writes all of what comes, one after the other. The handle stays open. */
+const into = file => async chunks => {
+  for await (const chunk of chunks) await file.writeFile(chunk);
+};
+
 /** Passes bytes on and shows them to `see`. */
 const through = see =>
   new Transform({
@@ -50,13 +66,14 @@ async function seal(folder, from, type) {
   const { cipherKey, iv, macKey } = await getMediaKeys(key, type);
   const [plain, whole, mac] = [createHash('sha256'), createHash('sha256'), createHmac('sha256', macKey).update(iv)];
   const source = await open(from, O_RDONLY | O_NOFOLLOW);
-  const path = join(folder, `.sealed-${randomBytes(8).toString('hex')}`);
-  const sealed = await open(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+  let sealed;
   try {
+    const path = join(folder, `.sealed-${randomBytes(8).toString('hex')}`);
+    sealed = await open(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
     await rm(path);
     let size = 0;
     await pipeline(
-      source.createReadStream(),
+      chunksOf(source),
       through(chunk => {
         plain.update(chunk);
         size += chunk.length;
@@ -72,12 +89,14 @@ async function seal(folder, from, type) {
         whole.update(tail);
         yield tail;
       },
-      sealed.createWriteStream({ autoClose: false }),
+      into(sealed),
     );
     return { sealed, key, size, sha256: plain.digest(), encSha256: whole.digest() };
   } catch (error) {
-    await sealed.close();
+    await sealed?.close();
     throw error;
+  } finally {
+    await source.close();
   }
 }
 
@@ -232,7 +251,7 @@ export async function fetch(socket, agent, folder, { handle, name, max_bytes: bo
         digest.update(chunk);
         written += chunk.length;
       }),
-      file.createWriteStream({ autoClose: false }),
+      into(file),
     );
     if (written > bound) throw tooLarge();
     if (!digest.digest().equals(plain)) throw new Error('another file');
