@@ -35,18 +35,29 @@ async function asking(work) {
   }
 }
 
+/** The library makes the code up and does not wait for WhatsApp's word on it, which is the next request's. */
+async function pairCode(socket, digits, ms) {
+  const [, head, number] = /^(.*?)(\d+)$/.exec(socket.generateMessageTag());
+  const answered = socket.waitForMessage(`${head}${Number(number) + 1}`, ms);
+  let answer;
+  let code;
+  try {
+    [answer, code] = await Promise.all([answered, socket.requestPairingCode(digits)]);
+  } catch {
+    throw new Failure('no_link');
+  }
+  if (answer === undefined) throw new Failure('no_link', 'WhatsApp did not answer');
+  // It says 400 for a number it does not like and for one that asks too often.
+  const why = 'WhatsApp gave no code: a wrong number, or too many of late';
+  if (answer.attrs.type === 'error') throw new Failure('rate_limited', why);
+  return code;
+}
+
 /** @type {Record<string, (session: import('./session.mjs').Session, command: any, at: {folder: string, left: () => number}) => Promise<object>>} */
 const COMMANDS = {
-  async pair_code(session, { phone }) {
-    const jid = address.toJid(phone);
-    if (jid === null || isJidGroup(jid) || !phone.startsWith('+')) throw invalid('phone: + and digits');
-    const socket = session.showingCodes;
-    let code;
-    try {
-      code = await socket.requestPairingCode(phone.slice(1));
-    } catch {
-      throw new Failure('rate_limited', 'WhatsApp gave no code: a wrong number, or too many of late');
-    }
+  async pair_code(session, { phone }, { left }) {
+    if (!address.isPnUser(address.toJid(phone) ?? '')) throw invalid('phone: + and digits');
+    const code = await pairCode(session.showingCodes, phone.slice(1), Math.max(1, left() - MARGIN));
     return { is: 'pair_code', code, expires_in_ms: PAIR_CODE };
   },
 
