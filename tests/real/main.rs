@@ -11,6 +11,7 @@ mod exchange;
 mod journey;
 mod messages;
 mod pairing;
+mod reasons;
 mod rig;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "the gate's tests use the rest")]

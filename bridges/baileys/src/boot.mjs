@@ -74,6 +74,8 @@ export async function main({ testbed }) {
   establish({ testbed });
   // The library drops promises. What fails there is seen by its socket's end, or by nobody.
   process.on('unhandledRejection', error => note(`a promise of the library failed: ${kind(error)}`));
+  // One session's trouble, told without its words: node would print them. The others go on; whoever is stuck fails its probe.
+  process.on('uncaughtException', error => note(`a callback of the library failed: ${kind(error)}`));
 
   const socket = net.connect(boot.socket);
   socket.on('error', () => {});

@@ -330,7 +330,8 @@ export class Session {
     try {
       await this.ping(PROOF, this.#socket);
     } catch {
-      return;
+      // Logged in, and mute: of no use to anybody.
+      return this.#ends({});
     }
     if (this.state === 'closing') return;
     this.state = 'connected';

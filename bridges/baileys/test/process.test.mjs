@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { Curve, generateSignalPubKey, proto, WA_CERT_DETAILS } from 'baileys';
 import { Lines, MAX_FRAME } from '../src/lines.mjs';
 import { place } from '../src/media.mjs';
 import { route } from '../src/routes.mjs';
-import { digest } from '../src/seal.mjs';
+import { digest, script } from '../src/seal.mjs';
 import { establish } from '../src/trust.mjs';
 import { isReadable, LIBRARY, VAULT_FORMAT } from '../src/versions.mjs';
 
@@ -124,6 +125,16 @@ test('a seal is broken by a byte, by a name and by a file more', () => {
     differs();
     write('bridge.mjs', 'changed');
     differs();
+    // What is written for an installation runs it, and runs nothing of another.
+    write('bridge.mjs', "import './src/a.mjs'; process.exit(7);");
+    write('src/a.mjs', '');
+    write('sealed.mjs', script(digest(folder)));
+    const run = () => spawnSync(process.execPath, [join(folder, 'sealed.mjs')], { encoding: 'utf8' });
+    assert.equal(run().status, 7);
+    write('src/a.mjs', 'process.exit(8);');
+    const { status, stderr } = run();
+    assert.equal(status, 64);
+    assert.match(stderr, /their digest is [0-9a-f]{64}, expected [0-9a-f]{64}/);
   } finally {
     rmSync(folder, { recursive: true });
   }
