@@ -8,6 +8,7 @@
 
 mod closing;
 mod exchange;
+mod holding;
 mod journey;
 mod messages;
 mod pairing;

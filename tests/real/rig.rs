@@ -19,6 +19,7 @@ use columba::ports::transport::{LinkEvent, Transport as _};
 use columba::ports::vault::{Vault, Writer};
 use columba::transport::bridge::{BridgeOptions, BridgeTransport, Program};
 use futures_util::stream::{BoxStream, StreamExt as _};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -170,7 +171,7 @@ pub fn baileys() -> Bridge {
 /// An engine of bridges, spoken to through the supervisor's adapter.
 pub struct Rig {
     pub engine: Arc<BridgeTransport>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Rig {
@@ -190,7 +191,17 @@ impl Rig {
             records: folder.path().join("records"),
         };
         let engine = BridgeTransport::start(options, Arc::new(SystemClock::new()), || Jitter::NONE).unwrap();
-        Self { engine, _folder: folder }
+        Self { engine, folder }
+    }
+
+    /// Kills the processes of its bridges, as a machine that has no memory left does.
+    pub fn kill_bridges(&self) {
+        for record in std::fs::read_dir(self.folder.path().join("records")).unwrap() {
+            let record = std::fs::read(record.unwrap().path()).unwrap();
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            let pid = Pid::from_raw(i32::try_from(record["pid"].as_i64().unwrap()).unwrap()).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+        }
     }
 
     /// A session that was never paired.
@@ -261,17 +272,35 @@ impl Session {
 
     /// A link that is connected and has told all it owed.
     pub async fn log_in(&mut self) -> Link {
+        self.try_log_in().await.unwrap_or_else(|reason| panic!("closed: {reason:?}"))
+    }
+
+    /// As [`log_in`](Self::log_in), of a bridge that may be dead and has to be started first.
+    pub async fn log_in_at_last(&mut self) -> Link {
+        let logged_in = async {
+            loop {
+                match self.try_log_in().await {
+                    Ok(link) => return link,
+                    Err(CloseReason::TransportLost) => tokio::time::sleep(Duration::from_millis(200)).await,
+                    Err(reason) => panic!("closed: {reason:?}"),
+                }
+            }
+        };
+        timeout(PATIENCE, logged_in).await.expect("a bridge that comes back")
+    }
+
+    async fn try_log_in(&mut self) -> Result<Link, CloseReason> {
         let mut link = self.open();
         let (mut connected, mut synced) = (false, false);
         while !(connected && synced) {
             match next(&mut link).await {
                 LinkEvent::Connected => connected = true,
                 LinkEvent::OfflineSynced => synced = true,
-                LinkEvent::Closed(reason) => panic!("closed: {reason:?}"),
+                LinkEvent::Closed(reason) => return Err(reason),
                 _ => {}
             }
         }
-        link
+        Ok(link)
     }
 
     /// A message under an id of ours.
