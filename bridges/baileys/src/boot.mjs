@@ -3,9 +3,10 @@ import { readSync } from 'node:fs';
 import net from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { Bridge } from './bridge.mjs';
+import * as keys from './keys.mjs';
 import { Lines } from './lines.mjs';
 import { kind, note } from './log.mjs';
-import { establish } from './trust.mjs';
+import * as trust from './trust.mjs';
 import { BUILD, LIBRARY, VAULT_FORMAT } from './versions.mjs';
 import { Wire } from './wire.mjs';
 
@@ -71,7 +72,8 @@ export async function main({ testbed }) {
   if (boot?.protocol !== PROTOCOL || typeof boot.socket !== 'string' || typeof boot.token !== 'string') process.exit(USAGE);
   if (process.ppid !== boot.supervisor) process.exit(0);
   holdLifeline(boot.supervisor);
-  establish({ testbed });
+  trust.establish({ testbed });
+  keys.establish();
   // The library drops promises. What fails there is seen by its socket's end, or by nobody.
   process.on('unhandledRejection', error => note(`a promise of the library failed: ${kind(error)}`));
   // One session's trouble, told without its words: node would print them. The others go on; whoever is stuck fails its probe.

@@ -4,6 +4,7 @@ import * as address from './address.mjs';
 import { Failure } from './failure.mjs';
 import { inbound, receipts } from './hear.mjs';
 import { Hold } from './hold.mjs';
+import { stock, taking } from './keys.mjs';
 import { kind, note, silent } from './log.mjs';
 import { Outbox } from './outbox.mjs';
 import { route } from './routes.mjs';
@@ -209,7 +210,8 @@ export class Session {
     }
     this.#store = await Store.open(this.#vault);
     this.#agent = fetchAgent;
-    this.#socket = makeWASocket({
+    const keys = this.#store.isFirstLogin ? await stock() : [];
+    const config = {
       auth: {
         creds: this.#store.creds,
         keys: { get: (type, ids) => this.#store.get(type, ids), set: data => this.#store.set(data) },
@@ -226,7 +228,8 @@ export class Session {
       markOnlineOnConnect: false,
       emitOwnEvents: false,
       transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 },
-    });
+    };
+    this.#socket = taking(keys, () => makeWASocket(config));
     this.#watchTraffic();
     this.#watchStanzas();
     this.#watchLibrary();

@@ -54,6 +54,11 @@ export class Store {
     return Boolean(this.creds.account);
   }
 
+  /** Whether it is linked and has made no one-time keys yet. */
+  get isFirstLogin() {
+    return this.isPaired && this.creds.nextPreKeyId === 1;
+  }
+
   /** What the library changed in the account. Nothing is kept of a device that is not linked. */
   saveCreds() {
     if (this.isPaired) this.#vault.stage([{ kind: CREDS, key: '', value: encode(this.creds) }], true);

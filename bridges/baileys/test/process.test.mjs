@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Curve, generateSignalPubKey, proto, WA_CERT_DETAILS } from 'baileys';
+import * as keys from '../src/keys.mjs';
 import { Lines, MAX_FRAME } from '../src/lines.mjs';
 import { place } from '../src/media.mjs';
 import { route } from '../src/routes.mjs';
@@ -98,6 +99,23 @@ test('a signature that is none is found out, and a certificate has to be about t
     assert.equal(generateSignalPubKey(root.public).length, 33);
   } finally {
     WA_CERT_DETAILS.PUBLIC_KEY = real;
+  }
+});
+
+test('keys that were made ahead are keys, and each is given once, to the session they were made for', async () => {
+  keys.establish();
+  const [mine, others] = [await keys.stock(3), await keys.stock(2)];
+  const [first] = others;
+  const made = await keys.taking(mine, async () => {
+    await new Promise(setImmediate);
+    return Array.from({ length: 5 }, () => Curve.generateKeyPair());
+  });
+  assert.equal(new Set(made.map(pair => pair.private.toString('hex'))).size, 5);
+  assert.deepEqual([mine.length, others.length], [0, 2]);
+  for (const pair of [...made, first, Curve.generateKeyPair()]) {
+    const [one, other] = [Curve.sharedKey(pair.private, first.public), Curve.sharedKey(first.private, pair.public)];
+    assert.deepEqual(one, other);
+    assert.ok(Curve.verify(pair.public, Buffer.from([6, 1]), Curve.sign(pair.private, Buffer.from([6, 1]))));
   }
 });
 
