@@ -15,6 +15,8 @@ const outside = AsyncLocalStorage.snapshot();
 const sends = new AsyncLocalStorage();
 /** What is decrypted and not confirmed. */
 const PENDING = 'pending-inbound';
+/** How long a stanza from before the login may show no sign of being dealt with, in milliseconds. */
+const PATIENCE = 10_000;
 /** What moves or shows ratchets; besides decrypting, encrypting. */
 const RATCHETS = [
   'injectE2ESession',
@@ -35,16 +37,21 @@ export class Hold {
   #forget;
   /** By the bytes themselves, which the library passes on as they are. @type {WeakMap<object, Seen>} */
   #seen = new WeakMap();
+  /** Stanzas from before the login that are not dealt with; those of them that wait for the supervisor. */
   #offline = 0;
+  #inHand = 0;
   /** @type {(() => void)[]} */
   #waiting = [];
+  #patience;
 
   /**
    * @param {(node: any, plain: Uint8Array) => Promise<object | null>} hear The event of a message; `null` when it is none.
    * @param {(event: object) => Promise<boolean>} handOver Whether it is safe; `false`: the session closes.
    * @param {(ids: string[]) => void} forget Removes what was kept.
+   * @param {number} [patience] See `drained`, milliseconds.
    */
-  constructor(hear, handOver, forget) {
+  constructor(hear, handOver, forget, patience = PATIENCE) {
+    this.#patience = patience;
     this.#hear = hear;
     this.#handOver = handOver;
     this.#forget = forget;
@@ -58,13 +65,26 @@ export class Hold {
     if (node.attrs.offline && ciphers.length > 0) this.#offline += 1;
   }
 
-  /** Resolves when what was owed from before the login has been dealt with. */
+  /**
+   * Resolves when what was owed from before the login has been dealt with. The library drops a stanza that it does not like
+   * without a word; when nothing more happens, and nothing waits for the supervisor, those are not waited for.
+   */
   async drained() {
-    while (this.#offline > 0) await new Promise(resolve => this.#waiting.push(resolve));
+    while (this.#offline > 0) {
+      const before = this.#offline;
+      let timer;
+      await Promise.race([
+        new Promise(resolve => this.#waiting.push(resolve)),
+        new Promise(resolve => (timer = setTimeout(resolve, this.#patience))),
+      ]);
+      clearTimeout(timer);
+      if (this.#offline === before && this.#inHand === 0) this.#offline = 0;
+    }
   }
 
   #done({ node }) {
-    if (!node.attrs.offline || --this.#offline > 0) return;
+    if (!node.attrs.offline) return;
+    this.#offline = Math.max(0, this.#offline - 1);
     for (const waiting of this.#waiting.splice(0)) waiting();
   }
 
@@ -102,7 +122,10 @@ export class Hold {
       const plain = await this.#decrypted(keys, seen, inTurn, decrypt, lock);
       const event = await this.#hear(seen.node, plain);
       // Not confirmed: the library never gets it, and so acknowledges nothing. Its socket is closing.
-      if (event !== null && !(await this.#handOver(event))) return await new Promise(() => {});
+      this.#inHand += 1;
+      const isSafe = event === null || (await this.#handOver(event));
+      this.#inHand -= 1;
+      if (!isSafe) return await new Promise(() => {});
       if (seen.at + 1 === seen.count && seen.stanza.kept.length > 0) this.#forget(seen.stanza.kept);
       return plain;
     } finally {
