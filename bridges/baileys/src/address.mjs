@@ -1,5 +1,5 @@
 // Addresses of the protocol and jids of the library.
-import { isLidUser, isPnUser, jidDecode, jidNormalizedUser } from 'baileys';
+import { isPnUser, jidDecode, jidNormalizedUser } from 'baileys';
 
 /** The jid of an address; `null` when it is none. @param {string} address */
 export function toJid(address) {
@@ -18,4 +18,4 @@ export function of(jid, alt) {
 /** Whether two jids are of one person: devices do not count. */
 export const isSame = (one, other) => Boolean(one && other) && jidNormalizedUser(one) === jidNormalizedUser(other);
 
-export { isLidUser, isPnUser };
+export { isPnUser };

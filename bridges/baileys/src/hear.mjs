@@ -38,7 +38,7 @@ export async function inbound(node, plain, me, numberOf) {
     event: 'inbound',
     wa_id: key.id,
     chat,
-    from: await named(author, key.fromMe ? (me.id ?? senderAlt) : senderAlt),
+    from: await named(author, key.fromMe ? me.id : senderAlt),
     from_me: Boolean(key.fromMe),
     at_ms: Number(node.attrs.t) * 1_000,
     content: said,

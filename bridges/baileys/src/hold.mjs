@@ -17,12 +17,11 @@ const sends = new AsyncLocalStorage();
 const PENDING = 'pending-inbound';
 /** How long a stanza from before the login may show no sign of being dealt with, in milliseconds. */
 const PATIENCE = 10_000;
-/** What moves or shows ratchets; besides decrypting, encrypting. */
+/** What moves or shows ratchets and takes one argument, besides encrypting and decrypting. */
 const RATCHETS = [
   'injectE2ESession',
   'validateSession',
   'deleteSession',
-  'migrateSession',
   'getSenderKeyDistributionMessage',
   'processSenderKeyDistributionMessage',
   'hasSenderKey',

@@ -324,8 +324,8 @@ export class Session {
     } catch {
       return;
     }
-    const phone = address.toJid(address.of(this.me.id)) && address.of(this.me.id);
-    await this.#outbox.report({ event: 'paired', ...(phone?.startsWith('+') && { phone }) });
+    const phone = address.of(this.me.id);
+    await this.#outbox.report({ event: 'paired', ...(phone.startsWith('+') && { phone }) });
   }
 
   /** "Connected" is said once a request got its response. */
