@@ -70,6 +70,15 @@ async fn the_bridge_that_is_shipped_rejects_the_testbed(#[values(native, baileys
     assert_eq!(accounts, json!([]));
 }
 
+/// It speaks: only what runs can find a server untrusted.
+#[tokio::test]
+async fn a_sealed_bridge_is_started_by_the_checksums_that_its_seal_prints() {
+    let testbed = Testbed::start().await;
+    let rig = Rig::sealed(&testbed.url);
+    let mut session = rig.session();
+    assert_eq!(rest(&mut session.open()).await, [LinkEvent::Closed(CloseReason::Unknown { code: 0 })]);
+}
+
 #[rstest]
 #[tokio::test]
 async fn what_pairing_left_in_the_vault_is_enough_for_another_process(

@@ -178,6 +178,32 @@ impl Rig {
     pub fn start(bridge: Bridge, endpoint: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = program(&bridge, folder.path());
+        Self::with(program, &bridge, folder, endpoint)
+    }
+
+    /// The Baileys bridge as it is pinned: the interpreter and the script that its seal names.
+    pub fn sealed(endpoint: &str) -> Self {
+        let bridge = baileys();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridges/baileys");
+        let seal = std::process::Command::new("node").arg("seal.mjs").current_dir(folder).output().unwrap();
+        assert!(seal.status.success(), "{}", String::from_utf8_lossy(&seal.stderr));
+        let printed = String::from_utf8(seal.stdout).unwrap();
+        let said = |key: &str| {
+            let start = format!("{key} = \"");
+            let line =
+                printed.lines().find_map(|line| line.strip_prefix(&start)).expect("what the seal names");
+            line.trim_end_matches('"').to_owned()
+        };
+        let program = Program {
+            path: PathBuf::from(said("path")),
+            sha256: said("sha256"),
+            args: vec![said("script")],
+            pinned: BTreeMap::from([(PathBuf::from(said("script")), said("script_sha256"))]),
+        };
+        Self::with(program, &bridge, tempfile::tempdir().unwrap(), endpoint)
+    }
+
+    fn with(program: Program, bridge: &Bridge, folder: TempDir, endpoint: &str) -> Self {
         let options = BridgeOptions {
             program,
             writer: Writer {
