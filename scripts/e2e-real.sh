@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The bridges with real WhatsApp libraries against the testbed, through the supervisor. No internet. What it shows is about our
-# supervisor and our bridges; how WhatsApp behaves it does not show.
+# The bridges with real WhatsApp libraries against the testbed, through the supervisor. No internet but a registry for `npm ci`. What
+# it shows is about our supervisor and our bridges; how WhatsApp behaves it does not show.
 #
 # The test build of a bridge, the one that is shipped, and the testbed are built in three cargo invocations of three workspaces:
 # cargo unifies features within one, and the switch that accepts anybody's certificates must not leak.
 #
 # Without COLUMBA_REAL_LONG it is the short form, which the gate runs: four minutes after the build. Left out is what takes minutes by
 # nature (`long_…`): both probes of a half-open socket, the whole table of kill points, a hundred kills under load.
+#
+# Arguments go to the journeys' test binary, such as the name of a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,11 +29,43 @@ if (cd bridges/native && cargo tree --locked -e features -i wacore-noise) | grep
   exit 1
 fi
 
-# Its own unit tests, then the protocol, then the journeys.
+# The other engine: what npm installs stays in its folder, which git ignores.
+if ! command -v node npm > /dev/null; then
+  echo "node 20.19 and npm are wanted for the Baileys bridge; scripts/e2e-real.sh leaves nothing out" >&2
+  exit 1
+fi
+(cd bridges/baileys && npm ci && npm test)
+baileys="bridges/baileys/bridge.mjs"
+baileys_testbed="bridges/baileys/testbed.mjs"
+
+# Its own unit tests, then the protocol.
 (cd bridges/native && CARGO_TARGET_DIR="$target" cargo test --locked --lib)
-cargo run --locked --quiet -p columba-bridge-conformance -- -- "$COLUMBA_BRIDGE_NATIVE"
-cargo run --locked --quiet -p columba-bridge-conformance -- -- python3 -B -I tests/bridges/scripted.py good
-# The supervisor has its failpoints, which do nothing unless a test arms them.
+conformance() { cargo run --locked --quiet -p columba-bridge-conformance -- "$@"; }
+conformance -- "$COLUMBA_BRIDGE_NATIVE"
+conformance -- node "$baileys"
+conformance -- python3 -B -I tests/bridges/scripted.py good
+
+# Every kind of content, within each engine and from each to the other: a testbed of its own each time.
+with_testbed() {
+  local data addresses url admin
+  data="$(mktemp -d)"
+  coproc TESTBED { exec "$COLUMBA_TESTBED" serve --json --data "$data"; }
+  local pid="$TESTBED_PID"
+  read -r addresses <&"${TESTBED[0]}"
+  url="$(node -p 'JSON.parse(process.argv[1]).url' "$addresses")"
+  admin="$(node -p 'JSON.parse(process.argv[1]).admin' "$addresses")"
+  local status=0
+  conformance --testbed "$url" "$admin" "$@" || status=$?
+  kill "$pid" && wait "$pid" 2> /dev/null || true
+  rm -rf "$data"
+  return "$status"
+}
+with_testbed -- "$COLUMBA_BRIDGE_NATIVE_TESTBED"
+with_testbed -- node "$baileys_testbed"
+with_testbed -- "$COLUMBA_BRIDGE_NATIVE_TESTBED" -- node "$baileys_testbed"
+with_testbed -- node "$baileys_testbed" -- "$COLUMBA_BRIDGE_NATIVE_TESTBED"
+
+# The journeys, of each engine. The supervisor has its failpoints, which do nothing unless a test arms them.
 skipped=(--skip long_)
 if [ -n "${COLUMBA_REAL_LONG:-}" ]; then skipped=(); fi
 cargo test --locked --features failpoints --test real -- --test-threads 3 "${skipped[@]}" "$@"

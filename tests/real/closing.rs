@@ -7,9 +7,11 @@ use columba::ports::transport::{LinkEvent, Probe as _, Transport as _};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, Testbed, native_testbed, rest};
+use crate::rig::{Bridge, Rig, Testbed, baileys_testbed, native_testbed, rest};
 
 const ALICE: &str = "+15551230001";
+/// No record is gone.
+const NOTHING: [(&str, Vec<u8>); 0] = [];
 
 #[rstest]
 #[case(json!({ "kind": "stream_error", "code": 515 }), R::RestartRequired)]
@@ -22,16 +24,22 @@ const ALICE: &str = "+15551230001";
 #[case(json!({ "kind": "eof" }), R::TransportLost)]
 #[case(json!({ "kind": "ws_close", "code": 1011 }), R::TransportLost)]
 #[tokio::test]
-async fn a_link_that_the_server_ends_is_closed_for_its_reason(#[case] failure: Value, #[case] reason: R) {
+async fn a_link_that_the_server_ends_is_closed_for_its_reason(
+    #[case] failure: Value,
+    #[case] reason: R,
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (mut session, mut link) = rig.paired(&testbed, ALICE).await;
     let mut failure = failure;
     (failure["phone"], failure["times"]) = (json!(ALICE), json!(1));
+    let before = session.credentials();
     testbed.post("/admin/failures", failure).await;
     let heard = rest(&mut link).await;
     assert_eq!(heard.last(), Some(&LinkEvent::Closed(reason)));
     // What the supervisor makes of it is its own; the credentials are good as before.
+    assert_eq!(before.lost_in(&session.credentials()), NOTHING);
     let _link = session.log_in().await;
 }
 
@@ -46,23 +54,30 @@ async fn a_link_that_the_server_ends_is_closed_for_its_reason(#[case] failure: V
 #[case(json!({ "reason": 503 }), R::ServerUnavailable)]
 #[case(json!({ "reason": 418 }), R::Unknown { code: 418 })]
 #[tokio::test]
-async fn a_login_that_the_server_refuses_is_closed_for_its_reason(#[case] failure: Value, #[case] reason: R) {
+async fn a_login_that_the_server_refuses_is_closed_for_its_reason(
+    #[case] failure: Value,
+    #[case] reason: R,
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (mut session, link) = rig.paired(&testbed, ALICE).await;
     drop(link);
     let mut failure = failure;
     (failure["phone"], failure["times"], failure["kind"]) = (json!(ALICE), json!(1), json!("login_failure"));
+    let before = session.credentials();
     testbed.post("/admin/failures", failure).await;
     let heard = rest(&mut session.open()).await;
     assert_eq!(heard.last(), Some(&LinkEvent::Closed(reason)));
+    assert_eq!(before.lost_in(&session.credentials()), NOTHING);
     let _link = session.log_in().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_ban_ends_when_the_server_says() {
+async fn a_ban_ends_when_the_server_says(#[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (mut session, link) = rig.paired(&testbed, ALICE).await;
     drop(link);
     let ban = json!({ "phone": ALICE, "times": 1, "kind": "login_failure", "reason": 402, "code": 101, "expire": 3600 });
@@ -74,20 +89,24 @@ async fn a_ban_ends_when_the_server_says() {
     assert!((3_500_000..=3_600_000).contains(&left), "{left} ms are left");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_half_open_socket_answers_no_ping() {
+async fn a_half_open_socket_answers_no_ping(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (session, _link) = rig.paired(&testbed, ALICE).await;
     testbed.post("/admin/failures", json!({ "phone": ALICE, "kind": "half_open" })).await;
     let answer = tokio::time::timeout(Duration::from_secs(11), rig.engine.ping(session.lease)).await;
     assert!(answer.expect("an answer within the probe's patience").is_err());
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_log_out_unlinks_the_device() {
+async fn a_log_out_unlinks_the_device(#[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (session, mut link) = rig.paired(&testbed, ALICE).await;
     rig.engine.log_out(session.lease).await.unwrap();
     assert_eq!(rest(&mut link).await.last(), Some(&LinkEvent::Closed(R::TransportLost)));

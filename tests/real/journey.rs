@@ -1,12 +1,14 @@
-//! From the HTTP API to a phone: the whole server with a session of the native engine.
+//! From the HTTP API to a phone: the whole server with a session of each engine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::rig::{PATIENCE, Testbed, native_testbed, program};
+use crate::rig::{Bridge, PATIENCE, Testbed, baileys_testbed, native_testbed, program};
 use crate::support::api::{Api, Feed};
 use crate::support::server::Server;
 
@@ -17,7 +19,8 @@ const STRANGER: &str = "+15551110003";
 const CALLER: &str = "+15551110004";
 const NOBODY: &str = "+15551110099";
 
-async fn scanned(api: &Api, testbed: &Testbed, session: &str) -> Value {
+/// The phone scans the code that a session shows.
+pub async fn scanned(api: &Api, testbed: &Testbed, session: &str, phone: &str) -> Value {
     let path = format!("/v1/sessions/{session}/qr");
     let shown = async {
         loop {
@@ -29,8 +32,19 @@ async fn scanned(api: &Api, testbed: &Testbed, session: &str) -> Value {
         }
     };
     let shown = tokio::time::timeout(PATIENCE, shown).await.expect("a code to scan");
-    testbed.post("/admin/scan", json!({"phone": OWN, "qr": shown["code"]})).await;
+    testbed.post("/admin/scan", json!({"phone": phone, "qr": shown["code"]})).await;
     shown
+}
+
+/// What a server is told of a bridge.
+pub fn settings(bridge: &Bridge, folder: &Path, testbed: &Testbed) -> [(String, String); 3] {
+    let program = program(bridge, folder);
+    let key = |name: &str| format!("COLUMBA__BRIDGES__{}__{name}", bridge.engine.to_uppercase());
+    [
+        (key("PATH"), program.path.to_str().unwrap().to_owned()),
+        (key("SHA256"), program.sha256),
+        (key("ENDPOINT"), testbed.url.clone()),
+    ]
 }
 
 async fn listens(api: &Api) -> Feed {
@@ -39,30 +53,29 @@ async fn listens(api: &Api) -> Feed {
     feed
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_tenant_links_a_number_is_heard_by_a_phone_hears_it_and_is_held_back_from_strangers() {
+async fn a_tenant_links_a_number_is_heard_by_a_phone_hears_it_and_is_held_back_from_strangers(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
+    let engine = bridge().engine;
     let testbed = Testbed::start().await;
     for phone in [OWN, FRIEND, STRANGER, CALLER] {
         testbed.account(phone).await;
     }
     let dir = Arc::new(TempDir::new().unwrap());
-    let bridge = program(&native_testbed(), dir.path());
-    let path = bridge.path.to_str().unwrap().to_owned();
-    let environment = [
-        ("COLUMBA__BRIDGES__NATIVE__PATH", path.as_str()),
-        ("COLUMBA__BRIDGES__NATIVE__SHA256", &bridge.sha256),
-        ("COLUMBA__BRIDGES__NATIVE__ENDPOINT", &testbed.url),
-    ];
+    let settings = settings(&bridge(), dir.path(), &testbed);
+    let environment = settings.each_ref().map(|(key, value)| (key.as_str(), value.as_str()));
     let server = Server::start_in(Arc::clone(&dir), &environment).await;
     let operator = server.operator();
     // The number was linked just now: without the operator's word it would answer only.
     operator.plan("careful", json!({"first_contacts_per_day": 2})).await;
     let (_, acme) = operator.tenant("Acme", "careful").await;
-    let made = acme.post("/v1/sessions", json!({"label": "sales", "engine": "native"})).await.expect(201);
+    let made = acme.post("/v1/sessions", json!({"label": "sales", "engine": engine})).await.expect(201);
     let session = made["id"].as_str().unwrap().to_owned();
     let mut feed = listens(&acme).await;
     acme.act(&format!("/v1/sessions/{session}/start")).await.expect(202);
-    let shown = scanned(&acme, &testbed, &session).await;
+    let shown = scanned(&acme, &testbed, &session, OWN).await;
     assert!(shown["warning"].as_str().unwrap().contains("banned at any time"), "{shown}");
     feed.session(&session, "connected").await;
 

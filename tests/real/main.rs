@@ -8,13 +8,16 @@
 
 mod closing;
 mod density;
+mod exchange;
 mod forged;
 mod half_open;
+mod holding;
 mod journey;
 mod kills;
 mod messages;
 mod oracle;
 mod pairing;
+mod reasons;
 mod rig;
 mod stage;
 #[path = "../it/support/mod.rs"]

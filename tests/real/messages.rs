@@ -3,14 +3,16 @@
 use columba::domain::message::{Content, ReceiptKind, Text};
 use columba::domain::phone::Phone;
 use columba::ports::transport::{LinkEvent, SendError, Transport as _};
+use rstest::rstest;
 use serde_json::json;
 
-use crate::rig::{Link, Rig, Testbed, find, native_testbed};
+use crate::rig::{Bridge, Link, Rig, Testbed, baileys_testbed, find, native_testbed};
 
 const ALICE: &str = "+15551230001";
 const BOB: &str = "+15551230002";
 
-async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
+/// The next message that comes in; the others are passed over.
+pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
     find(link, |event| match event {
         LinkEvent::Inbound { delivery, wa_id, from, content } => {
             let Content::Text(Text { body }) = content;
@@ -21,10 +23,13 @@ async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, Str
     .await
 }
 
+#[rstest]
 #[tokio::test]
-async fn texts_are_acked_delivered_and_read_under_our_own_ids() {
+async fn texts_are_acked_delivered_and_read_under_our_own_ids(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     testbed.account(BOB).await;
     let (session, mut link) = rig.paired(&testbed, ALICE).await;
     let work = session.message(BOB, "hello Bob");
@@ -44,10 +49,13 @@ async fn texts_are_acked_delivered_and_read_under_our_own_ids() {
     find(&mut link, receipt(ReceiptKind::Read)).await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_text_comes_in_once_it_is_confirmed_and_again_until_then() {
+async fn a_text_comes_in_once_it_is_confirmed_and_again_until_then(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     testbed.account(BOB).await;
     let (mut session, mut link) = rig.paired(&testbed, ALICE).await;
     testbed.post("/admin/messages", json!({ "phone": BOB, "to": ALICE, "text": "hello Alice" })).await;
@@ -67,10 +75,13 @@ async fn a_text_comes_in_once_it_is_confirmed_and_again_until_then() {
     rig.engine.confirm(session.lease, &delivery).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn two_sessions_of_one_process_write_to_each_other() {
+async fn two_sessions_of_one_process_write_to_each_other(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (alice, mut of_alice) = rig.paired(&testbed, ALICE).await;
     let (bob, mut of_bob) = rig.paired(&testbed, BOB).await;
     for round in 0..5 {
@@ -87,10 +98,13 @@ async fn two_sessions_of_one_process_write_to_each_other() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_refusal_is_no_ack_and_a_lost_ack_is_neither() {
+async fn a_refusal_is_no_ack_and_a_lost_ack_is_neither(
+    #[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge,
+) {
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     testbed.account(BOB).await;
     let (session, _link) = rig.paired(&testbed, ALICE).await;
     testbed.post("/admin/failures", json!({ "phone": ALICE, "times": 1, "kind": "nack", "code": 479 })).await;
@@ -106,11 +120,12 @@ async fn a_refusal_is_no_ack_and_a_lost_ack_is_neither() {
 }
 
 /// Commits to the vault are fsyncs. Aimed at: one a text sent, two a text received (what is pending, then its ratchet).
+#[rstest]
 #[tokio::test]
-async fn a_text_costs_few_commits() {
+async fn a_text_costs_few_commits(#[values(native_testbed, baileys_testbed)] bridge: fn() -> Bridge) {
     const TEXTS: usize = 20;
     let testbed = Testbed::start().await;
-    let rig = Rig::start(native_testbed(), &testbed.url);
+    let rig = Rig::start(bridge(), &testbed.url);
     let (alice, _of_alice) = rig.paired(&testbed, ALICE).await;
     let (bob, mut of_bob) = rig.paired(&testbed, BOB).await;
     // Keys are exchanged by the first one, and what logins started has ended by the tenth.

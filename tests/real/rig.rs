@@ -19,6 +19,7 @@ use columba::ports::transport::{LinkEvent, Transport as _};
 use columba::ports::vault::{Vault, Writer};
 use columba::transport::bridge::{BridgeOptions, BridgeTransport, Program};
 use futures_util::stream::{BoxStream, StreamExt as _};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -27,7 +28,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::support::vault::MemoryVault;
+use crate::support::vault::{MemoryVault, Records};
 
 pub type Link = BoxStream<'static, LinkEvent>;
 
@@ -144,46 +145,123 @@ impl Testbed {
     }
 }
 
+/// A bridge, and what its hello has to name.
+pub struct Bridge {
+    /// Its program, with what that runs.
+    command: Vec<PathBuf>,
+    /// The engine.
+    pub engine: &'static str,
+    version: &'static str,
+    /// What it calls its one-time keys in the vault.
+    pub prekeys: &'static str,
+}
+
 /// By way of a script that becomes the bridge: in an unoptimised build it takes seconds to hash forty megabytes.
-pub fn program(bridge: &Path, folder: &Path) -> Program {
+pub fn program(bridge: &Bridge, folder: &Path) -> Program {
     let path = folder.join("bridge.sh");
-    std::fs::write(&path, format!("#!/bin/sh\nexec '{}'\n", bridge.display())).unwrap();
+    let command: Vec<_> = bridge.command.iter().map(|part| format!("'{}'", part.display())).collect();
+    std::fs::write(&path, format!("#!/bin/sh\nexec {}\n", command.join(" "))).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     let sha256 = hex::encode(Sha256::digest(std::fs::read(&path).unwrap()));
     Program { path, sha256, args: vec![], pinned: BTreeMap::new() }
 }
 
+fn of_native(program: PathBuf) -> Bridge {
+    Bridge { command: vec![program], engine: "native", version: "0.7.0", prekeys: "prekey" }
+}
+
 /// The native bridge that takes the testbed's certificates.
-pub fn native_testbed() -> PathBuf {
+pub fn native_testbed() -> Bridge {
     let otherwise = "target-native/debug/columba-bridge-native-testbed";
-    named("COLUMBA_BRIDGE_NATIVE_TESTBED", otherwise)
+    of_native(named("COLUMBA_BRIDGE_NATIVE_TESTBED", otherwise))
 }
 
 /// The native bridge as it is shipped.
-pub fn native() -> PathBuf {
-    named("COLUMBA_BRIDGE_NATIVE", "target-native/debug/columba-bridge-native")
+pub fn native() -> Bridge {
+    of_native(named("COLUMBA_BRIDGE_NATIVE", "target-native/debug/columba-bridge-native"))
+}
+
+fn of_baileys(script: &str) -> Bridge {
+    named("COLUMBA_BRIDGE_BAILEYS_MODULES", "bridges/baileys/node_modules");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridges/baileys").join(script);
+    Bridge {
+        command: vec![PathBuf::from("/usr/bin/env"), PathBuf::from("node"), script],
+        engine: "baileys",
+        version: "7.0.0-rc14",
+        prekeys: "pre_key",
+    }
+}
+
+/// The Baileys bridge that takes the testbed's certificates.
+pub fn baileys_testbed() -> Bridge {
+    of_baileys("testbed.mjs")
+}
+
+/// The Baileys bridge as it is shipped.
+pub fn baileys() -> Bridge {
+    of_baileys("bridge.mjs")
 }
 
 /// An engine of bridges, spoken to through the supervisor's adapter.
 pub struct Rig {
     pub engine: Arc<BridgeTransport>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Rig {
-    pub fn start(bridge: PathBuf, endpoint: &str) -> Self {
+    pub fn start(bridge: Bridge, endpoint: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = program(&bridge, folder.path());
+        Self::with(program, &bridge, folder, endpoint)
+    }
+
+    /// The Baileys bridge as it is pinned: the interpreter and the script that its seal names.
+    pub fn sealed(endpoint: &str) -> Self {
+        let bridge = baileys();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bridges/baileys");
+        let seal = std::process::Command::new("node").arg("seal.mjs").current_dir(folder).output().unwrap();
+        assert!(seal.status.success(), "{}", String::from_utf8_lossy(&seal.stderr));
+        let printed = String::from_utf8(seal.stdout).unwrap();
+        let said = |key: &str| {
+            let start = format!("{key} = \"");
+            let line =
+                printed.lines().find_map(|line| line.strip_prefix(&start)).expect("what the seal names");
+            line.trim_end_matches('"').to_owned()
+        };
+        let program = Program {
+            path: PathBuf::from(said("path")),
+            sha256: said("sha256"),
+            args: vec![said("script")],
+            pinned: BTreeMap::from([(PathBuf::from(said("script")), said("script_sha256"))]),
+        };
+        Self::with(program, &bridge, tempfile::tempdir().unwrap(), endpoint)
+    }
+
+    fn with(program: Program, bridge: &Bridge, folder: TempDir, endpoint: &str) -> Self {
         let options = BridgeOptions {
             program,
-            writer: Writer { engine: "native".to_owned(), version: "0.7.0".to_owned(), format: 1 },
+            writer: Writer {
+                engine: bridge.engine.to_owned(),
+                version: bridge.version.to_owned(),
+                format: 1,
+            },
             shard_size: 100,
             endpoint: Some(endpoint.to_owned()),
             runtime: folder.path().join("run"),
             records: folder.path().join("records"),
         };
         let engine = BridgeTransport::start(options, Arc::new(SystemClock::new()), || Jitter::NONE).unwrap();
-        Self { engine, _folder: folder }
+        Self { engine, folder }
+    }
+
+    /// Kills the processes of its bridges, as a machine that has no memory left does.
+    pub fn kill_bridges(&self) {
+        for record in std::fs::read_dir(self.folder.path().join("records")).unwrap() {
+            let record = std::fs::read(record.unwrap().path()).unwrap();
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            let pid = Pid::from_raw(i32::try_from(record["pid"].as_i64().unwrap()).unwrap()).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+        }
     }
 
     /// A session that was never paired.
@@ -210,7 +288,31 @@ pub struct Session {
     pub lease: Lease,
 }
 
+/// What a session's vault holds that is never to be lost: the device, its one-time keys, its ratchets.
+#[derive(Clone)]
+pub struct Credentials(Records);
+
+impl Credentials {
+    /// Records that were here and are not there, or are there with nothing in them.
+    pub fn lost_in(&self, later: &Self) -> Vec<(&'static str, Vec<u8>)> {
+        let is_there = |at: &(&'static str, Vec<u8>)| later.0.get(at).is_some_and(|value| !value.is_empty());
+        self.0.keys().filter(|at| !is_there(at)).cloned().collect()
+    }
+}
+
 impl Session {
+    /// What is in its vault by now, of what must stay.
+    pub fn credentials(&self) -> Credentials {
+        let (records, _) = self.vault.content();
+        let stays = |kind: &str| {
+            matches!(
+                kind,
+                "device" | "creds" | "identity" | "identity_key" | "session" | "prekey" | "pre_key"
+            )
+        };
+        Credentials(records.into_iter().filter(|((kind, _), _)| stays(kind)).collect())
+    }
+
     /// A new owner's link.
     pub fn open(&mut self) -> Link {
         self.lease.epoch.0 += 1;
@@ -230,17 +332,35 @@ impl Session {
 
     /// A link that is connected and has told all it owed.
     pub async fn log_in(&mut self) -> Link {
+        self.try_log_in().await.unwrap_or_else(|reason| panic!("closed: {reason:?}"))
+    }
+
+    /// As [`log_in`](Self::log_in), of a bridge that may be dead and has to be started first.
+    pub async fn log_in_at_last(&mut self) -> Link {
+        let logged_in = async {
+            loop {
+                match self.try_log_in().await {
+                    Ok(link) => return link,
+                    Err(CloseReason::TransportLost) => tokio::time::sleep(Duration::from_millis(200)).await,
+                    Err(reason) => panic!("closed: {reason:?}"),
+                }
+            }
+        };
+        timeout(PATIENCE, logged_in).await.expect("a bridge that comes back")
+    }
+
+    async fn try_log_in(&mut self) -> Result<Link, CloseReason> {
         let mut link = self.open();
         let (mut connected, mut synced) = (false, false);
         while !(connected && synced) {
             match next(&mut link).await {
                 LinkEvent::Connected => connected = true,
                 LinkEvent::OfflineSynced => synced = true,
-                LinkEvent::Closed(reason) => panic!("closed: {reason:?}"),
+                LinkEvent::Closed(reason) => return Err(reason),
                 _ => {}
             }
         }
-        link
+        Ok(link)
     }
 
     /// A message under an id of ours.

@@ -18,9 +18,11 @@ const NOBODY: &str = "+15551230199";
 /// Any one thing may take so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two sessions that are logged in, on one bridge.
+/// Two sessions that are logged in, on one bridge or on two.
 struct Net {
     bridge: Bridge,
+    /// Bob's, if it is another one.
+    other: Option<Bridge>,
     admin: Admin,
     alice: SessionKey,
     bob: SessionKey,
@@ -45,17 +47,17 @@ impl Admin {
     }
 }
 
-/// Runs all of it. What comes first is needed by what follows.
-pub async fn run(target: &Target, admin: &str, tally: &mut Tally) {
+/// Runs all of it, with Bob on the `other` bridge if there is one. What comes first is needed by what follows.
+pub async fn run(target: &Target, other: Option<&Target>, admin: &str, tally: &mut Tally) {
     let admin = Admin { base: admin.trim_end_matches('/').to_owned(), http: reqwest::Client::new() };
-    let mut net = match Net::start(target, admin).await {
+    let mut net = match Net::start(target, other, admin).await {
         Ok(net) => {
             tally.note("two sessions pair and log in", Ok(()));
             net
         }
         Err(why) => return tally.note("two sessions pair and log in", Err(why)),
     };
-    let can = |capability| net.bridge.hello.capabilities.contains(&capability);
+    let can = |capability| net.can(capability);
     let contents: Vec<(&str, Capability, Content)> = contents();
     let able: Vec<_> = contents.into_iter().filter(|(_, capability, _)| can(*capability)).collect();
     let (media, groups, check, marks, reply) = (
@@ -130,16 +132,32 @@ fn require(fact: bool, what: impl Into<String>) -> Outcome {
 }
 
 impl Net {
-    async fn start(target: &Target, admin: Admin) -> Outcome<Self> {
+    async fn start(target: &Target, other: Option<&Target>, admin: Admin) -> Outcome<Self> {
         let mut bridge = target.welcome().await?;
-        let mut keys = vec![];
+        let mut other = match other {
+            Some(other) => Some(other.welcome().await?),
+            None => None,
+        };
         for (session, phone) in [("ses_alice", ALICE), ("ses_bob", BOB)] {
             admin.post("/admin/accounts", json!({ "phone": phone, "name": session })).await?;
-            keys.push(pair(&mut bridge, &admin, session, phone).await?);
         }
-        let bob = keys.pop().ok_or("two keys")?;
-        let alice = keys.pop().ok_or("two keys")?;
-        Ok(Self { bridge, admin, alice, bob, last: 0 })
+        let alice = pair(&mut bridge, &admin, "ses_alice", ALICE).await?;
+        let bob = pair(other.as_mut().unwrap_or(&mut bridge), &admin, "ses_bob", BOB).await?;
+        Ok(Self { bridge, other, admin, alice, bob, last: 0 })
+    }
+
+    /// Whether both ends can.
+    fn can(&self, capability: Capability) -> bool {
+        let has = |bridge: &Bridge| bridge.hello.capabilities.contains(&capability);
+        has(&self.bridge) && self.other.as_ref().is_none_or(has)
+    }
+
+    /// The bridge a session is on.
+    fn of(&mut self, key: &SessionKey) -> &mut Bridge {
+        match &mut self.other {
+            Some(other) if *key == self.bob => other,
+            _ => &mut self.bridge,
+        }
     }
 
     fn fresh_id(&mut self) -> String {
@@ -157,7 +175,7 @@ impl Net {
             quote: quote.map(Box::new),
         };
         let alice = self.alice.clone();
-        match self.bridge.ask(Some(&alice), command).await? {
+        match self.of(&alice).ask(Some(&alice), command).await? {
             ReplyOutcome::Ok(Reply::Sent) => {}
             other => return Err(format!("sent was due, not {other:?}")),
         }
@@ -195,8 +213,9 @@ impl Net {
             wire::Up::Event { session, seq, event } if session == key => Some((*seq, wanted(event)?)),
             _ => None,
         };
-        let (seq, found) = self.bridge.find(what, PATIENCE, of_session).await?;
-        self.bridge.say(&Down::Confirm { session: key.clone(), seq: vec![seq] }).await?;
+        let bridge = self.of(key);
+        let (seq, found) = bridge.find(what, PATIENCE, of_session).await?;
+        bridge.say(&Down::Confirm { session: key.clone(), seq: vec![seq] }).await?;
         Ok(found)
     }
 
@@ -211,7 +230,7 @@ impl Net {
     async fn refers(&mut self) -> Outcome {
         let first = self.send(BOB, &Content::Text { body: "hello".into() }, None).await?;
         let target = MessageRef { wa_id: first.wa_id.clone(), from_me: true, author: None };
-        let has = |capability| self.bridge.hello.capabilities.contains(&capability);
+        let has = |capability| self.can(capability);
         let mut all = vec![];
         if has(Capability::Reaction) {
             all.push(Content::Reaction { target: target.clone(), emoji: "👍".into() });
@@ -281,22 +300,23 @@ impl Net {
             let bob = self.bob.clone();
             let fetch =
                 |max_bytes| Command::FetchMedia { handle: handle.clone(), name: into.clone(), max_bytes };
-            match self.bridge.ask(Some(&bob), fetch(1000)).await? {
+            match self.of(&bob).ask(Some(&bob), fetch(1000)).await? {
                 ReplyOutcome::Error(failure) if failure.code == ErrorCode::TooLarge => {}
                 other => return Err(format!("{media:?}: a bound that does not hold: {other:?}")),
             }
-            match self.bridge.ask(Some(&bob), fetch(1 << 20)).await? {
+            match self.of(&bob).ask(Some(&bob), fetch(1 << 20)).await? {
                 ReplyOutcome::Ok(Reply::Media { size }) if size == bytes.len() as u64 => {}
                 other => return Err(format!("{media:?}: fetched with {other:?}")),
             }
-            let got = std::fs::read(self.bridge.media().join(&into)).map_err(|error| error.to_string())?;
+            let got = std::fs::read(self.of(&bob).media().join(&into)).map_err(|error| error.to_string())?;
             require(got == bytes, format!("{media:?}: other bytes came"))?;
         }
-        let left: Vec<_> = std::fs::read_dir(self.bridge.media())
-            .map_err(|error| error.to_string())?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with("in_") && !name.starts_with("out_"))
-            .collect();
+        let mut left = vec![];
+        for bridge in std::iter::once(&self.bridge).chain(&self.other) {
+            let entries = std::fs::read_dir(bridge.media()).map_err(|error| error.to_string())?;
+            left.extend(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()));
+        }
+        left.retain(|name| !name.starts_with("in_") && !name.starts_with("out_"));
         require(left.is_empty(), format!("{left:?} was left in the folder"))
     }
 
@@ -318,7 +338,7 @@ impl Net {
                 content: Box::new(content),
                 quote: None,
             };
-            match self.bridge.ask(Some(&alice), command).await? {
+            match self.of(&alice).ask(Some(&alice), command).await? {
                 ReplyOutcome::Error(failure) if failure.code == ErrorCode::Invalid => {}
                 other => return Err(format!("{name:?} was taken: {other:?}")),
             }
@@ -329,7 +349,7 @@ impl Net {
     async fn checks(&mut self) -> Outcome {
         let alice = self.alice.clone();
         let phones = vec![Private::from(BOB), Private::from(NOBODY)];
-        match self.bridge.ask(Some(&alice), Command::CheckNumber { phones }).await? {
+        match self.of(&alice).ask(Some(&alice), Command::CheckNumber { phones }).await? {
             ReplyOutcome::Ok(Reply::Numbers { numbers }) => {
                 let exist: Vec<_> = numbers.iter().map(|number| number.exists).collect();
                 require(exist == [true, false], format!("it says {exist:?}"))
@@ -342,7 +362,7 @@ impl Net {
         let first = self.send(BOB, &Content::Text { body: "read me".into() }, None).await?;
         let messages = vec![MessageRef { wa_id: first.wa_id.clone(), from_me: false, author: None }];
         let (alice, bob) = (self.alice.clone(), self.bob.clone());
-        match self.bridge.ask(Some(&bob), Command::MarkRead { chat: ALICE.into(), messages }).await? {
+        match self.of(&bob).ask(Some(&bob), Command::MarkRead { chat: ALICE.into(), messages }).await? {
             ReplyOutcome::Ok(Reply::Done) => {}
             other => return Err(format!("done was due, not {other:?}")),
         }
@@ -358,7 +378,7 @@ impl Net {
         let made = self.admin.post("/admin/groups", group).await?;
         let id = made["id"].as_str().ok_or("a group")?.to_owned();
         let alice = self.alice.clone();
-        match self.bridge.ask(Some(&alice), Command::Groups).await? {
+        match self.of(&alice).ask(Some(&alice), Command::Groups).await? {
             ReplyOutcome::Ok(Reply::Groups { groups }) => {
                 let found = groups.iter().find(|group| group.id.as_str() == id).ok_or("it is not listed")?;
                 require(
@@ -380,7 +400,7 @@ impl Net {
         let content = Box::new(Content::Text { body: "refuse me".into() });
         let command = Command::Send { to: BOB.into(), wa_id: wa_id.clone(), content, quote: None };
         let alice = self.alice.clone();
-        match self.bridge.ask(Some(&alice), command).await? {
+        match self.of(&alice).ask(Some(&alice), command).await? {
             ReplyOutcome::Ok(Reply::Sent) => {}
             other => return Err(format!("sent was due, not {other:?}")),
         }
@@ -390,7 +410,7 @@ impl Net {
 
     async fn log_out(&mut self) -> Outcome {
         let bob = self.bob.clone();
-        match self.bridge.ask(Some(&bob), Command::LogOut).await? {
+        match self.of(&bob).ask(Some(&bob), Command::LogOut).await? {
             ReplyOutcome::Ok(Reply::Done) => {}
             other => return Err(format!("done was due, not {other:?}")),
         }
