@@ -253,7 +253,7 @@ async fn besiege(seed: u64, members: usize, kills: u64) -> String {
                     let phones = async {
                         while !done.load(Ordering::SeqCst) {
                             cast.write_in(testbed, at, to).await;
-                            sleep(Duration::from_millis(writes.random_range(1_000..5_000))).await;
+                            sleep(Duration::from_millis(writes.random_range(4_000..12_000))).await;
                         }
                     };
                     tokio::join!(sessions, phones);

@@ -529,6 +529,28 @@ fn an_attempt_without_an_ack_is_given_up_after_a_minute_unless_a_receipt_comes()
 }
 
 #[test]
+fn a_login_that_brings_a_backlog_along_is_not_given_up_while_it_does() {
+    for hears in [false, true] {
+        let (mut machine, effects) = after(&[Input::Start, memory(Standing::default())]);
+        let (mut epoch, mut due) = last_timer(&effects).expect("an end of its patience");
+        let mut at = START;
+        for _ in 0..5 {
+            at = Reading { now: at.now + Duration::from_secs(30), ..at };
+            if due <= at.now {
+                machine.on(Reading { now: due, ..at }, Input::TimerFired(epoch));
+                break;
+            }
+            if hears {
+                let effects = machine.on(at, Input::Heard { wa_id: None, stored: Ok(()) });
+                (epoch, due) = last_timer(&effects).expect("it begins anew");
+            }
+        }
+        let expected = if hears { State::Starting } else { State::Reconnecting };
+        assert_eq!(machine.state(), expected, "hears: {hears}");
+    }
+}
+
+#[test]
 fn an_ack_that_was_lost_with_its_link_is_dealt_with_under_a_new_epoch_after_the_next_login() {
     for owes in [false, true] {
         let (mut machine, _) = after(&way_into(State::Connected));

@@ -18,7 +18,8 @@ const RECOVERY_GRACE: Duration = Duration::from_secs(10);
 const RECOVERY_LATEST: Duration = Duration::from_secs(40);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// A link says something within 30 s of its opening, as `ports::transport` has it; one that does not is as good as lost.
+/// A link says something within 30 s of its opening, as `ports::transport` has it; one that does not, or that says nothing for so long
+/// before it works, is as good as lost.
 const OPENING_LIMIT: Duration = Duration::from_secs(45);
 pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,6 +39,13 @@ impl Machine {
         self.opening = true;
         self.deadlines.set(Purpose::State, at.now + OPENING_LIMIT);
         vec![Effect::Open]
+    }
+
+    /// A login that brings along what came meanwhile is not lost, however long that takes.
+    pub(super) fn opening_goes_on(&mut self, at: Reading) {
+        if self.opening && matches!(self.state, State::Starting | State::Reconnecting) {
+            self.deadlines.set(Purpose::State, at.now + OPENING_LIMIT);
+        }
     }
 
     /// From here on the old right to act is void: what would be said under it, the store would refuse.

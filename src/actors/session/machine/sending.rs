@@ -83,6 +83,7 @@ impl Machine {
 
     pub(super) fn heard(&mut self, at: Reading, wa_id: Option<WaId>) -> Vec<Effect> {
         self.health.frame(at.now);
+        self.opening_goes_on(at);
         if let Some(wa_id) = wa_id {
             self.dispatch.heard(at, &wa_id);
         }
