@@ -100,7 +100,7 @@ impl Stage {
         }
     }
 
-    /// Links every session, and lets each write to the next one and be written to: ratchets are there.
+    /// Links every session from this one on.
     pub async fn rehearse(&mut self, from: usize) {
         self.keep_up(async |cast, testbed| {
             for at in from..cast.members.len() {
@@ -170,7 +170,7 @@ pub fn kill(pid: u32) {
     let _ = kill_process(pid, Signal::KILL);
 }
 
-/// The process of the server whose data are here, as it has written down itself; none when there is none.
+/// The process of the server whose data are here, if it runs.
 pub fn supervisor(data: &Path) -> Option<u32> {
     let ours = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
