@@ -5,7 +5,8 @@
 use std::num::NonZeroU32;
 
 use columba::actors::session::machine::{Effect, Input, Machine};
-use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{Epoch, Lease, Standing};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::EnumIter;
 
+use super::content::Content;
 use super::id::{MessageId, SessionId, TenantId};
 use super::phone::Phone;
 use super::time::WallTime;
@@ -166,39 +167,6 @@ words! {
         AtLeastOnce,
         /// It is not sent again and becomes `unknown`. For codes.
         AtMostOnce,
-    }
-}
-
-/// What a message holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "content", rename_all = "snake_case")]
-pub enum Content {
-    /// Plain text.
-    Text(Text),
-}
-
-impl Content {
-    /// The word under which the API files it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-        }
-    }
-}
-
-/// Plain text.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Text {
-    /// 1 to 4,096 characters, as WhatsApp allows.
-    #[schemars(length(min = 1, max = 4_096))]
-    pub body: String,
-}
-
-/// `Debug` hides the body: it belongs into rows and answers, never into a log.
-impl std::fmt::Debug for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Text({} chars)", self.body.chars().count())
     }
 }
 

@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
+use crate::domain::content::Content;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::message::{
-    Content, Delivery, Draft, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
-};
+use crate::domain::message::{Delivery, Draft, Message, MessageReason, MessageStatus, ReceiptKind, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Allowance, Caps};
 use crate::domain::refusal::Refusal;

@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use super::outbox::Work;
 use super::vault::Vault;
-use crate::domain::message::{Content, ReceiptKind, WaId};
+use crate::domain::content::Content;
+use crate::domain::message::{ReceiptKind, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;

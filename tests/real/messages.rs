@@ -1,6 +1,7 @@
 //! Texts in both directions, with their acks and receipts.
 
-use columba::domain::message::{Content, ReceiptKind, Text};
+use columba::domain::content::{Content, Text};
+use columba::domain::message::ReceiptKind;
 use columba::domain::phone::Phone;
 use columba::ports::transport::{LinkEvent, SendError, Transport as _};
 use rstest::rstest;

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use columba::app::clock::SystemClock;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Content, Delivery, Text, WaId};
+use columba::domain::message::{Delivery, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, Moment, WallTime};

@@ -6,12 +6,11 @@ use serde_json::json;
 
 use crate::billing::plan::Proposal;
 use crate::domain::audit::{Act, Action, Actor, Entry, Head};
+use crate::domain::content::{Content, Text};
 use crate::domain::id::{
     DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
 };
-use crate::domain::message::{
-    Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,
-};
+use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times, WaId};
 use crate::domain::operator::{OperatorAccount, Role, TokenHash};
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Plan, Quota};

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::domain::content::{Content, Text};
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{
-    Category, Content, Delivery, Direction, Message, MessageReason, MessageStatus, Text, Times, WaId,
+    Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times, WaId,
 };
 use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;

@@ -10,8 +10,9 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use strum::IntoStaticStr;
 
+use crate::domain::content::{Content, Text};
 use crate::domain::id::{MessageId, SessionId};
-use crate::domain::message::{Category, Content, Delivery, Direction, Draft, MessageStatus, Text};
+use crate::domain::message::{Category, Delivery, Direction, Draft, MessageStatus};
 use crate::domain::page::Page;
 use crate::domain::phone::Phone;
 use crate::domain::refusal::{Code, Fault, Refusal};

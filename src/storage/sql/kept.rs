@@ -9,8 +9,9 @@ use std::hash::Hash;
 
 use super::book::{Book, MessageRow, SessionRow, UsageRow};
 use super::posting::Subscribers;
+use crate::domain::content::Content;
 use crate::domain::id::{MessageId, SessionId, TenantId};
-use crate::domain::message::{Content, Direction, WaId};
+use crate::domain::message::{Direction, WaId};
 use crate::domain::time::WallTime;
 
 /// Sessions, months and feeds of so many are remembered, and once more as many.

@@ -3,7 +3,8 @@
 use columba_bridge_protocol as wire;
 use wire::{ErrorCode, Failure};
 
-use crate::domain::message::{Content, ReceiptKind, Text};
+use crate::domain::content::{Content, Text};
+use crate::domain::message::ReceiptKind;
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;

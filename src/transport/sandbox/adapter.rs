@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 use super::device;
 use super::wire::{Hello, Outgoing, Wire, WireEvent};
+use crate::domain::content::Content;
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, WaId};
+use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::ports::clock::Clock;

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::content::Content;
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, WaId};
+use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 use crate::ports::sandbox::Frame;

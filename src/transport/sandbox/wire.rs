@@ -8,8 +8,9 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::domain::content::Content;
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, ReceiptKind, WaId};
+use crate::domain::message::{ReceiptKind, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Epoch, Lease};
 use crate::domain::time::WallTime;

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use columba::domain::content::{Content, Text};
 use columba::domain::id::MessageId;
-use columba::domain::message::{Content, Delivery, MessageReason, MessageStatus, ReceiptKind, Text, WaId};
+use columba::domain::message::{Delivery, MessageReason, MessageStatus, ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Pacing, Plan};
 use columba::domain::session::{CloseReason, Desired, Engine, Epoch, SessionStatus};

@@ -1,9 +1,10 @@
 //! What may happen next, and the choice among it.
 
 use columba::billing::period::month_of;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::MessageId;
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{Category, Content, Delivery, Draft, Text, WaId};
+use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::Allowance;
 use columba::domain::scope::{SystemScope, TenantScope};

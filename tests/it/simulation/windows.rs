@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use columba::actors::session::dispatch::Dispatch;
 use columba::actors::session::machine::Effect;
-use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{Epoch, Lease, SessionStatus};

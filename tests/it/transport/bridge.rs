@@ -8,7 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use columba::domain::message::{Content, ReceiptKind, Text, WaId};
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch};
 use columba::domain::time::{Jitter, WallTime};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use columba::domain::message::{Content, ReceiptKind, WaId};
+use columba::domain::content::Content;
+use columba::domain::message::{ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::WallTime;

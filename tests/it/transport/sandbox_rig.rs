@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Content, Delivery, ReceiptKind, Text, WaId};
+use columba::domain::message::{Delivery, ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Moment, WallTime};

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use columba::billing::period::month_of;
+use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, EventKind, StatusEvent};
 use columba::domain::id::{KeyId, MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{
-    Category, Content, Delivery, Draft, Message, MessageStatus, ReceiptKind, Text, WaId,
-};
+use columba::domain::message::{Category, Delivery, Draft, Message, MessageStatus, ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
 use columba::domain::refusal::{Code, Refusal};

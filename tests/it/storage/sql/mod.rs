@@ -19,10 +19,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use columba::billing::{period::month_of, quota};
+use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{Category, Content, Delivery, Draft, Message, Text, WaId};
+use columba::domain::message::{Category, Delivery, Draft, Message, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
