@@ -61,6 +61,14 @@ impl Content {
         }
     }
 
+    /// What its writer says in words: a text, or the line below a file. New words for an older message are not said now.
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(&text.body),
+            other => other.media()?.caption.as_deref(),
+        }
+    }
+
     /// The file it carries.
     pub fn media(&self) -> Option<&Media> {
         match self {
@@ -70,6 +78,27 @@ impl Content {
             | Self::Document(media)
             | Self::Sticker(media) => Some(media),
             _ => None,
+        }
+    }
+
+    /// About how many bytes of it were chosen by whoever wrote it.
+    pub fn weight(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Text(text) => text.body.len(),
+            Self::Image(media)
+            | Self::Video(media)
+            | Self::Audio(media)
+            | Self::Document(media)
+            | Self::Sticker(media) => media.mime.len() + of(&media.caption) + of(&media.file_name),
+            Self::Location(place) => of(&place.name) + of(&place.address),
+            Self::Contacts(contacts) => {
+                contacts.cards.iter().map(|card| card.name.len() + card.vcard.len()).sum()
+            }
+            Self::Reaction(reaction) => reaction.emoji.len(),
+            Self::Poll(poll) => poll.question.len() + poll.options.iter().map(String::len).sum::<usize>(),
+            Self::Edit(edit) => edit.body.len(),
+            Self::Revoke(_) | Self::Other => 0,
         }
     }
 
@@ -93,6 +122,19 @@ impl fmt::Debug for Content {
     }
 }
 
+/// What people wrote is hidden from logs, kind by kind.
+macro_rules! hidden {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    )*};
+}
+
+hidden!(Media, Location, Contacts, Card, Reaction, Poll, Edit, Revoke);
+
 /// Plain text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -110,7 +152,7 @@ impl fmt::Debug for Text {
 
 /// A message that another one is about. A tenant names it by `message`; what comes from the network has the network's id,
 /// and `message` as well where the record of it is still kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// Its record here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,7 +163,7 @@ pub struct Target {
 }
 
 /// A file in a message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Media {
     /// Its record.
     pub media: MediaId,
@@ -188,7 +230,7 @@ pub struct Card {
 }
 
 /// A sign put on a message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reaction {
     /// On which.
     #[serde(flatten)]
@@ -213,7 +255,7 @@ pub struct Poll {
 }
 
 /// New text for a message that left.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// Which.
     #[serde(flatten)]
@@ -223,7 +265,7 @@ pub struct Edit {
 }
 
 /// A message that is taken back.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Revoke {
     /// Which.
     #[serde(flatten)]

@@ -238,9 +238,7 @@ pub struct Inbound {
 impl Inbound {
     /// Whether its sender wants no more messages, or wants them again.
     pub fn wish(&self) -> Option<Wish> {
-        match &self.content {
-            Content::Text(text) => stop::wish(&text.body),
-        }
+        self.content.said().and_then(stop::wish)
     }
 }
 

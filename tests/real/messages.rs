@@ -16,7 +16,7 @@ const BOB: &str = "+15551230002";
 pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
     find(link, |event| match event {
         LinkEvent::Inbound { delivery, wa_id, from, content } => {
-            let Content::Text(Text { body }) = content;
+            let Content::Text(Text { body }) = content else { return None };
             Some((delivery, wa_id.0, from, body))
         }
         _ => None,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::domain::content::{Content, Text};
+use crate::domain::content::{Contacts, Content, Edit, Location, Media, Poll, Reaction, Revoke, Text};
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{
     Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times, WaId,
@@ -24,12 +24,48 @@ pub struct MessageRecord<'a> {
     pub to: Option<&'a Phone>,
     /// The sender; null for outbound.
     pub from: Option<&'a Phone>,
-    /// What it holds; the object of this name has it.
-    #[schemars(extend("enum" = ["text"]))]
+    /// What it holds; the object of this name has it. `other`: something of which is known only that it came.
+    #[schemars(extend("enum" = [
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction", "poll", "edit",
+        "revoke", "other"
+    ]))]
     pub r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Text")]
     pub text: Option<&'a Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub image: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub video: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub audio: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub document: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub sticker: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Location")]
+    pub location: Option<&'a Location>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Contacts")]
+    pub contacts: Option<&'a Contacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Reaction")]
+    pub reaction: Option<&'a Reaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Poll")]
+    pub poll: Option<&'a Poll>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Edit")]
+    pub edit: Option<&'a Edit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Revoke")]
+    pub revoke: Option<&'a Revoke>,
     pub status: MessageStatus,
     pub reason: Option<MessageReason>,
     pub wa_id: &'a WaId,
@@ -75,9 +111,19 @@ fn as_they_came<S: Serializer>(times: &Times, serializer: S) -> Result<S::Ok, S:
     serializer.collect_map(steps)
 }
 
+/// What a content of this kind holds; nothing of any other.
+macro_rules! only {
+    ($content:expr, $kind:ident) => {
+        match $content {
+            Content::$kind(held) => Some(held),
+            _ => None,
+        }
+    };
+}
+
 /// A message as the API shows it.
 pub fn record(message: &Message) -> MessageRecord<'_> {
-    let Content::Text(text) = &message.content;
+    let content = &message.content;
     let other = |direction| (message.direction == direction).then_some(&message.chat);
     MessageRecord {
         id: message.id,
@@ -86,8 +132,19 @@ pub fn record(message: &Message) -> MessageRecord<'_> {
         chat: &message.chat,
         to: other(Direction::Out),
         from: other(Direction::In),
-        r#type: message.content.kind(),
-        text: Some(text),
+        r#type: content.kind(),
+        text: only!(content, Text),
+        image: only!(content, Image),
+        video: only!(content, Video),
+        audio: only!(content, Audio),
+        document: only!(content, Document),
+        sticker: only!(content, Sticker),
+        location: only!(content, Location),
+        contacts: only!(content, Contacts),
+        reaction: only!(content, Reaction),
+        poll: only!(content, Poll),
+        edit: only!(content, Edit),
+        revoke: only!(content, Revoke),
         status: message.status,
         reason: message.reason,
         wa_id: &message.wa_id,

@@ -9,7 +9,6 @@ use std::hash::Hash;
 
 use super::book::{Book, MessageRow, SessionRow, UsageRow};
 use super::posting::Subscribers;
-use crate::domain::content::Content;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Direction, WaId};
 use crate::domain::time::WallTime;
@@ -92,8 +91,7 @@ impl Kept {
         heads.into_iter().for_each(|(tenant, seq)| self.heads.put(tenant, seq));
         rows.acquainted.into_iter().for_each(|tenant| self.acquainted.put(tenant, true));
         for (id, row) in rows.messages {
-            let Content::Text(text) = &row.message.content;
-            if text.body.len() > BODY_MAX {
+            if row.message.content.weight() > BODY_MAX {
                 continue;
             }
             if row.message.direction == Direction::Out {

@@ -285,7 +285,7 @@ impl Transport for BridgeTransport {
         let command = Command::Send {
             to: Private::from(work.to.as_str()),
             wa_id: wa_id.clone(),
-            content: Box::new(words::content(&work.content)),
+            content: Box::new(words::content(&work.content).ok_or(SendError::Unsupported)?),
             quote: None,
         };
         let (answer, answered) = oneshot::channel();

@@ -85,10 +85,11 @@ pub fn lock_end(until_ms: Option<i64>, now: WallTime) -> WallTime {
     until_ms.map_or(now + UNSAID, WallTime)
 }
 
-/// What is sent.
-pub fn content(content: &Content) -> wire::Content {
+/// What is sent; nothing for what cannot be sent yet.
+pub fn content(content: &Content) -> Option<wire::Content> {
     match content {
-        Content::Text(text) => wire::Content::Text { body: text.body.clone().into() },
+        Content::Text(text) => Some(wire::Content::Text { body: text.body.clone().into() }),
+        _ => None,
     }
 }
 

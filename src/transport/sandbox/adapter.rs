@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use super::device;
 use super::wire::{Hello, Outgoing, Wire, WireEvent};
-use crate::domain::content::Content;
 use crate::domain::id::SessionId;
 use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
@@ -144,7 +143,6 @@ impl Transport for SandboxTransport {
     }
 
     async fn send(&self, work: &Work) -> Result<(), SendError> {
-        let Content::Text(_) = &work.content;
         let (wa_id, to) = (work.wa_id.clone(), work.to.clone());
         self.wire.send(Outgoing { caller: work.lease.into(), wa_id, to }).await
     }
