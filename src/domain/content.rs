@@ -102,6 +102,16 @@ impl Content {
         }
     }
 
+    /// The message it says something about, to be changed.
+    pub fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Reaction(Reaction { target, .. })
+            | Self::Edit(Edit { target, .. })
+            | Self::Revoke(Revoke { target }) => Some(target),
+            _ => None,
+        }
+    }
+
     /// The message it says something about.
     pub fn target(&self) -> Option<&Target> {
         match self {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod audit;
 pub mod catalogue;
+pub mod chat;
 pub mod content;
 pub mod event;
 pub mod id;

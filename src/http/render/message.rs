@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::domain::chat::Chat;
 use crate::domain::content::{Contacts, Content, Edit, Location, Media, Poll, Reaction, Revoke, Text};
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{
     Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times, WaId,
 };
-use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 
 /// A message as the API shows it.
@@ -19,11 +19,12 @@ pub struct MessageRecord<'a> {
     pub id: MessageId,
     pub session: SessionId,
     pub direction: Direction,
-    pub chat: &'a Phone,
-    /// The recipient; null for inbound.
-    pub to: Option<&'a Phone>,
-    /// The sender; null for outbound.
-    pub from: Option<&'a Phone>,
+    /// With whom.
+    pub chat: &'a Chat,
+    /// The recipient; null for what came in.
+    pub to: Option<&'a Chat>,
+    /// The sender, who in a group is a member of it; null for what the account wrote.
+    pub from: Option<&'a Chat>,
     /// What it holds; the object of this name has it. `other`: something of which is known only that it came.
     #[schemars(extend("enum" = [
         "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction", "poll", "edit",
@@ -72,7 +73,12 @@ pub struct MessageRecord<'a> {
     pub client_ref: Option<&'a str>,
     pub category: Category,
     pub delivery: Delivery,
+    /// The message it answers, where its record is kept.
     pub reply_to: Option<MessageId>,
+    /// The same by its id on the network, for what came from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WaId")]
+    pub reply_to_wa_id: Option<&'a WaId>,
     pub send_at: Option<WallTime>,
     pub expires_at: Option<WallTime>,
     pub attempts: u32,
@@ -95,10 +101,13 @@ pub struct Hold {
 
 fn hold(message: &Message) -> Option<Hold> {
     let loosened_by = match message.reason.filter(|_| message.status == MessageStatus::Held)? {
-        MessageReason::Timelock => {
-            "nobody here: the network restricts the account, and its lock ends by itself"
+        MessageReason::Timelock | MessageReason::NewChats => {
+            "nobody here: the network restricts the account, and its lock ends by itself, or for this message as soon as \
+             its recipient writes"
         }
-        MessageReason::FirstContact => "the operator, with the plan's first_contacts_per_day",
+        MessageReason::FirstContact => {
+            "the operator, with the plan's first_contacts_per_day; and its recipient, by writing"
+        }
         _ => "nobody: it ends by itself",
     };
     Some(Hold { until: message.held_until, loosened_by })
@@ -124,14 +133,14 @@ macro_rules! only {
 /// A message as the API shows it.
 pub fn record(message: &Message) -> MessageRecord<'_> {
     let content = &message.content;
-    let other = |direction| (message.direction == direction).then_some(&message.chat);
+    let came_in = message.direction == Direction::In;
     MessageRecord {
         id: message.id,
         session: message.session,
         direction: message.direction,
         chat: &message.chat,
-        to: other(Direction::Out),
-        from: other(Direction::In),
+        to: (!came_in).then_some(&message.chat),
+        from: came_in.then(|| message.author.as_ref().unwrap_or(&message.chat)),
         r#type: content.kind(),
         text: only!(content, Text),
         image: only!(content, Image),
@@ -152,6 +161,7 @@ pub fn record(message: &Message) -> MessageRecord<'_> {
         category: message.category,
         delivery: message.delivery,
         reply_to: message.reply_to,
+        reply_to_wa_id: message.quoted.as_ref(),
         send_at: message.send_at,
         expires_at: message.expires_at,
         attempts: message.attempts,

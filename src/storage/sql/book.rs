@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::idempotency::Remembered;
 use super::posting::{Posting, Snapshot, Subscribers};
+use crate::domain::chat::Chat;
 use crate::domain::event::Change;
 use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
-use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{
     Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing, Supervision,
@@ -107,8 +107,8 @@ pub(super) struct Told {
     pub(super) change: Change,
 }
 
-/// What distinguishes a message that came in.
-pub(super) type Heard = (SessionId, Phone, WaId);
+/// What distinguishes a message that came in: session, chat, author in a group, id on the network.
+pub(super) type Heard = (SessionId, Chat, Option<Chat>, WaId);
 
 /// The rows a batch works on.
 #[derive(Default)]
@@ -117,15 +117,17 @@ pub(super) struct Book {
     messages: HashMap<MessageId, MessageRow>,
     by_wa: HashMap<(SessionId, WaId), MessageId>,
     /// Those that were live when they were read.
-    by_chat: HashMap<(SessionId, Phone), Vec<MessageId>>,
+    by_chat: HashMap<(SessionId, Chat), Vec<MessageId>>,
     usage: HashMap<(TenantId, WallTime), UsageRow>,
     remembered: HashMap<(Uuid, String), Remembered>,
-    met: HashSet<(SessionId, Phone)>,
+    met: HashSet<(SessionId, Chat)>,
     heard: HashSet<Heard>,
-    contacts: HashMap<(TenantId, Phone), Contact>,
+    /// Messages of any direction by what others name them with.
+    referred: HashMap<(SessionId, Chat, WaId), MessageId>,
+    contacts: HashMap<(TenantId, Chat), Contact>,
     /// People who never wrote, and when the session wrote to them first: those that are asked about, and those of the last
     /// day.
-    approached: HashMap<SessionId, HashMap<Phone, WallTime>>,
+    approached: HashMap<SessionId, HashMap<Chat, WallTime>>,
     /// Tenants that have endpoints, and those.
     subscribers: HashMap<TenantId, Subscribers>,
 
@@ -142,9 +144,9 @@ pub(super) struct Changes {
     pub(super) tallies: HashSet<SessionId>,
     pub(super) usage: HashSet<(TenantId, WallTime)>,
     pub(super) remembered: Vec<(Uuid, String)>,
-    pub(super) met: Vec<(TenantId, SessionId, Phone, WallTime)>,
-    pub(super) approached: Vec<(TenantId, SessionId, Phone, WallTime)>,
-    pub(super) contacts: HashSet<(TenantId, Phone)>,
+    pub(super) met: Vec<(TenantId, SessionId, Chat, WallTime)>,
+    pub(super) approached: Vec<(TenantId, SessionId, Chat, WallTime)>,
+    pub(super) contacts: HashSet<(TenantId, Chat)>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) told: Vec<Told>,
     /// Of what is told, what endpoints want.
@@ -223,20 +225,24 @@ impl Book {
         self.remembered.insert(key, first);
     }
 
-    pub(super) fn put_met(&mut self, session: SessionId, chat: Phone) {
+    pub(super) fn put_met(&mut self, session: SessionId, chat: Chat) {
         self.met.insert((session, chat));
     }
 
-    pub(super) fn put_approached(&mut self, session: SessionId, chat: Phone, at: WallTime) {
+    pub(super) fn put_approached(&mut self, session: SessionId, chat: Chat, at: WallTime) {
         self.approached.entry(session).or_default().insert(chat, at);
     }
 
-    pub(super) fn put_contact(&mut self, tenant: TenantId, phone: Phone, contact: Contact) {
+    pub(super) fn put_contact(&mut self, tenant: TenantId, phone: Chat, contact: Contact) {
         self.contacts.insert((tenant, phone), contact);
     }
 
     pub(super) fn put_heard(&mut self, heard: Heard) {
         self.heard.insert(heard);
+    }
+
+    pub(super) fn put_referred(&mut self, of: (SessionId, Chat, WaId), id: MessageId) {
+        self.referred.insert(of, id);
     }
 
     pub(super) fn put_subscribers(&mut self, tenant: TenantId, subscribers: Subscribers) {
@@ -308,8 +314,27 @@ impl Book {
         self.heard.contains(heard)
     }
 
+    /// The message of this chat that is called so on the network, whoever wrote it.
+    pub(super) fn referred(&self, session: SessionId, chat: &Chat, wa_id: &WaId) -> Option<MessageId> {
+        let ours = self.message_by_wa(session, wa_id).filter(|row| row.message.chat == *chat);
+        let known = self.referred.get(&(session, chat.clone(), wa_id.clone())).copied();
+        ours.map(|row| row.message.id).or(known)
+    }
+
+    /// What is held in a chat for want of a word from there, as far as it was read, in order of acceptance.
+    pub(super) fn held_in(&self, session: SessionId, chat: &Chat) -> Vec<MessageId> {
+        let waits = |row: &&MessageRow| {
+            let reason = row.message.reason;
+            row.message.status == MessageStatus::Held && reason.is_some_and(MessageReason::ends_with_a_reply)
+        };
+        let ids = self.by_chat.get(&(session, chat.clone())).map_or(&[][..], Vec::as_slice);
+        let mut found: Vec<_> = ids.iter().filter_map(|id| self.messages.get(id)).filter(waits).collect();
+        found.sort_by_key(|row| (row.ord.unwrap_or(i64::MAX), row.message.id));
+        found.into_iter().map(|row| row.message.id).collect()
+    }
+
     /// When the session has written to this person first, who never wrote.
-    pub(super) fn approached(&self, session: SessionId, chat: &Phone) -> Option<WallTime> {
+    pub(super) fn approached(&self, session: SessionId, chat: &Chat) -> Option<WallTime> {
         self.approached.get(&session)?.get(chat).copied()
     }
 
@@ -319,12 +344,12 @@ impl Book {
     }
 
     /// What the tenant knows of a number.
-    pub(super) fn contact(&self, tenant: TenantId, phone: &Phone) -> Contact {
+    pub(super) fn contact(&self, tenant: TenantId, phone: &Chat) -> Contact {
         self.contacts.get(&(tenant, phone.clone())).copied().unwrap_or_default()
     }
 
     /// A wish by its name, and whose it is.
-    pub(super) fn stop(&self, tenant: TenantId, id: SuppressionId) -> Option<(Phone, Stop)> {
+    pub(super) fn stop(&self, tenant: TenantId, id: SuppressionId) -> Option<(Chat, Stop)> {
         self.contacts.iter().find_map(|((of, phone), contact)| {
             let stop = contact.stopped.filter(|stop| *of == tenant && stop.id == id)?;
             Some((phone.clone(), stop))
@@ -332,7 +357,7 @@ impl Book {
     }
 
     /// What waits for a number on any session of the tenant, as far as it was read.
-    pub(super) fn waiting_for(&self, tenant: TenantId, phone: &Phone) -> Vec<MessageId> {
+    pub(super) fn waiting_for(&self, tenant: TenantId, phone: &Chat) -> Vec<MessageId> {
         let waits = |row: &&MessageRow| {
             let message = &row.message;
             message.tenant == tenant
@@ -347,7 +372,7 @@ impl Book {
     }
 
     /// Whether the correspondent has written to the session.
-    pub(super) fn has_met(&self, session: SessionId, chat: &Phone) -> bool {
+    pub(super) fn has_met(&self, session: SessionId, chat: &Chat) -> bool {
         self.met.contains(&(session, chat.clone()))
     }
 }
@@ -390,6 +415,10 @@ impl Book {
             tally.queued += u64::from(status.is_live());
             tally.received += u64::from(status == MessageStatus::Received);
         }
+        if row.message.direction != Direction::Out {
+            let name = (session, row.message.chat.clone(), row.message.wa_id.clone());
+            self.referred.insert(name, id);
+        }
         self.put_message(row);
         self.changes.new_messages.push(id);
         self.tell(tenant, Some(session), change);
@@ -419,23 +448,30 @@ impl Book {
         self.remembered.insert(key, first);
     }
 
-    /// Notes that a correspondent wrote.
-    pub(super) fn hear(&mut self, tenant: TenantId, heard: Heard, at: WallTime) {
+    /// Notes that a message came; `met`: whether that makes its chat one that has written.
+    pub(super) fn hear(&mut self, tenant: TenantId, heard: Heard, met: bool, at: WallTime) {
         let (session, chat) = (heard.0, heard.1.clone());
         self.heard.insert(heard);
+        if met {
+            self.meet(tenant, session, chat, at);
+        }
+    }
+
+    /// Notes that a chat has written to the session, or has it as a member.
+    pub(super) fn meet(&mut self, tenant: TenantId, session: SessionId, chat: Chat, at: WallTime) {
         if self.met.insert((session, chat.clone())) {
             self.changes.met.push((tenant, session, chat, at));
         }
     }
 
     /// Notes that the session writes to somebody who never wrote.
-    pub(super) fn approach(&mut self, tenant: TenantId, session: SessionId, chat: Phone, at: WallTime) {
+    pub(super) fn approach(&mut self, tenant: TenantId, session: SessionId, chat: Chat, at: WallTime) {
         self.put_approached(session, chat.clone(), at);
         self.changes.approached.push((tenant, session, chat, at));
     }
 
     /// What the tenant knows of a number, to be changed and written.
-    pub(super) fn edit_contact(&mut self, tenant: TenantId, phone: Phone) -> &mut Contact {
+    pub(super) fn edit_contact(&mut self, tenant: TenantId, phone: Chat) -> &mut Contact {
         let key = (tenant, phone);
         self.changes.contacts.insert(key.clone());
         self.contacts.entry(key).or_default()
