@@ -259,9 +259,13 @@ pub struct Poll {
     /// 2 to 12, no two alike, each of 1 to 100 characters.
     #[schemars(length(min = 2, max = 12))]
     pub options: Vec<String>,
-    /// How many may be picked; 0 is any number.
-    #[serde(default)]
+    /// How many may be picked; any number if it is left out.
+    #[serde(default, skip_serializing_if = "is_any")]
     pub selectable: u32,
+}
+
+fn is_any(selectable: &u32) -> bool {
+    *selectable == 0
 }
 
 /// New text for a message that left.

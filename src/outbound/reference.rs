@@ -135,7 +135,7 @@ mod tests {
         let edit = || Content::Edit(Edit { target: target(), body: "new".to_owned() });
         let revoke = || Content::Revoke(Revoke { target: target() });
         let react = || Content::Reaction(Reaction { target: target(), emoji: "👍".to_owned() });
-        let minutes = |count| Duration::from_secs(count * 60);
+        let minutes = |count: u64| Duration::from_secs(count * 60);
         use {Direction::*, MessageStatus::*};
         for (direction, status, of, said, age, fault) in [
             (Out, Sent, text(), edit(), 14, None),

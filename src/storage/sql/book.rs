@@ -4,6 +4,8 @@
 //! Nothing here waits or fails; what keeps tallies, holds and events in step with a message's status is in
 //! [`Book::pass`] and nowhere else.
 
+mod people;
+
 use std::collections::{HashMap, HashSet};
 
 use strum::{Display, EnumString};
@@ -13,7 +15,7 @@ use super::idempotency::Remembered;
 use super::posting::{Posting, Snapshot, Subscribers};
 use crate::domain::chat::Chat;
 use crate::domain::event::Change;
-use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId, WebhookId};
+use crate::domain::id::{MessageId, SessionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
 use crate::domain::plan::Allowance;
 use crate::domain::session::{
@@ -21,7 +23,7 @@ use crate::domain::session::{
 };
 use crate::domain::time::{Reading, WallTime};
 use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
-use crate::ports::contacts::{Contact, Stop};
+use crate::ports::contacts::Contact;
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Settled;
@@ -225,26 +227,6 @@ impl Book {
         self.remembered.insert(key, first);
     }
 
-    pub(super) fn put_met(&mut self, session: SessionId, chat: Chat) {
-        self.met.insert((session, chat));
-    }
-
-    pub(super) fn put_approached(&mut self, session: SessionId, chat: Chat, at: WallTime) {
-        self.approached.entry(session).or_default().insert(chat, at);
-    }
-
-    pub(super) fn put_contact(&mut self, tenant: TenantId, phone: Chat, contact: Contact) {
-        self.contacts.insert((tenant, phone), contact);
-    }
-
-    pub(super) fn put_heard(&mut self, heard: Heard) {
-        self.heard.insert(heard);
-    }
-
-    pub(super) fn put_referred(&mut self, of: (SessionId, Chat, WaId), id: MessageId) {
-        self.referred.insert(of, id);
-    }
-
     pub(super) fn put_subscribers(&mut self, tenant: TenantId, subscribers: Subscribers) {
         self.subscribers.insert(tenant, subscribers);
     }
@@ -307,73 +289,6 @@ impl Book {
 
     pub(super) fn remembered(&self, owner: Uuid, key: &str) -> Option<&Remembered> {
         self.remembered.get(&(owner, key.to_owned()))
-    }
-
-    /// Whether this very message came in before.
-    pub(super) fn has_heard(&self, heard: &Heard) -> bool {
-        self.heard.contains(heard)
-    }
-
-    /// The message of this chat that is called so on the network, whoever wrote it.
-    pub(super) fn referred(&self, session: SessionId, chat: &Chat, wa_id: &WaId) -> Option<MessageId> {
-        let ours = self.message_by_wa(session, wa_id).filter(|row| row.message.chat == *chat);
-        let known = self.referred.get(&(session, chat.clone(), wa_id.clone())).copied();
-        ours.map(|row| row.message.id).or(known)
-    }
-
-    /// What is held in a chat for want of a word from there, as far as it was read, in order of acceptance.
-    pub(super) fn held_in(&self, session: SessionId, chat: &Chat) -> Vec<MessageId> {
-        let waits = |row: &&MessageRow| {
-            let reason = row.message.reason;
-            row.message.status == MessageStatus::Held && reason.is_some_and(MessageReason::ends_with_a_reply)
-        };
-        let ids = self.by_chat.get(&(session, chat.clone())).map_or(&[][..], Vec::as_slice);
-        let mut found: Vec<_> = ids.iter().filter_map(|id| self.messages.get(id)).filter(waits).collect();
-        found.sort_by_key(|row| (row.ord.unwrap_or(i64::MAX), row.message.id));
-        found.into_iter().map(|row| row.message.id).collect()
-    }
-
-    /// When the session has written to this person first, who never wrote.
-    pub(super) fn approached(&self, session: SessionId, chat: &Chat) -> Option<WallTime> {
-        self.approached.get(&session)?.get(chat).copied()
-    }
-
-    /// When the session has written to people first who never wrote: all of the last day, in no order.
-    pub(super) fn approaches(&self, session: SessionId) -> Vec<WallTime> {
-        self.approached.get(&session).into_iter().flat_map(HashMap::values).copied().collect()
-    }
-
-    /// What the tenant knows of a number.
-    pub(super) fn contact(&self, tenant: TenantId, phone: &Chat) -> Contact {
-        self.contacts.get(&(tenant, phone.clone())).copied().unwrap_or_default()
-    }
-
-    /// A wish by its name, and whose it is.
-    pub(super) fn stop(&self, tenant: TenantId, id: SuppressionId) -> Option<(Chat, Stop)> {
-        self.contacts.iter().find_map(|((of, phone), contact)| {
-            let stop = contact.stopped.filter(|stop| *of == tenant && stop.id == id)?;
-            Some((phone.clone(), stop))
-        })
-    }
-
-    /// What waits for a number on any session of the tenant, as far as it was read.
-    pub(super) fn waiting_for(&self, tenant: TenantId, phone: &Chat) -> Vec<MessageId> {
-        let waits = |row: &&MessageRow| {
-            let message = &row.message;
-            message.tenant == tenant
-                && message.chat == *phone
-                && message.direction == Direction::Out
-                && matches!(message.status, MessageStatus::Queued | MessageStatus::Held)
-        };
-        let mut found: Vec<_> = self.messages.values().filter(waits).collect();
-        // In the order of acceptance; what this batch has accepted comes last.
-        found.sort_by_key(|row| (row.ord.unwrap_or(i64::MAX), row.message.id));
-        found.into_iter().map(|row| row.message.id).collect()
-    }
-
-    /// Whether the correspondent has written to the session.
-    pub(super) fn has_met(&self, session: SessionId, chat: &Chat) -> bool {
-        self.met.contains(&(session, chat.clone()))
     }
 }
 
@@ -446,35 +361,6 @@ impl Book {
         let key = (owner, key.to_owned());
         self.changes.remembered.push(key.clone());
         self.remembered.insert(key, first);
-    }
-
-    /// Notes that a message came; `met`: whether that makes its chat one that has written.
-    pub(super) fn hear(&mut self, tenant: TenantId, heard: Heard, met: bool, at: WallTime) {
-        let (session, chat) = (heard.0, heard.1.clone());
-        self.heard.insert(heard);
-        if met {
-            self.meet(tenant, session, chat, at);
-        }
-    }
-
-    /// Notes that a chat has written to the session, or has it as a member.
-    pub(super) fn meet(&mut self, tenant: TenantId, session: SessionId, chat: Chat, at: WallTime) {
-        if self.met.insert((session, chat.clone())) {
-            self.changes.met.push((tenant, session, chat, at));
-        }
-    }
-
-    /// Notes that the session writes to somebody who never wrote.
-    pub(super) fn approach(&mut self, tenant: TenantId, session: SessionId, chat: Chat, at: WallTime) {
-        self.put_approached(session, chat.clone(), at);
-        self.changes.approached.push((tenant, session, chat, at));
-    }
-
-    /// What the tenant knows of a number, to be changed and written.
-    pub(super) fn edit_contact(&mut self, tenant: TenantId, phone: Chat) -> &mut Contact {
-        let key = (tenant, phone);
-        self.changes.contacts.insert(key.clone());
-        self.contacts.entry(key).or_default()
     }
 
     /// Gives a message another status, and everything that hangs on it: times, counters, hold and event.
