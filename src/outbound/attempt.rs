@@ -106,7 +106,7 @@ async fn send(ports: &Ports, work: &mut Work) -> Result<(), Unsent> {
         if found.is_none() && work.content.target().is_some() {
             return Err(SendError::Gone.into());
         }
-        work.referred = found;
+        work.referred = found.map(Box::new);
     }
     // The session has looked as well, but this task may have waited for its thread since.
     if ports.clock.now().since(work.claimed_at) >= claim::KEEPS {

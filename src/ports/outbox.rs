@@ -131,6 +131,10 @@ pub struct Claim {
 
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is work: a box would cost each message an allocation"
+)]
 pub enum Claimed {
     /// It is `sending` now, and the attempt is in the log.
     Work(Work),
@@ -166,7 +170,7 @@ pub struct Work {
     /// The message it answers.
     pub reply_to: Option<MessageId>,
     /// The message it refers to. None as it is claimed: the attempt [looks for it](Outbox::referred).
-    pub referred: Option<Referred>,
+    pub referred: Option<Box<Referred>>,
     /// What a crash may cost.
     pub delivery: Delivery,
     /// When it was claimed, which dates the attempt in the log.

@@ -287,7 +287,7 @@ impl Transport for BridgeTransport {
             to: words::address(&work.to),
             wa_id: wa_id.clone(),
             content: Box::new(
-                words::content(&work.content, work.referred.as_ref()).ok_or(SendError::Unsupported)?,
+                words::content(&work.content, work.referred.as_deref()).ok_or(SendError::Unsupported)?,
             ),
             quote: words::quote(work).map(Box::new),
         };

@@ -30,6 +30,7 @@ pub struct Job {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a handful exist at a time")]
 pub enum What {
     Recall,
     Announce(StatusChange),
