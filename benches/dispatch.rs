@@ -5,8 +5,9 @@
 use std::num::NonZeroU32;
 
 use columba::actors::session::machine::{Effect, Input, Machine};
-use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{Epoch, Lease, Standing};
 use columba::domain::time::{Jitter, Moment, Reading, WallTime};
@@ -30,7 +31,7 @@ fn pending(number: u64) -> Pending {
     Pending {
         message: uuid::Uuid::from_u128(u128::from(number)).into(),
         position: Position(number as i64),
-        chat: Phone::stored(format!("+1555{number:07}")),
+        chat: Chat::stored(format!("+1555{number:07}")),
         not_before: AT.wall,
         scheduled: false,
         attempts: 0,
@@ -69,8 +70,10 @@ fn run(machine: &mut Machine) {
                     message,
                     number: 1,
                     wa_id: WaId(String::new()),
-                    to: Phone::stored(String::new()),
+                    to: Chat::stored(String::new()),
                     content: Content::Text(Text { body: String::new() }),
+                    reply_to: None,
+                    referred: None,
                     delivery: Delivery::AtLeastOnce,
                     claimed_at: AT.now,
                 };

@@ -11,9 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use columba::app::clock::SystemClock;
 use columba::billing::{period::month_of, quota};
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Category, Content, Delivery, Draft, Text, WaId};
+use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
@@ -189,7 +191,7 @@ fn acceptance(clock: &dyn Clock, of: Lease, number: u32) -> Acceptance {
         id: MessageId::mint(at),
         wa_id: WaId::mint(at, number),
         draft: Draft {
-            to: Phone::stored(format!("+1555{number:07}")),
+            to: Chat::stored(format!("+1555{number:07}")),
             content: Content::Text(Text { body: "hello, this is about two hundred bytes of text".repeat(4) }),
             reply_to: None,
             category: Category::Service,
@@ -239,7 +241,7 @@ impl Stage {
     }
 
     async fn send(&self, (lease, message): (Lease, MessageId)) {
-        let claim = Claim { lease, message, at: self.clock.read(), timelock_until: None, approach: None };
+        let claim = Claim { lease, message, at: self.clock.read(), lock: None, approach: None };
         let Claimed::Work(work) = self.stores.outbox.claim(claim).await.expect("a store") else {
             panic!("{message} is not due")
         };

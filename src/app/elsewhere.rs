@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::message::WaId;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::ports::egress::{Egress, EgressError, Post, Reply};
+use crate::ports::questions::{Answer, Question};
 use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use crate::ports::sealer::Sealer;
 use crate::ports::signals::Signals;
@@ -46,6 +47,10 @@ impl Supervisor for Elsewhere {
         Err(SupervisorError::Gone)
     }
 
+    async fn ask(&self, _: SessionId, _: Question) -> Result<Answer, SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
     async fn play(&self, _: SessionId, _: Trouble) -> Result<(), SupervisorError> {
         Err(SupervisorError::Gone)
     }
@@ -68,7 +73,7 @@ impl Sandbox for Elsewhere {
         Err(SandboxError::Unreachable)
     }
 
-    async fn write(&self, _: SessionId, _: Phone, _: String) -> Result<WaId, SandboxError> {
+    async fn write(&self, _: SessionId, _: Letter) -> Result<WaId, SandboxError> {
         Err(SandboxError::Unreachable)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use columba::app::clock::SystemClock;
 use columba::app::data_dir::DataDir;
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
 use columba::history::History;
 use columba::history::check::{Terms, check};
 use columba::history::read::read_file;
@@ -102,7 +102,7 @@ fn run(cli: &Cli) -> Result<ExitCode, String> {
 
 /// Journals are read before rows: what a frame belongs to has been a row since before it was sent.
 fn gather(cli: &Cli, mut each: impl FnMut(Record)) -> Result<(), String> {
-    REFUSING.into_iter().for_each(|to| each(Record::Refusing(Refusing { to: Phone::stored(to.to_owned()) })));
+    REFUSING.into_iter().for_each(|to| each(Record::Refusing(Refusing { to: Chat::stored(to.to_owned()) })));
     if cli.data.as_deref().is_some_and(DataDir::is_in_use) {
         each(Record::AsOf(AsOf { at: SystemClock::new().wall() }));
     }

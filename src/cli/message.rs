@@ -25,7 +25,7 @@ const COLUMNS: [Column; 6] = [
     ("STATUS", "/status"),
     ("REASON", "/reason"),
 ];
-const FIELDS: [Column; 14] = [
+const FIELDS: [Column; 15] = [
     ("id", "/id"),
     ("session", "/session"),
     ("way", "/direction"),
@@ -33,6 +33,7 @@ const FIELDS: [Column; 14] = [
     ("from", "/from"),
     ("type", "/type"),
     ("text", "/text/body"),
+    ("answers", "/reply_to"),
     ("status", "/status"),
     ("reason", "/reason"),
     ("attempts", "/attempts"),
@@ -52,13 +53,13 @@ pub enum Message {
         /// Of one session.
         #[arg(long, value_name = "ses_…")]
         session: Option<SessionId>,
-        /// Of one chat.
-        #[arg(long, value_name = "+NUMBER")]
+        /// Of one chat: a number with +, or a group.
+        #[arg(long, value_name = "CHAT")]
         chat: Option<String>,
         /// In one status.
         #[arg(long, value_parser = words::<MessageStatus>())]
         status: Option<MessageStatus>,
-        /// Sent (out) or received (in).
+        /// Sent (out), received (in), or written on another device of the account (own).
         #[arg(long, value_parser = words::<Direction>())]
         direction: Option<Direction>,
         /// With one reference of yours.
@@ -87,13 +88,29 @@ pub struct Send {
     /// From which session.
     #[arg(value_name = "ses_…")]
     session: SessionId,
-    /// To whom, with + and country code.
-    #[arg(long, value_name = "+NUMBER", required_unless_present = "body")]
+    /// To whom: a number with + and country code, or a group (…@g.us).
+    #[arg(long, value_name = "CHAT", required_unless_present = "body")]
     to: Option<String>,
-    /// The text, or - for standard input.
-    #[arg(long, value_name = "TEXT", required_unless_present = "body")]
+    /// The text, or - for standard input; with --edit the new one.
+    #[arg(long, value_name = "TEXT", required_unless_present_any = ["body", "react", "revoke", "location"])]
     text: Option<String>,
-    /// A JSON file with the body as the API takes it, or - for standard input; flags win over it.
+    /// Put a sign on the message that --about names; an empty one takes it away.
+    #[arg(long, value_name = "EMOJI", requires = "about", conflicts_with_all = ["text", "revoke", "location"])]
+    react: Option<String>,
+    /// The message a sign is put on.
+    #[arg(long, value_name = "msg_…", requires = "react")]
+    about: Option<MessageId>,
+    /// Give this message the new --text, at most 15 minutes after it left.
+    #[arg(long, value_name = "msg_…", requires = "text")]
+    edit: Option<MessageId>,
+    /// Take this message back for everybody, at most 60 hours after it left.
+    #[arg(long, value_name = "msg_…", conflicts_with_all = ["text", "location"])]
+    revoke: Option<MessageId>,
+    /// A place, in degrees north and east.
+    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true, conflicts_with = "text", value_parser = place)]
+    location: Option<Place>,
+    /// A JSON file with the body as the API takes it, or - for standard input; flags win over it. Polls and contact cards
+    /// are sent this way.
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// What it is for.
@@ -175,7 +192,36 @@ fn shown(screen: Screen, answer: &Answer) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Degrees north and east.
+#[derive(Debug, Clone, Copy)]
+struct Place(f64, f64);
+
+fn place(text: &str) -> Result<Place, String> {
+    let degrees = |text: &str| text.trim().parse::<f64>().ok();
+    let read = text.split_once(',').and_then(|(north, east)| Some(Place(degrees(north)?, degrees(east)?)));
+    read.ok_or_else(|| "expected degrees north and east, such as 52.52,13.405".to_owned())
+}
+
 impl Send {
+    /// What the flags say it holds, with its kind.
+    fn content(&self) -> Result<Option<(&'static str, Value)>, Failure> {
+        Ok(if let (Some(emoji), Some(message)) = (&self.react, self.about) {
+            Some(("reaction", json!({"message": message, "emoji": emoji})))
+        } else if let Some(message) = self.revoke {
+            Some(("revoke", json!({"message": message})))
+        } else if let Some(Place(latitude, longitude)) = self.location {
+            Some(("location", json!({"latitude": latitude, "longitude": longitude})))
+        } else if let Some(text) = &self.text {
+            let text = read_text(text)?;
+            Some(match self.edit {
+                Some(message) => ("edit", json!({"message": message, "body": text})),
+                None => ("text", json!({"body": text})),
+            })
+        } else {
+            None
+        })
+    }
+
     fn body(&self) -> Result<Value, Failure> {
         let mut body = match &self.body {
             None => Map::new(),
@@ -184,9 +230,9 @@ impl Send {
                 _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
             },
         };
-        if let Some(text) = &self.text {
-            body.insert("type".to_owned(), "text".into());
-            body.insert("text".to_owned(), json!({"body": read_text(text)?}));
+        if let Some((kind, content)) = self.content()? {
+            body.insert("type".to_owned(), kind.into());
+            body.insert(kind.to_owned(), content);
         }
         let flags = [
             ("to", self.to.clone()),

@@ -133,6 +133,10 @@ id!(
     MessageId, "msg_"
 );
 id!(
+    /// One file that messages carry.
+    MediaId, "med_"
+);
+id!(
     /// One API key; not the key itself.
     KeyId, "key_"
 );

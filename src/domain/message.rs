@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::EnumIter;
 
+use super::chat::Chat;
+use super::content::Content;
 use super::id::{MessageId, SessionId, TenantId};
-use super::phone::Phone;
+use super::session::RestrictionKind;
+use super::stop::{self, Wish};
 use super::time::WallTime;
 use super::word::words;
 
@@ -31,11 +34,13 @@ words! {
         Out,
         /// To the tenant.
         In,
+        /// Written on another device of the tenant's account: neither sent by this house nor to it.
+        Own,
     }
 }
 
 words! {
-    /// How far a message has come. Outbound, but for the last.
+    /// How far a message has come. Outbound, but for the last; one written on another device is `sent`.
     pub enum MessageStatus {
         /// Accepted; waits for its turn.
         Queued,
@@ -112,12 +117,16 @@ words! {
     pub enum MessageReason {
         /// Held: the network lets this account write to no new chats until the lock ends (463, 475).
         Timelock,
+        /// Held: the account has used up the new chats that the network lets it begin.
+        NewChats,
         /// Held: the session has written to as many people who never wrote as it may in a day.
         FirstContact,
         /// Failed: the number has no account.
         NotOnWhatsapp,
-        /// Failed: the server refused this message (400, 479, 487, 491).
+        /// Failed: the server refused this message (400, 479, 487, 491), or what it says something about is not kept any more.
         Refused,
+        /// Failed: the session's engine cannot send messages of this kind.
+        Unsupported,
         /// Queued again: the server asked for patience (429).
         Throttled,
         /// Queued again: the server could not take it (421, 500, 503).
@@ -140,6 +149,21 @@ words! {
         SessionGone,
         /// Expired while it waited.
         Expired,
+    }
+}
+
+impl MessageReason {
+    /// Why a message to a new chat is held under this lock of the account.
+    pub fn of_lock(kind: RestrictionKind) -> Self {
+        match kind {
+            RestrictionKind::NewChats => Self::NewChats,
+            RestrictionKind::Timelock | RestrictionKind::Banned => Self::Timelock,
+        }
+    }
+
+    /// Whether a message held for this goes as soon as its recipient writes.
+    pub fn ends_with_a_reply(self) -> bool {
+        matches!(self, Self::Timelock | Self::NewChats | Self::FirstContact)
     }
 }
 
@@ -169,44 +193,11 @@ words! {
     }
 }
 
-/// What a message holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "content", rename_all = "snake_case")]
-pub enum Content {
-    /// Plain text.
-    Text(Text),
-}
-
-impl Content {
-    /// The word under which the API files it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-        }
-    }
-}
-
-/// Plain text.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Text {
-    /// 1 to 4,096 characters, as WhatsApp allows.
-    #[schemars(length(min = 1, max = 4_096))]
-    pub body: String,
-}
-
-/// `Debug` hides the body: it belongs into rows and answers, never into a log.
-impl std::fmt::Debug for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Text({} chars)", self.body.chars().count())
-    }
-}
-
 /// What a tenant asks for, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
     /// What.
     pub content: Content,
     /// The message it answers.
@@ -237,8 +228,10 @@ pub struct Message {
     pub session: SessionId,
     /// Which way.
     pub direction: Direction,
-    /// The correspondent: the recipient of an outbound, the sender of an inbound message.
-    pub chat: Phone,
+    /// With whom: a person or a group.
+    pub chat: Chat,
+    /// Who wrote it, where that is not the chat: in a group.
+    pub author: Option<Chat>,
     /// What it holds.
     pub content: Content,
     /// How far it has come.
@@ -247,8 +240,10 @@ pub struct Message {
     pub reason: Option<MessageReason>,
     /// Its id on the network.
     pub wa_id: WaId,
-    /// The message it answers.
+    /// The message it answers, where its record is kept.
     pub reply_to: Option<MessageId>,
+    /// The same by its id on the network, for what came from there.
+    pub quoted: Option<WaId>,
     /// What it is for.
     pub category: Category,
     /// What a crash may cost.
@@ -283,11 +278,13 @@ impl Message {
             session,
             direction: Direction::Out,
             chat: draft.to.clone(),
+            author: None,
             content: draft.content.clone(),
             status: MessageStatus::Queued,
             reason: None,
             wa_id,
             reply_to: draft.reply_to,
+            quoted: None,
             category: draft.category,
             delivery: draft.delivery,
             client_ref: draft.client_ref.clone(),
@@ -296,6 +293,125 @@ impl Message {
             attempts: 0,
             held_until: None,
             times: Times::from([(MessageStatus::Queued.into(), at)]),
+        }
+    }
+}
+
+/// A message as a network delivers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Its id on the network.
+    pub wa_id: WaId,
+    /// In which chat.
+    pub chat: Chat,
+    /// Who wrote it, where that is not the chat: in a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Chat>,
+    /// Whether it was written on another device of this account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
+    /// What.
+    pub content: Content,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<WaId>,
+}
+
+impl Letter {
+    /// From one person, about nothing that was said before.
+    pub fn from_person(wa_id: WaId, chat: Chat, content: Content) -> Self {
+        Self { wa_id, chat, author: None, own: false, content, quoted: None }
+    }
+
+    /// Which way it went.
+    pub fn direction(&self) -> Direction {
+        if self.own { Direction::Own } else { Direction::In }
+    }
+
+    /// Whether its sender wants no more messages, or wants them again. In a group nobody speaks for the group, and
+    /// nobody is written to alone there.
+    pub fn wish(&self) -> Option<Wish> {
+        if self.own || self.chat.is_group() { None } else { self.content.said().and_then(stop::wish) }
+    }
+
+    /// The message it is about, by its id on the network: the one it answers, or the one it says something about.
+    pub fn about(&self) -> Option<&WaId> {
+        self.content.target().and_then(|target| target.wa_id.as_ref()).or(self.quoted.as_ref())
+    }
+
+    /// The record of it. `about`: the record of the message it is about, where there is one.
+    pub fn received(
+        &self,
+        id: MessageId,
+        tenant: TenantId,
+        session: SessionId,
+        about: Option<MessageId>,
+        at: WallTime,
+    ) -> Message {
+        let mut content = self.content.clone();
+        let says_of_another = match content.target_mut() {
+            Some(target) => {
+                target.message = about;
+                true
+            }
+            None => false,
+        };
+        let status = if self.own { MessageStatus::Sent } else { MessageStatus::Received };
+        Message {
+            id,
+            tenant,
+            session,
+            direction: self.direction(),
+            chat: self.chat.clone(),
+            author: self.author.clone(),
+            content,
+            status,
+            reason: None,
+            wa_id: self.wa_id.clone(),
+            reply_to: about.filter(|_| !says_of_another),
+            quoted: self.quoted.clone(),
+            category: Category::default(),
+            delivery: Delivery::default(),
+            client_ref: None,
+            send_at: None,
+            expires_at: None,
+            attempts: 0,
+            held_until: None,
+            times: Times::from([(status.into(), at)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::content::{Edit, Target, Text};
+
+    #[test]
+    fn only_a_person_who_says_it_to_the_account_alone_stops_it() {
+        let text = |body: &str| Content::Text(Text { body: body.to_owned() });
+        let edit = Content::Edit(Edit {
+            target: Target { message: None, wa_id: Some(WaId("1".to_owned())) },
+            body: "stop".to_owned(),
+        });
+        let (person, group) = ("+15551230001", "120363000000000001@g.us");
+        for (chat, own, content, wish) in [
+            (person, false, text("Stop"), Some(Wish::Stop)),
+            ("100000000000001@lid", false, text("stop"), Some(Wish::Stop)),
+            (person, false, text("start"), Some(Wish::Start)),
+            (person, false, text("do not stop"), None),
+            (person, false, edit, None),
+            (person, false, Content::Other, None),
+            (person, true, text("stop"), None),
+            (group, false, text("stop"), None),
+        ] {
+            let author = chat.ends_with("g.us").then(|| Chat::stored(person.to_owned()));
+            let letter = Letter {
+                author,
+                own,
+                ..Letter::from_person(WaId("2".to_owned()), Chat::stored(chat.to_owned()), content)
+            };
+            assert_eq!(letter.wish(), wish, "{letter:?}");
         }
     }
 }

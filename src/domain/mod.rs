@@ -3,6 +3,8 @@
 pub mod address;
 pub mod audit;
 pub mod catalogue;
+pub mod chat;
+pub mod content;
 pub mod event;
 pub mod id;
 pub mod idempotency;

@@ -192,6 +192,11 @@ impl Refusal {
     }
 
     /// 409.
+    pub fn not_connected() -> Self {
+        Self::new(Code::SessionNotReady, 409, "the session is not connected: start it and wait until it is")
+    }
+
+    /// 409.
     pub fn not_pairing(detail: impl Into<String>) -> Self {
         Self::new(Code::NotPairing, 409, detail)
     }

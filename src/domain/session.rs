@@ -250,6 +250,8 @@ pub struct Standing {
     pub banned_until: Option<WallTime>,
     /// Until then messages to chats that never wrote to us wait (463, the reach-out timelock).
     pub timelock_until: Option<WallTime>,
+    /// Until then messages to chats that never wrote to us wait: the account has begun as many as it may.
+    pub new_chats_until: Option<WallTime>,
     /// When somebody else last replaced us.
     pub replaced_at: Option<WallTime>,
 }
@@ -319,7 +321,7 @@ pub enum Boot {
 /// How the account is limited by the network, as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Restriction {
-    /// `banned` or `timelock`.
+    /// `banned`, `timelock` or `new_chats`.
     pub kind: RestrictionKind,
     /// When it ends.
     pub until: WallTime,
@@ -331,18 +333,27 @@ pub struct Restriction {
 pub enum RestrictionKind {
     /// Everything.
     Banned,
-    /// Messages to new chats.
+    /// Messages to new chats: a lock (463).
     Timelock,
+    /// Messages to new chats: as many were begun as may be.
+    NewChats,
+}
+
+fn pending(kind: RestrictionKind, until: Option<WallTime>, wall: WallTime) -> Option<Restriction> {
+    until.filter(|&until| until > wall).map(|until| Restriction { kind, until })
 }
 
 impl Standing {
+    /// What keeps messages from new chats at `wall`: whichever ends last.
+    pub fn lock(&self, wall: WallTime) -> Option<Restriction> {
+        let timelock = pending(RestrictionKind::Timelock, self.timelock_until, wall);
+        let new_chats = pending(RestrictionKind::NewChats, self.new_chats_until, wall);
+        timelock.into_iter().chain(new_chats).max_by_key(|lock| lock.until)
+    }
+
     /// What of it still limits the account at `wall`.
     pub fn restriction(&self, wall: WallTime) -> Option<Restriction> {
-        let pending = |kind, until: Option<WallTime>| {
-            until.filter(|&until| until > wall).map(|until| Restriction { kind, until })
-        };
-        pending(RestrictionKind::Banned, self.banned_until)
-            .or_else(|| pending(RestrictionKind::Timelock, self.timelock_until))
+        pending(RestrictionKind::Banned, self.banned_until, wall).or_else(|| self.lock(wall))
     }
 }
 

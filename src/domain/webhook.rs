@@ -367,6 +367,8 @@ pub struct SessionState {
     paired: bool,
     banned_until: Option<i64>,
     timelock_until: Option<i64>,
+    #[serde(default)]
+    new_chats_until: Option<i64>,
     counters: [u64; 5],
 }
 
@@ -388,6 +390,7 @@ impl SessionState {
             paired,
             banned_until: standing.banned_until.map(|at| at.0),
             timelock_until: standing.timelock_until.map(|at| at.0),
+            new_chats_until: standing.new_chats_until.map(|at| at.0),
             counters: [queued, sent, failed, received, reconnects],
         }
     }
@@ -401,6 +404,7 @@ impl SessionState {
         session.paired = self.paired;
         session.standing.banned_until = self.banned_until.map(WallTime);
         session.standing.timelock_until = self.timelock_until.map(WallTime);
+        session.standing.new_chats_until = self.new_chats_until.map(WallTime);
         let [queued, sent, failed, received, reconnects] = self.counters;
         session.counters = SessionCounters { queued, sent, failed, received, reconnects };
     }

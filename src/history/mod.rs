@@ -13,8 +13,8 @@ use std::collections::HashSet;
 use self::record::{
     AcceptedLine, AttemptLine, CapLine, FrameLine, InboundLine, MessageLine, Record, SessionLine, UsageLine,
 };
+use crate::domain::chat::Chat;
 use crate::domain::id::SessionId;
-use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 
 /// Everything that was kept, sorted by kind. Order within a kind means nothing.
@@ -30,7 +30,7 @@ pub struct History {
     pub caps: Vec<CapLine>,
     pub sessions: Vec<SessionLine>,
     pub usage: Vec<UsageLine>,
-    pub refusing: HashSet<Phone>,
+    pub refusing: HashSet<Chat>,
     pub accepted: Vec<AcceptedLine>,
     /// When the rows were read, if that was said.
     pub as_of: Option<WallTime>,

@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Delivery, Direction, MessageStatus, WaId};
-use crate::domain::phone::Phone;
 use crate::domain::session::{Epoch, SessionStatus};
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
@@ -72,7 +72,7 @@ pub struct FrameLine {
     /// The message's id on the network.
     pub wa_id: WaId,
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
     /// The epoch of the owner that sent it.
     pub epoch: Epoch,
 }
@@ -89,7 +89,10 @@ pub struct InboundLine {
     /// Its id on the network.
     pub wa_id: WaId,
     /// Who wrote.
-    pub from: Phone,
+    pub from: Chat,
+    /// Where, if that is not who wrote: a group, or the chat in which another device of the account did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Chat>,
 }
 
 /// A delivery that is safe with its receiver.
@@ -136,7 +139,7 @@ pub struct MessageLine {
     /// Which way.
     pub direction: Direction,
     /// The correspondent.
-    pub chat: Phone,
+    pub chat: Chat,
     /// Its id on the network.
     pub wa_id: WaId,
     /// How far it has come.
@@ -236,7 +239,7 @@ pub struct UsageLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusing {
     /// The number.
-    pub to: Phone,
+    pub to: Chat,
 }
 
 /// What a client was promised.
@@ -247,7 +250,7 @@ pub struct AcceptedLine {
     /// On which session.
     pub session: SessionId,
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
     /// When the answer came, by the client's clock.
     pub wall: WallTime,
 }

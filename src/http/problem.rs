@@ -167,6 +167,7 @@ impl From<SupervisorError> for Problem {
             ),
             SupervisorError::Busy => Refusal::unavailable("too many commands wait; try again"),
             SupervisorError::NotPairing => Refusal::not_pairing("the session is not waiting for a person"),
+            SupervisorError::NotConnected => Refusal::not_connected(),
             SupervisorError::Unsupported => Refusal::unsupported("the session's engine cannot do this"),
         }
         .into()

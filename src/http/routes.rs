@@ -16,8 +16,8 @@ use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, suppressions,
-    usage, webhooks,
+    chats, deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions,
+    suppressions, usage, webhooks,
 };
 use crate::domain::refusal::Refusal;
 
@@ -77,6 +77,11 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sessions/{id}/queue").route(delete().to(sessions::clear_queue)))
         .service(resource("/sessions/{id}/qr").route(get().to(pairing::qr)))
         .service(resource("/sessions/{id}/pairing-code").route(post().to(pairing::pairing_code)))
+        .service(resource("/sessions/{id}/groups").route(get().to(chats::groups)))
+        .service(resource("/sessions/{id}/contacts").route(get().to(chats::contacts)))
+        .service(resource("/sessions/{id}/read").route(post().to(chats::read)))
+        .service(resource("/sessions/{id}/typing").route(post().to(chats::typing)))
+        .service(resource("/sessions/{id}/numbers/check").route(post().to(chats::check)))
         .service(resource("/messages").route(get().to(messages::list)))
         .service(
             resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),

@@ -97,6 +97,7 @@ impl HttpState {
         Self {
             accept: Accept {
                 outbox: ports.outbox,
+                messages: ports.messages.clone(),
                 directory: ports.directory.clone(),
                 signals: ports.signals.clone(),
                 clock: ports.clock.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::reference;
 use crate::billing::period::month_of;
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::idempotency::Idempotency;
@@ -13,6 +14,7 @@ use crate::domain::time::WallTime;
 use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
+use crate::ports::messages::Messages;
 use crate::ports::outbox::{Acceptance, Outbox, Terms};
 use crate::ports::signals::Signals;
 use crate::ports::store::{Created, StoreError, WriteError};
@@ -22,6 +24,7 @@ use crate::ports::store::{Created, StoreError, WriteError};
 #[expect(missing_docs, reason = "each field is its port")]
 pub struct Accept {
     pub outbox: Arc<dyn Outbox>,
+    pub messages: Arc<dyn Messages>,
     pub directory: Arc<dyn Directory>,
     pub signals: Arc<dyn Signals>,
     pub clock: Arc<dyn Clock>,
@@ -41,6 +44,12 @@ impl Accept {
         idempotency: Option<Idempotency>,
     ) -> Result<Created<Message>, WriteError> {
         let at = self.clock.wall();
+        let draft = match draft {
+            Ok(draft) if reference::names_something(&draft) => {
+                reference::check(&*self.messages, scope, session, draft, at).await?
+            }
+            draft => draft,
+        };
         let draft = match draft {
             Ok(draft) => draft,
             Err(refusal) => {

@@ -38,8 +38,8 @@ pub struct Ports {
 }
 
 /// Sends `work` once and writes what became of it.
-pub async fn attempt(ports: Ports, work: Work, jitter: Jitter) -> End {
-    let sent = tokio::time::timeout(DEADLINE, send(&ports, &work)).await;
+pub async fn attempt(ports: Ports, mut work: Work, jitter: Jitter) -> End {
+    let sent = tokio::time::timeout(DEADLINE, send(&ports, &mut work)).await;
     let answer = match sent.unwrap_or(Err(Unsent::Answer(SendError::NoAck))) {
         Err(Unsent::TooLate) => return take_back(&ports, work.lease, work.message, work.number).await,
         Err(Unsent::Answer(error)) => Err(error),
@@ -97,8 +97,17 @@ impl From<SendError> for Unsent {
     }
 }
 
-async fn send(ports: &Ports, work: &Work) -> Result<(), Unsent> {
+async fn send(ports: &Ports, work: &mut Work) -> Result<(), Unsent> {
     failpoint::hit(Point::SendBefore).await.map_err(|_| SendError::NoLink)?;
+    if let Some(id) = work.refers_to() {
+        // Nothing was sent: it is tried again.
+        let found = ports.outbox.referred(work.lease, id).await.map_err(|_| SendError::NoLink)?;
+        // An answer goes without its quote; what says something about a message needs it.
+        if found.is_none() && work.content.target().is_some() {
+            return Err(SendError::Gone.into());
+        }
+        work.referred = found.map(Box::new);
+    }
     // The session has looked as well, but this task may have waited for its thread since.
     if ports.clock.now().since(work.claimed_at) >= claim::KEEPS {
         return Err(Unsent::TooLate);

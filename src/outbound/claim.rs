@@ -70,7 +70,7 @@ pub async fn ask_for(
     let now = clock.wall();
     match asked {
         Ok(Ok(has_account)) => {
-            contacts.note_account(lease, number, has_account, now).await?;
+            contacts.note_account(lease.tenant, number, has_account, now).await?;
             Ok(now)
         }
         // Who cannot ask does not send.
@@ -80,7 +80,7 @@ pub async fn ask_for(
 
 /// Under a lock of the account a claim is T1, and T2 otherwise.
 fn points(claim: &Claim) -> (Point, Point) {
-    match claim.timelock_until {
+    match claim.lock {
         Some(_) => (Point::HoldBefore, Point::HoldAfter),
         None => (Point::ClaimBefore, Point::ClaimAfter),
     }

@@ -5,7 +5,7 @@
 use super::settle::until_written;
 use crate::domain::session::Lease;
 use crate::failpoint::{self, Point};
-use crate::ports::outbox::{Inbound, Outbox, Receipt};
+use crate::ports::outbox::{Inbound, Outbox, Receipt, Stored};
 use crate::ports::store::StoreError;
 
 /// Writes what became of a message, and tries again while the store is away, for up to a minute. Idempotent.
@@ -21,12 +21,13 @@ pub async fn receipt(outbox: &dyn Outbox, lease: Lease, receipt: Receipt) -> Res
     .await
 }
 
-/// Writes a message that came in, likewise.
-pub async fn inbound(outbox: &dyn Outbox, lease: Lease, inbound: Inbound) -> Result<(), StoreError> {
+/// Writes a message that came in, likewise; what it led to.
+pub async fn inbound(outbox: &dyn Outbox, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
     until_written(async || {
         failpoint::hit(Point::InboundBefore).await?;
-        outbox.inbound(lease, inbound.clone()).await?;
-        Ok(failpoint::hit(Point::InboundAfter).await?)
+        let stored = outbox.inbound(lease, inbound.clone()).await?;
+        failpoint::hit(Point::InboundAfter).await?;
+        Ok(stored)
     })
     .await
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. `http::v1::messages` parses the body into a draft.
 //! 2. `http::extract::tenant` says on whose behalf.
-//! 3. [`accept`] checks what only rules can check.
+//! 3. [`accept`] checks what only rules can check; [`reference`] that what the message names is there.
 //! 4. [`billing::quota`](crate::billing::quota) decides, inside the transaction of
 //! 5. [`Outbox::accept`](crate::ports::outbox::Outbox::accept): message, hold, idempotency row and event; then `202`.
 //! 6. [`Signals::wake`](crate::ports::signals::Signals::wake) rings at the session.
@@ -15,5 +15,7 @@ pub mod accept;
 pub mod attempt;
 pub mod claim;
 pub mod hear;
+pub mod numbers;
+pub mod reference;
 pub mod retry;
 pub mod settle;

@@ -33,7 +33,8 @@ pub fn judge(number: u32, answer: Result<(), SendError>, wall: WallTime, jitter:
         Err(SendError::NoLink) => {
             Outcome::Retry { not_before: wall + Duration::from_secs(1), reason: R::LinkLost }
         }
-        Err(SendError::Unsupported) => Outcome::Failed(R::Refused),
+        Err(SendError::Unsupported) => Outcome::Failed(R::Unsupported),
+        Err(SendError::Gone) => Outcome::Failed(R::Refused),
         Err(SendError::Nack { code, until }) => match code {
             463 | 475 => Outcome::Held { until: until.unwrap_or(wall + LOCK), reason: R::Timelock },
             404 => Outcome::Failed(R::NotOnWhatsapp),
@@ -86,7 +87,8 @@ mod tests {
             (5, nack(421), Outcome::Dead),
             (6, nack(429), Outcome::Dead),
             (40, Err(SendError::NoLink), retry(1, R::LinkLost)),
-            (1, Err(SendError::Unsupported), Outcome::Failed(R::Refused)),
+            (1, Err(SendError::Unsupported), Outcome::Failed(R::Unsupported)),
+            (1, Err(SendError::Gone), Outcome::Failed(R::Refused)),
         ] {
             assert_eq!(judged(number, answer), Verdict::Settle(outcome), "{answer:?} to attempt {number}");
         }

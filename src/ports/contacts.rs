@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::store::{StoreError, WriteError};
-use crate::domain::id::{MessageId, SuppressionId};
+use crate::domain::chat::Chat;
+use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId};
 use crate::domain::page::{Page, Slice};
 use crate::domain::phone::Phone;
+use crate::domain::restraint::Approach;
 use crate::domain::scope::TenantScope;
-use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
 
@@ -28,8 +29,8 @@ words! {
 pub struct Suppression {
     /// Names this wish, so that no number stands in a path. Another one is another wish.
     pub id: SuppressionId,
-    /// Which number.
-    pub phone: Phone,
+    /// Which number; `…@lid` where WhatsApp does not show it.
+    pub phone: Chat,
     /// Since when.
     pub since: WallTime,
     /// Who said so.
@@ -69,6 +70,17 @@ pub struct Contact {
     pub account: Option<(bool, WallTime)>,
 }
 
+/// Whether a number is to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Considered {
+    /// It is known, and believed still, whether it has an account.
+    Known(bool),
+    /// The network may be asked.
+    Ask,
+    /// Not before then: so many strangers were written to or asked for as may be in a day.
+    NotBefore(WallTime),
+}
+
 /// The contacts of tenants. While a number is suppressed its messages are refused with 422 `suppressed`, and what waited
 /// for it is canceled.
 #[async_trait]
@@ -89,10 +101,31 @@ pub trait Contacts: Send + Sync {
     /// only their own word opens it again.
     async fn allow(&self, scope: TenantScope, id: SuppressionId) -> Result<(), WriteError>;
 
+    /// Which of these numbers a session may ask the network for, in their order. Asking counts as
+    /// [writing to somebody](Approach) who never wrote, and is noted as that in the same transaction; without an `approach`
+    /// nothing binds. Of a session that is absent or somebody else's nothing is asked.
+    async fn consider(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        phones: Vec<Phone>,
+        approach: Option<Approach>,
+        at: WallTime,
+    ) -> Result<Vec<Considered>, StoreError>;
+
+    /// Notes groups that the session's account is in: it may write to them.
+    async fn note_groups(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        groups: Vec<Chat>,
+        at: WallTime,
+    ) -> Result<(), StoreError>;
+
     /// Notes what the network said of a number. Not fenced: it is true whoever asked.
     async fn note_account(
         &self,
-        lease: Lease,
+        tenant: TenantId,
         phone: Phone,
         has_account: bool,
         at: WallTime,

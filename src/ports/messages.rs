@@ -4,10 +4,10 @@ use async_trait::async_trait;
 
 use super::outbox::{Period, Usage};
 use super::store::{StoreError, WriteError};
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{Direction, Message, MessageStatus};
 use crate::domain::page::{Page, Slice};
-use crate::domain::phone::Phone;
 use crate::domain::scope::TenantScope;
 use crate::domain::time::WallTime;
 
@@ -17,7 +17,7 @@ pub struct MessageFilter {
     /// Of this session.
     pub session: Option<SessionId>,
     /// With this correspondent.
-    pub chat: Option<Phone>,
+    pub chat: Option<Chat>,
     /// With this status.
     pub status: Option<MessageStatus>,
     /// Going this way.
@@ -39,6 +39,14 @@ pub trait Messages: Send + Sync {
         filter: MessageFilter,
         page: Page,
     ) -> Result<Slice<Message>, StoreError>;
+
+    /// Whether a chat has written to the session, or is a group that has it as a member, as far as was heard.
+    async fn knows_chat(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        chat: &Chat,
+    ) -> Result<bool, StoreError>;
 
     /// Takes one back while it is queued or held, releasing its hold. 404 when absent, 409 `conflict` when it is past
     /// that; one canceled before is answered again.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod log_level;
 pub mod messages;
 pub mod outbox;
+pub mod questions;
 pub mod readiness;
 pub mod sandbox;
 pub mod sealer;

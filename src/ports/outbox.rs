@@ -3,17 +3,18 @@
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
+use crate::domain::chat::Chat;
+use crate::domain::content::Content;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::{
-    Content, Delivery, Draft, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
+    Delivery, Direction, Draft, Letter, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
 };
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Allowance, Caps};
 use crate::domain::refusal::Refusal;
 use crate::domain::restraint::Approach;
-use crate::domain::session::{Lease, Standing};
-use crate::domain::stop::{self, Wish};
+use crate::domain::session::{Lease, Restriction, Standing};
 use crate::domain::time::{Moment, Reading, WallTime};
 
 /// A month of usage: `[start, end)`.
@@ -87,8 +88,8 @@ pub struct Pending {
     pub message: MessageId,
     /// Its place.
     pub position: Position,
-    /// The correspondent. Order and the limit per chat go by it.
-    pub chat: Phone,
+    /// With whom. Order and the limit per chat go by it.
+    pub chat: Chat,
     /// Not to be claimed before: `send_at`, the end of a back-off or of a hold.
     pub not_before: WallTime,
     /// Set while `send_at` lies ahead: until then it takes no place in the order of its chat.
@@ -122,14 +123,18 @@ pub struct Claim {
     pub message: MessageId,
     /// When: dates the attempt.
     pub at: Reading,
-    /// While the account is locked out of new chats, a message to one is held until then.
-    pub timelock_until: Option<WallTime>,
+    /// While the account may begin no new chats, a message to one is held until that ends.
+    pub lock: Option<Restriction>,
     /// What binds a message to somebody who never wrote; nothing where nothing does.
     pub approach: Option<Approach>,
 }
 
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is work: a box would cost each message an allocation"
+)]
 pub enum Claimed {
     /// It is `sending` now, and the attempt is in the log.
     Work(Work),
@@ -159,13 +164,45 @@ pub struct Work {
     /// Its id on the network.
     pub wa_id: WaId,
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
     /// What.
     pub content: Content,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The message it refers to. None as it is claimed: the attempt [looks for it](Outbox::referred).
+    pub referred: Option<Box<Referred>>,
     /// What a crash may cost.
     pub delivery: Delivery,
     /// When it was claimed, which dates the attempt in the log.
     pub claimed_at: Moment,
+}
+
+impl Work {
+    /// The record of the message it refers to: the one it says something about, or the one it answers.
+    pub fn refers_to(&self) -> Option<MessageId> {
+        self.content.target().and_then(|target| target.message).or(self.reply_to)
+    }
+}
+
+/// A message that another one refers to, as the network knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referred {
+    /// Its id.
+    pub wa_id: WaId,
+    /// Whether this account wrote it.
+    pub from_me: bool,
+    /// Who wrote it, in a group.
+    pub author: Option<Chat>,
+    /// What it holds, for the words of a quote.
+    pub content: Content,
+}
+
+impl Referred {
+    /// What of a record the network has to know.
+    pub fn of(message: Message) -> Self {
+        let Message { wa_id, direction, author, content, .. } = message;
+        Self { wa_id, from_me: direction != Direction::In, author, content }
+    }
 }
 
 /// What became of an attempt.
@@ -226,23 +263,19 @@ pub struct Receipt {
 pub struct Inbound {
     /// The id it gets, if it is new.
     pub id: MessageId,
-    /// Its id on the network; unique with its sender and session.
-    pub wa_id: WaId,
-    /// Who wrote.
-    pub from: Phone,
-    /// What.
-    pub content: Content,
+    /// What came. Its id on the network is unique with session, chat and author.
+    pub letter: Letter,
     /// When it came.
     pub at: WallTime,
 }
 
-impl Inbound {
-    /// Whether its sender wants no more messages, or wants them again.
-    pub fn wish(&self) -> Option<Wish> {
-        match &self.content {
-            Content::Text(text) => stop::wish(&text.body),
-        }
-    }
+/// What became of a message from the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// It was not stored before.
+    pub new: bool,
+    /// Messages to its sender that were held for want of one go now.
+    pub freed: bool,
 }
 
 /// What recovery did.
@@ -299,10 +332,15 @@ pub trait Outbox: Send + Sync {
     /// back to `queued`; all others become `unknown`. Fenced.
     async fn recover(&self, lease: Lease, at: WallTime) -> Result<Recovered, StoreError>;
 
-    /// Stores a message that came in, with its event; whether it was new. Idempotent by (session, sender, wa_id). One that
-    /// says nothing but [stop or start](crate::domain::stop) suppresses its sender for the whole tenant in the same
-    /// transaction, and cancels what waits for them, or opens them again.
-    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError>;
+    /// Stores a message that came in, or was written on another device, with its event. Idempotent by (session, chat,
+    /// author, wa_id); an echo of a message of ours is known too. What it refers to is looked for by its id on the network.
+    /// Where one person writes, messages to them that were held because they never had go with the same transaction. A
+    /// text that says nothing but [stop or start](crate::domain::stop) suppresses its sender for the whole tenant in it,
+    /// and cancels what waits for them, or opens them again.
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError>;
+
+    /// The message that an attempt refers to; nothing when its record is not kept any more.
+    async fn referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, StoreError>;
 
     /// Moments of a tenant's attempts of the last 61 s, as [`Memory::attempts`]. For the sum over its sessions.
     async fn tenant_attempts(&self, tenant: TenantId, at: Reading)

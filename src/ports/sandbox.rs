@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::chat::Chat;
 use crate::domain::id::SessionId;
-use crate::domain::message::WaId;
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
@@ -37,6 +37,8 @@ words! {
         DeviceRemoved,
         /// 463: no new chats for a minute.
         Timelock,
+        /// As many new chats were begun as may be, for a minute.
+        NewChats,
         /// The socket stays open and nothing answers any more.
         HalfOpen,
         /// The session's actor blocks its thread for 10 s.
@@ -63,7 +65,7 @@ pub struct Frame {
     /// The message's id on the network.
     pub wa_id: WaId,
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
     /// The epoch of the owner that sent it.
     pub epoch: Epoch,
 }
@@ -95,8 +97,9 @@ pub trait Sandbox: Send + Sync {
     /// Plays the phone that scans it.
     async fn scan(&self, code: &str) -> Result<SessionId, SandboxError>;
 
-    /// Plays a correspondent. The message waits at the network until the session confirms it; answers its id.
-    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError>;
+    /// Plays a correspondent, a group, or another device of the account. The message waits at the network until the session
+    /// confirms it; answers its id.
+    async fn write(&self, session: SessionId, letter: Letter) -> Result<WaId, SandboxError>;
 
     /// Plays trouble at the network. What only the actor can play is not its business: the session's handle plays them.
     async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError>;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
+use super::questions::{Answer, Question};
 use super::transport::PairingCode;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::phone::Phone;
@@ -45,6 +46,9 @@ pub enum SupervisorError {
     /// The session does not wait for a person.
     #[error("not pairing")]
     NotPairing,
+    /// The session is not connected.
+    #[error("not connected")]
+    NotConnected,
     /// The engine cannot do this.
     #[error("unsupported by this engine")]
     Unsupported,
@@ -71,6 +75,9 @@ pub trait Supervisor: Send + Sync {
 
     /// A code to be typed into the phone with this number.
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError>;
+
+    /// Asks the session's network, within 10 s.
+    async fn ask(&self, session: SessionId, question: Question) -> Result<Answer, SupervisorError>;
 
     /// Plays trouble in the session's actor. Returns when it is about to begin; `Gone` when there is no actor.
     async fn play(&self, session: SessionId, trouble: Trouble) -> Result<(), SupervisorError>;

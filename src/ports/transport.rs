@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::outbox::Work;
+use super::questions::{Answer, Question};
 use super::vault::Vault;
-use crate::domain::message::{Content, ReceiptKind, WaId};
+use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
@@ -44,22 +45,25 @@ pub enum LinkEvent {
         /// What it says.
         kind: ReceiptKind,
     },
-    /// A message. To be confirmed once it is committed; otherwise it comes again with the next link.
+    /// A message to the account, or one that another device of it wrote. To be confirmed once it is committed; otherwise it comes again with the next link.
     Inbound {
         /// For [`Transport::confirm`].
         delivery: DeliveryId,
-        /// Its id on the network.
-        wa_id: WaId,
-        /// Who wrote.
-        from: Phone,
-        /// What.
-        content: Content,
+        /// What came.
+        letter: Box<Letter>,
     },
     /// The account may not write to new chats until then (463).
     Timelocked {
         /// Its end.
         until: WallTime,
     },
+    /// The account has begun as many new chats as it may, until then.
+    NewChatsUsedUp {
+        /// Its end.
+        until: WallTime,
+    },
+    /// Neither holds any more.
+    Unrestricted,
     /// The last event of a link.
     Closed(CloseReason),
 }
@@ -79,9 +83,12 @@ pub enum SendError {
         /// For a lock: when it ends.
         until: Option<WallTime>,
     },
-    /// The engine has no such kind of message.
+    /// The engine has no such kind of message. Nothing was sent.
     #[error("unsupported by this engine")]
     Unsupported,
+    /// What it says something about is not kept any more. Nothing was sent.
+    #[error("what it is about is gone")]
+    Gone,
     /// It may have left; nothing came back. A receipt may still tell.
     #[error("no ack")]
     NoAck,
@@ -136,6 +143,12 @@ pub trait Transport: Probe {
 
     /// Asks the network whether a number has an account. Nobody is told.
     async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError>;
+
+    /// Asks a connected session, or asks it to do something beside sending; the answer that the question names. The caller
+    /// sets the deadline.
+    async fn ask(&self, _lease: Lease, _question: Question) -> Result<Answer, TransportError> {
+        Err(TransportError::Unsupported)
+    }
 
     /// Asks for a code to be typed instead of scanned.
     async fn pairing_code(&self, lease: Lease, phone: &Phone) -> Result<PairingCode, TransportError>;

@@ -14,6 +14,7 @@ mod half_open;
 mod holding;
 mod journey;
 mod kills;
+mod kinds;
 mod messages;
 mod oracle;
 mod pairing;

@@ -1,7 +1,8 @@
 //! Texts in both directions, with their acks and receipts.
 
-use columba::domain::message::{Content, ReceiptKind, Text};
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
+use columba::domain::message::ReceiptKind;
 use columba::ports::transport::{LinkEvent, SendError, Transport as _};
 use rstest::rstest;
 use serde_json::json;
@@ -11,12 +12,12 @@ use crate::rig::{Bridge, Link, Rig, Testbed, baileys_testbed, find, native_testb
 const ALICE: &str = "+15551230001";
 const BOB: &str = "+15551230002";
 
-/// The next message that comes in; the others are passed over.
-pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Phone, String) {
+/// The next text that comes in; the others are passed over.
+pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Chat, String) {
     find(link, |event| match event {
-        LinkEvent::Inbound { delivery, wa_id, from, content } => {
-            let Content::Text(Text { body }) = content;
-            Some((delivery, wa_id.0, from, body))
+        LinkEvent::Inbound { delivery, letter } => {
+            let Content::Text(Text { body }) = letter.content else { return None };
+            Some((delivery, letter.wa_id.0, letter.chat, body))
         }
         _ => None,
     })

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use columba::app::clock::SystemClock;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Content, Delivery, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Delivery, WaId};
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::ports::outbox::Work;
@@ -371,8 +372,10 @@ impl Session {
             message: MessageId::mint(WallTime(0)),
             number: 1,
             wa_id: WaId::mint(WallTime(1_795_000_000_000), COUNT.fetch_add(1, Ordering::Relaxed)),
-            to: Phone::parse(to).unwrap(),
+            to: Chat::parse(to).unwrap(),
             content: Content::Text(Text { body: body.to_owned() }),
+            reply_to: None,
+            referred: None,
             delivery: Delivery::AtLeastOnce,
             claimed_at: Moment(0),
         }

@@ -14,6 +14,7 @@ use crate::domain::id::{SessionId, TenantId};
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Generation, Session};
+use crate::ports::questions::{Answer, Question};
 use crate::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
 use crate::ports::transport::PairingCode;
 use crate::ports::vault::Vaults;
@@ -92,6 +93,10 @@ impl Supervisor for RegistryHandle {
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError> {
         let handle = self.routes.get(session.id).ok_or(SupervisorError::NotPairing)?;
         handle.pairing_code(phone).await
+    }
+
+    async fn ask(&self, session: SessionId, question: Question) -> Result<Answer, SupervisorError> {
+        self.routes.get(session).ok_or(SupervisorError::NotConnected)?.ask(question).await
     }
 
     async fn play(&self, session: SessionId, trouble: Trouble) -> Result<(), SupervisorError> {

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
-use crate::domain::phone::Phone;
 use crate::domain::time::Moment;
 use crate::ports::outbox::Position;
 
@@ -18,7 +18,7 @@ pub struct Item {
     /// Its place in the order of acceptance.
     pub position: Position,
     /// Its correspondent.
-    pub chat: Phone,
+    pub chat: Chat,
     /// Not before.
     pub not_before: Moment,
     /// Whether `not_before` is a `send_at` that lies ahead.
@@ -37,7 +37,7 @@ pub enum Next {
 }
 
 #[derive(Debug, Default)]
-struct Chat {
+struct Queue {
     /// In order of acceptance.
     items: VecDeque<Item>,
     /// One is under way, or an earlier owner left one.
@@ -51,9 +51,9 @@ struct Chat {
 /// Everything that waits on one session.
 #[derive(Debug, Default)]
 pub struct Agenda {
-    chats: HashMap<Phone, Chat>,
+    chats: HashMap<Chat, Queue>,
     /// Chats that have something to send and nothing under way, by when.
-    ready: BTreeMap<(Moment, Position), Phone>,
+    ready: BTreeMap<(Moment, Position), Chat>,
     known: HashSet<MessageId>,
     /// The last place read from the store.
     seen: Position,
@@ -90,7 +90,7 @@ impl Agenda {
 
     /// Notes that a message of this chat is under way: nothing of it goes until that one is finished or put back, or
     /// until [`forget`](Self::forget) if an earlier owner left it.
-    pub fn block(&mut self, chat: Phone, position: Position) {
+    pub fn block(&mut self, chat: Chat, position: Position) {
         self.seen = self.seen.max(position);
         self.chats.entry(chat.clone()).or_default().busy = true;
         self.reseat(&chat);
@@ -117,8 +117,18 @@ impl Agenda {
         self.reseat(&item.chat);
     }
 
+    /// What a chat held back for a time may go at `now`: somebody wrote there. What is scheduled stays so.
+    pub fn free(&mut self, chat: &Chat, now: Moment) {
+        if let Some(entry) = self.chats.get_mut(chat) {
+            for item in entry.items.iter_mut().filter(|item| !item.scheduled) {
+                item.not_before = item.not_before.min(now);
+            }
+            self.reseat(chat);
+        }
+    }
+
     /// The message under way is settled. The chat goes on, not before `opens`.
-    pub fn finish(&mut self, chat: &Phone, opens: Moment) {
+    pub fn finish(&mut self, chat: &Chat, opens: Moment) {
         if let Some(entry) = self.chats.get_mut(chat) {
             entry.busy = false;
             entry.opens = entry.opens.max(opens);
@@ -142,7 +152,7 @@ impl Agenda {
     }
 
     /// Puts a chat where its next message belongs.
-    fn reseat(&mut self, name: &Phone) {
+    fn reseat(&mut self, name: &Chat) {
         let Some(chat) = self.chats.get_mut(name) else { return };
         if let Some(old) = chat.key.take() {
             self.ready.remove(&old);

@@ -16,7 +16,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng};
 use rand_distr::LogNormal;
 
-use crate::domain::phone::Phone;
+use crate::domain::chat::Chat;
 use crate::domain::plan::{Caps, Pacing};
 use crate::domain::time::Moment;
 
@@ -69,7 +69,7 @@ impl Clock for ToldClock {
 }
 
 type Evenly = RateLimiter<NotKeyed, InMemoryState, ToldClock, NoOpMiddleware<Told>>;
-type PerChat = RateLimiter<Phone, HashMapStateStore<Phone>, ToldClock, NoOpMiddleware<Told>>;
+type PerChat = RateLimiter<Chat, HashMapStateStore<Chat>, ToldClock, NoOpMiddleware<Told>>;
 
 /// The spacing of one session's messages.
 pub struct Cadence {
@@ -103,7 +103,7 @@ impl Cadence {
     }
 
     /// Takes the place of one message to `chat`, or says when there is one.
-    pub fn admit_to(&mut self, caps: &Caps, now: Moment, chat: &Phone) -> Result<(), Moment> {
+    pub fn admit_to(&mut self, caps: &Caps, now: Moment, chat: &Chat) -> Result<(), Moment> {
         match caps.pacing {
             Pacing::None => Ok(()),
             Pacing::Human => self.pace(caps, now).admit_to(now, chat),
@@ -146,7 +146,7 @@ impl Pace {
         Ok(())
     }
 
-    fn admit_to(&mut self, now: Moment, chat: &Phone) -> Result<(), Moment> {
+    fn admit_to(&mut self, now: Moment, chat: &Chat) -> Result<(), Moment> {
         self.tell(now);
         if self.pairs.len() > PAIRS_KEPT {
             self.pairs.retain_recent();

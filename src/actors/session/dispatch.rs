@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::agenda::{Agenda, Item, Next};
 use super::cadence::Cadence;
 use super::machine::Effect;
+use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
 use crate::domain::message::{MessageStatus, WaId};
 use crate::domain::plan::{Caps, Pacing};
-use crate::domain::time::{Moment, Reading, WallTime};
+use crate::domain::session::Restriction;
+use crate::domain::time::{Moment, Reading};
 use crate::domain::window::Window;
 use crate::outbound::attempt::End;
 use crate::outbound::claim::{self, ClaimError};
@@ -176,7 +178,7 @@ impl Dispatch {
     }
 
     /// Does what can be done now. The moment is when to look again.
-    pub fn pump(&mut self, at: Reading, locked: Option<WallTime>) -> (Vec<Effect>, Option<Moment>) {
+    pub fn pump(&mut self, at: Reading, lock: Option<Restriction>) -> (Vec<Effect>, Option<Moment>) {
         let give_back = |(message, number)| Effect::GiveBack { message, number };
         let mut effects: Vec<_> = self.found.drain(..).map(give_back).collect();
         if self.bell && !self.asking && self.agenda.len() <= KEPT / 2 {
@@ -184,14 +186,14 @@ impl Dispatch {
             self.asking = true;
             effects.push(Effect::Read { turn: self.turn, after: self.agenda.seen() });
         }
-        let look_again = self.claim_next(at, locked, &mut effects);
+        let look_again = self.claim_next(at, lock, &mut effects);
         (effects, look_again)
     }
 
     fn claim_next(
         &mut self,
         at: Reading,
-        timelock_until: Option<WallTime>,
+        lock: Option<Restriction>,
         effects: &mut Vec<Effect>,
     ) -> Option<Moment> {
         if self.claiming.is_some() || self.on_the_wire() >= UNDER_WAY {
@@ -218,7 +220,7 @@ impl Dispatch {
                 self.agenda.put_back(Item { not_before: opens, ..item });
                 continue;
             }
-            effects.push(Effect::Claim { turn: self.turn, message: item.message, at, timelock_until });
+            effects.push(Effect::Claim { turn: self.turn, message: item.message, at, lock });
             self.claiming = Some((item, at.now));
             return None;
         }
@@ -381,6 +383,11 @@ impl Dispatch {
             let flight = self.flights.swap_remove(index);
             self.agenda.finish(&flight.item.chat, at.now);
         }
+    }
+
+    /// Messages of this chat that were held are not any more.
+    pub fn free(&mut self, now: Moment, chat: &Chat) {
+        self.agenda.free(chat, now);
     }
 
     /// Gives up on acks that are overdue. The moment is the next such.

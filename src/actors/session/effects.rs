@@ -15,17 +15,17 @@ use tracing::Instrument as _;
 use super::machine::{Effect, Input};
 use super::{Ports, SessionActor};
 use crate::actors::session::deadlines::TimerEpoch;
-use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Caps, Pacing};
 use crate::domain::restraint::Approach;
-use crate::domain::session::Lease;
+use crate::domain::session::{Lease, Restriction, RestrictionKind};
 use crate::domain::time::Moment;
 use crate::domain::{id::MessageId, message::MessageReason};
 use crate::failpoint::{self, Point};
 use crate::meters;
 use crate::outbound::{attempt, claim, hear, settle};
 use crate::ports::outbox::{Claim, Claimed, Inbound, Memory, Outcome, Receipt, Settlement};
+use crate::ports::questions::{Answer, Question};
 use crate::ports::sessions::StatusChange;
 use crate::ports::store::StoreError;
 use crate::ports::supervisor::SupervisorError;
@@ -79,10 +79,10 @@ impl SessionActor {
                     async move { in_time(ports.outbox.pending(lease, after, super::dispatch::READ)).await };
                 self.report(work, move |answer| Input::Read { turn, answer }, ctx);
             }
-            Effect::Claim { turn, message, at, timelock_until } => {
+            Effect::Claim { turn, message, at, lock } => {
                 let caps = ports.directory.snapshot().caps_of(lease.tenant).unwrap_or(LEAST);
                 let approach = Approach::of(self.birth.engine, &caps);
-                let wanted = Claim { lease, message, at, timelock_until, approach };
+                let wanted = Claim { lease, message, at, lock, approach };
                 let work = claim(ports, caps.per_minute_tenant, wanted);
                 let fact =
                     move |done: Option<_>| Input::Claimed { turn, answer: done.unwrap_or_else(lost_claim) };
@@ -278,18 +278,27 @@ async fn fact(ports: Arc<Ports>, lease: Lease, event: LinkEvent) -> Input {
         LinkEvent::Paired => Input::Paired,
         LinkEvent::Connected => Input::Connected,
         LinkEvent::OfflineSynced => Input::OfflineSynced,
-        LinkEvent::Timelocked { until } => Input::Timelocked { until },
+        LinkEvent::Timelocked { until } => {
+            Input::Restricted(Some(Restriction { kind: RestrictionKind::Timelock, until }))
+        }
+        LinkEvent::NewChatsUsedUp { until } => {
+            Input::Restricted(Some(Restriction { kind: RestrictionKind::NewChats, until }))
+        }
+        LinkEvent::Unrestricted => Input::Restricted(None),
         LinkEvent::Closed(reason) => Input::Closed(reason),
         LinkEvent::Receipt { delivery, wa_id, kind } => {
             let receipt = Receipt { wa_id: wa_id.clone(), kind, at: ports.clock.wall() };
             let stored = hear::receipt(&*ports.outbox, lease, receipt).await;
-            heard(ports, lease, delivery, Some(wa_id), stored).await
+            let stored = heard(ports, lease, delivery, stored).await;
+            Input::Heard { wa_id: Some(wa_id), freed: None, stored }
         }
-        LinkEvent::Inbound { delivery, wa_id, from, content } => {
-            let at = ports.clock.wall();
-            let inbound = Inbound { id: MessageId::mint(at), wa_id, from, content, at };
+        LinkEvent::Inbound { delivery, letter } => {
+            let (at, chat) = (ports.clock.wall(), letter.chat.clone());
+            let inbound = Inbound { id: MessageId::mint(at), letter: *letter, at };
             let stored = hear::inbound(&*ports.outbox, lease, inbound).await;
-            heard(ports, lease, delivery, None, stored).await
+            let freed = stored.as_ref().is_ok_and(|stored| stored.freed).then_some(chat);
+            let stored = heard(ports, lease, delivery, stored.map(drop)).await;
+            Input::Heard { wa_id: None, freed, stored }
         }
     }
 }
@@ -299,9 +308,8 @@ async fn heard(
     ports: Arc<Ports>,
     lease: Lease,
     delivery: DeliveryId,
-    wa_id: Option<WaId>,
     stored: Result<(), StoreError>,
-) -> Input {
+) -> Result<(), StoreError> {
     match &stored {
         Ok(()) | Err(StoreError::Poisoned(_)) => {
             if let Err(error) = ports.transport.confirm(lease, &delivery).await {
@@ -310,7 +318,7 @@ async fn heard(
         }
         Err(error) => tracing::warn!(%error, "delivery not stored, it will come again"),
     }
-    Input::Heard { wa_id, stored }
+    stored
 }
 
 async fn give_up(ports: Arc<Ports>, lease: Lease, message: MessageId, number: u32) -> bool {
@@ -344,6 +352,18 @@ pub(super) async fn pairing_code(
     let asked = tokio::time::timeout(attempt::DEADLINE, transport.pairing_code(lease, phone)).await;
     asked.map_err(|_| SupervisorError::Busy)?.map_err(|error| match error {
         TransportError::NoLink | TransportError::NotPairing => SupervisorError::NotPairing,
+        TransportError::Unsupported => SupervisorError::Unsupported,
+    })
+}
+
+pub(super) async fn ask(
+    transport: &dyn Transport,
+    lease: Lease,
+    question: Question,
+) -> Result<Answer, SupervisorError> {
+    let asked = tokio::time::timeout(attempt::DEADLINE, transport.ask(lease, question)).await;
+    asked.map_err(|_| SupervisorError::Busy)?.map_err(|error| match error {
+        TransportError::NoLink | TransportError::NotPairing => SupervisorError::NotConnected,
         TransportError::Unsupported => SupervisorError::Unsupported,
     })
 }

@@ -4,12 +4,13 @@ use actix::{Addr, MailboxError, Recipient};
 
 use super::SessionActor;
 use super::messages::{
-    AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+    Ask, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
 };
 use crate::actors::admission::Permit;
 use crate::actors::{admission::Admission, signal};
 use crate::domain::id::TenantId;
 use crate::domain::phone::Phone;
+use crate::ports::questions::{Answer, Question};
 use crate::ports::supervisor::{SupervisorError, Trouble};
 use crate::ports::transport::PairingCode;
 
@@ -88,6 +89,12 @@ impl SessionHandle {
     pub async fn pairing_code(&self, phone: Phone) -> Result<PairingCode, SupervisorError> {
         let permit = self.permit()?;
         self.addr.send(AskPairingCode { phone, permit }).await.map_err(gone)?
+    }
+
+    /// Asks the network something.
+    pub async fn ask(&self, question: Question) -> Result<Answer, SupervisorError> {
+        let permit = self.permit()?;
+        self.addr.send(Ask { question, permit }).await.map_err(gone)?
     }
 
     /// Plays trouble. Returns when it is about to begin.

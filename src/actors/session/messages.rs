@@ -6,6 +6,7 @@ use actix::Message;
 use crate::actors::admission::Permit;
 use crate::domain::phone::Phone;
 use crate::domain::session::{Reason, SessionStatus};
+use crate::ports::questions::{Answer, Question};
 use crate::ports::supervisor::{PairingView, SupervisorError, Trouble};
 use crate::ports::transport::PairingCode;
 
@@ -84,6 +85,16 @@ pub struct Description {
 pub struct AskPairingCode {
     /// The phone's number.
     pub phone: Phone,
+    /// Bounds how many questions may wait.
+    pub permit: Permit,
+}
+
+/// Ask the network this, please.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Answer, SupervisorError>")]
+pub struct Ask {
+    /// What.
+    pub question: Question,
     /// Bounds how many questions may wait.
     pub permit: Permit,
 }

@@ -7,7 +7,7 @@ use actix::prelude::*;
 
 use self::machine::{Input, Machine, State};
 use self::messages::{
-    AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+    Ask, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
 };
 use super::death::DownGuard;
 use super::pulse::NameTag;
@@ -21,6 +21,7 @@ use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::limits::TenantWindows;
 use crate::ports::outbox::Outbox;
+use crate::ports::questions::Answer;
 use crate::ports::sessions::Sessions;
 use crate::ports::supervisor::{SupervisorError, Trouble};
 use crate::ports::transport::{PairingCode, Transport};
@@ -261,6 +262,20 @@ impl Handler<AskPairingCode> for SessionActor {
             let _held = ask.permit;
             let lease = lease.filter(|_| pairing).ok_or(SupervisorError::NotPairing)?;
             effects::pairing_code(&*transport, lease, &ask.phone).await
+        })
+    }
+}
+
+impl Handler<Ask> for SessionActor {
+    type Result = ResponseFuture<Result<Answer, SupervisorError>>;
+
+    fn handle(&mut self, Ask { question, permit }: Ask, _: &mut Context<Self>) -> Self::Result {
+        let connected = self.machine.state() == State::Connected;
+        let (transport, lease) = (Arc::clone(&self.ports.transport), self.lease);
+        Box::pin(async move {
+            let _held = permit;
+            let lease = lease.filter(|_| connected).ok_or(SupervisorError::NotConnected)?;
+            effects::ask(&*transport, lease, question).await
         })
     }
 }

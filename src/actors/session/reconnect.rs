@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::session::{CloseReason, Reason, Retry, Standing};
+use crate::domain::session::{CloseReason, Reason, Restriction, RestrictionKind, Retry, Standing};
 use crate::domain::time::{Jitter, Moment, Reading, WallTime};
 
 /// What comes after a close. The credentials are kept except after `LogOut`.
@@ -65,13 +65,22 @@ impl Reconnect {
             throttle_steps: mine.throttle_steps.max(stored.throttle_steps),
             banned_until: mine.banned_until.max(stored.banned_until),
             timelock_until: mine.timelock_until.max(stored.timelock_until),
+            new_chats_until: mine.new_chats_until.max(stored.new_chats_until),
             replaced_at: mine.replaced_at.max(stored.replaced_at),
         };
     }
 
-    /// The account may not write to new chats until then.
-    pub fn timelocked(&mut self, until: WallTime) {
-        self.standing.timelock_until = Some(until);
+    /// The account may not write to new chats, or may again.
+    pub fn restricted(&mut self, restriction: Option<Restriction>) {
+        match restriction {
+            Some(Restriction { kind: RestrictionKind::NewChats, until }) => {
+                self.standing.new_chats_until = Some(until);
+            }
+            Some(Restriction { kind: RestrictionKind::Timelock | RestrictionKind::Banned, until }) => {
+                self.standing.timelock_until = Some(until);
+            }
+            None => (self.standing.timelock_until, self.standing.new_chats_until) = (None, None),
+        }
     }
 
     /// A link has held for `up`. Failures are forgiven soon; 429 means "less often", and only an hour connected shows that

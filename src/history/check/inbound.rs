@@ -1,4 +1,5 @@
-//! I11: what came in and was confirmed is a row, exactly one; nothing is a row that never came.
+//! I11: what came in, or was written on another device, and was confirmed is a row, exactly one; nothing is a row that
+//! never came.
 
 use std::collections::HashMap;
 
@@ -13,12 +14,14 @@ pub(super) fn stored(case: &Case<'_>, finding: &mut Finding) {
         return;
     }
     let mut rows: HashMap<_, Vec<&MessageLine>> = HashMap::new();
-    for row in case.history.messages.iter().filter(|row| row.direction == Direction::In) {
+    for row in case.history.messages.iter().filter(|row| row.direction != Direction::Out) {
         rows.entry((row.session, &row.chat, &row.wa_id)).or_default().push(row);
     }
     for line in &case.history.inbound {
         finding.judged(Invariant::I11);
-        let stored = rows.remove(&(line.session, &line.from, &line.wa_id)).unwrap_or_default();
+        let stored = rows
+            .remove(&(line.session, line.chat.as_ref().unwrap_or(&line.from), &line.wa_id))
+            .unwrap_or_default();
         let is_confirmed = case.history.confirmed.contains(&(line.session, line.number));
         let complaint = match stored.len() {
             0 if is_confirmed => "confirmed to the network, and not stored",
@@ -29,8 +32,10 @@ pub(super) fn stored(case: &Case<'_>, finding: &mut Finding) {
         let shown = [came].into_iter().chain(stored.into_iter().map(Into::into)).collect();
         finding.add(Invariant::I11, Subject::Session(line.session), complaint, shown);
     }
-    // The journal may have been read before the rows were.
-    let is_known = |row: &&MessageLine| row.received_at.is_some_and(|at| at + case.terms.slack < case.end);
+    // The journal may have been read before the rows were. What another device of the account wrote is `sent`.
+    let came_at =
+        |row: &MessageLine| if row.direction == Direction::In { row.received_at } else { row.sent_at };
+    let is_known = |row: &&MessageLine| came_at(row).is_some_and(|at| at + case.terms.slack < case.end);
     for row in rows.into_values().flatten().filter(is_known) {
         let complaint = "stored, and the network never had it";
         finding.add(Invariant::I11, Subject::Message(row.id), complaint, vec![row.into()]);

@@ -22,8 +22,8 @@ use self::schemas::Schemas;
 use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions, suppressions,
-    usage, webhooks,
+    chats, deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions,
+    suppressions, usage, webhooks,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -53,7 +53,7 @@ pub fn groups() -> Vec<Group> {
         group(
             "Messages",
             "Sent, read, taken back. A `202` means: on disk, and never lost.",
-            messages::operations(),
+            messages::operations().into_iter().chain(chats::operations()).collect(),
         ),
         group(
             "Suppressions",

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::billing::plan::Proposal;
 use crate::domain::audit::{Act, Action, Actor, Entry, Head};
+use crate::domain::chat::Chat;
+use crate::domain::content::{Content, Text};
 use crate::domain::id::{
     DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
 };
-use crate::domain::message::{
-    Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,
-};
+use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times, WaId};
 use crate::domain::operator::{OperatorAccount, Role, TokenHash};
 use crate::domain::phone::Phone;
 use crate::domain::plan::{Plan, Quota};
@@ -130,12 +130,14 @@ pub fn message(status: MessageStatus) -> Message {
         tenant: tenant_id(),
         session: session_id(),
         direction: Direction::Out,
-        chat: phone(),
+        chat: phone().into(),
+        author: None,
         content: Content::Text(Text { body: "Your table is ready.".to_owned() }),
         status,
         reason: None,
         wa_id: wa_id(),
         reply_to: None,
+        quoted: None,
         category: Category::Service,
         delivery: Delivery::AtLeastOnce,
         client_ref: Some("order-4711".to_owned()),
@@ -145,6 +147,11 @@ pub fn message(status: MessageStatus) -> Message {
         held_until: None,
         times,
     }
+}
+
+/// A group.
+pub fn group() -> Chat {
+    Chat::stored("120363000000000001@g.us".to_owned())
 }
 
 /// A tenant in good standing, or not.

@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::domain::chat::Chat;
+use crate::domain::content::{Contacts, Content, Edit, Location, Media, Poll, Reaction, Revoke, Text};
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{
-    Category, Content, Delivery, Direction, Message, MessageReason, MessageStatus, Text, Times, WaId,
+    Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times, WaId,
 };
-use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 
 /// A message as the API shows it.
@@ -18,24 +19,66 @@ pub struct MessageRecord<'a> {
     pub id: MessageId,
     pub session: SessionId,
     pub direction: Direction,
-    pub chat: &'a Phone,
-    /// The recipient; null for inbound.
-    pub to: Option<&'a Phone>,
-    /// The sender; null for outbound.
-    pub from: Option<&'a Phone>,
-    /// What it holds; the object of this name has it.
-    #[schemars(extend("enum" = ["text"]))]
+    /// With whom.
+    pub chat: &'a Chat,
+    /// The recipient; null for what came in.
+    pub to: Option<&'a Chat>,
+    /// The sender, who in a group is a member of it; null for what the account wrote.
+    pub from: Option<&'a Chat>,
+    /// What it holds; the object of this name has it. `other`: something of which is known only that it came.
+    #[schemars(extend("enum" = [
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction", "poll", "edit",
+        "revoke", "other"
+    ]))]
     pub r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Text")]
     pub text: Option<&'a Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub image: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub video: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub audio: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub document: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Media")]
+    pub sticker: Option<&'a Media>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Location")]
+    pub location: Option<&'a Location>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Contacts")]
+    pub contacts: Option<&'a Contacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Reaction")]
+    pub reaction: Option<&'a Reaction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Poll")]
+    pub poll: Option<&'a Poll>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Edit")]
+    pub edit: Option<&'a Edit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Revoke")]
+    pub revoke: Option<&'a Revoke>,
     pub status: MessageStatus,
     pub reason: Option<MessageReason>,
     pub wa_id: &'a WaId,
     pub client_ref: Option<&'a str>,
     pub category: Category,
     pub delivery: Delivery,
+    /// The message it answers, where its record is kept.
     pub reply_to: Option<MessageId>,
+    /// The same by its id on the network, for what came from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WaId")]
+    pub reply_to_wa_id: Option<&'a WaId>,
     pub send_at: Option<WallTime>,
     pub expires_at: Option<WallTime>,
     pub attempts: u32,
@@ -58,10 +101,13 @@ pub struct Hold {
 
 fn hold(message: &Message) -> Option<Hold> {
     let loosened_by = match message.reason.filter(|_| message.status == MessageStatus::Held)? {
-        MessageReason::Timelock => {
-            "nobody here: the network restricts the account, and its lock ends by itself"
+        MessageReason::Timelock | MessageReason::NewChats => {
+            "nobody here: the network restricts the account, and its lock ends by itself, or for this message as soon as \
+             its recipient writes"
         }
-        MessageReason::FirstContact => "the operator, with the plan's first_contacts_per_day",
+        MessageReason::FirstContact => {
+            "the operator, with the plan's first_contacts_per_day; and its recipient, by writing"
+        }
         _ => "nobody: it ends by itself",
     };
     Some(Hold { until: message.held_until, loosened_by })
@@ -74,19 +120,40 @@ fn as_they_came<S: Serializer>(times: &Times, serializer: S) -> Result<S::Ok, S:
     serializer.collect_map(steps)
 }
 
+/// What a content of this kind holds; nothing of any other.
+macro_rules! only {
+    ($content:expr, $kind:ident) => {
+        match $content {
+            Content::$kind(held) => Some(held),
+            _ => None,
+        }
+    };
+}
+
 /// A message as the API shows it.
 pub fn record(message: &Message) -> MessageRecord<'_> {
-    let Content::Text(text) = &message.content;
-    let other = |direction| (message.direction == direction).then_some(&message.chat);
+    let content = &message.content;
+    let came_in = message.direction == Direction::In;
     MessageRecord {
         id: message.id,
         session: message.session,
         direction: message.direction,
         chat: &message.chat,
-        to: other(Direction::Out),
-        from: other(Direction::In),
-        r#type: message.content.kind(),
-        text: Some(text),
+        to: (!came_in).then_some(&message.chat),
+        from: came_in.then(|| message.author.as_ref().unwrap_or(&message.chat)),
+        r#type: content.kind(),
+        text: only!(content, Text),
+        image: only!(content, Image),
+        video: only!(content, Video),
+        audio: only!(content, Audio),
+        document: only!(content, Document),
+        sticker: only!(content, Sticker),
+        location: only!(content, Location),
+        contacts: only!(content, Contacts),
+        reaction: only!(content, Reaction),
+        poll: only!(content, Poll),
+        edit: only!(content, Edit),
+        revoke: only!(content, Revoke),
         status: message.status,
         reason: message.reason,
         wa_id: &message.wa_id,
@@ -94,6 +161,7 @@ pub fn record(message: &Message) -> MessageRecord<'_> {
         category: message.category,
         delivery: message.delivery,
         reply_to: message.reply_to,
+        reply_to_wa_id: message.quoted.as_ref(),
         send_at: message.send_at,
         expires_at: message.expires_at,
         attempts: message.attempts,

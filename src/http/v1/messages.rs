@@ -8,12 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use strum::IntoStaticStr;
 
+use super::content::{Kind, NewEdit, NewReaction, NewRevoke};
+use crate::domain::chat::Chat;
+use crate::domain::content::{Contacts, Location, Poll, Text};
 use crate::domain::id::{MessageId, SessionId};
-use crate::domain::message::{Category, Content, Delivery, Direction, Draft, MessageStatus, Text};
+use crate::domain::message::{Category, Delivery, Direction, Draft, MessageStatus};
 use crate::domain::page::Page;
-use crate::domain::phone::Phone;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, ok};
@@ -31,45 +32,46 @@ use crate::http::openapi::sample;
 use crate::http::render::message::record;
 use crate::ports::messages::MessageFilter;
 
-const BODY: usize = 4_096;
 const CLIENT_REF: usize = 64;
 /// How long a message waits unless it says otherwise.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How far ahead a message may be planned, and how long it may wait from there.
 const HORIZON: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The kinds of API.md. Only some are sent yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-enum Kind {
-    Text,
-    Image,
-    Video,
-    Audio,
-    Document,
-    Sticker,
-    Location,
-    Contacts,
-    Reaction,
-    Poll,
-    Template,
-}
-
 /// The body of `POST /sessions/{id}/messages`, as it came.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewMessage")]
 pub struct OutboundDraft {
-    /// To whom.
-    #[schemars(with = "Phone")]
+    /// To whom: a person's number; or a group, or a person without a number, that the session has heard of.
+    #[schemars(with = "Chat")]
     to: String,
     /// What it holds; the object of this name has it.
-    #[schemars(with = "String", extend("enum" = ["text"]))]
-    r#type: Kind,
-    /// Plain text.
-    #[schemars(with = "Text")]
-    text: Option<Object<Text>>,
+    #[schemars(with = "String", extend("enum" = [
+        "text", "location", "contacts", "reaction", "poll", "edit", "revoke"
+    ]))]
+    pub(super) r#type: Kind,
+    #[serde(default)]
+    #[schemars(with = "Option<Text>")]
+    pub(super) text: Option<Object<Text>>,
+    #[serde(default)]
+    #[schemars(with = "Option<Location>")]
+    pub(super) location: Option<Object<Location>>,
+    #[serde(default)]
+    #[schemars(with = "Option<Contacts>")]
+    pub(super) contacts: Option<Object<Contacts>>,
+    #[serde(default)]
+    #[schemars(with = "Option<NewReaction>")]
+    pub(super) reaction: Option<Object<NewReaction>>,
+    #[serde(default)]
+    #[schemars(with = "Option<Poll>")]
+    pub(super) poll: Option<Object<Poll>>,
+    #[serde(default)]
+    #[schemars(with = "Option<NewEdit>")]
+    pub(super) edit: Option<Object<NewEdit>>,
+    #[serde(default)]
+    #[schemars(with = "Option<NewRevoke>")]
+    pub(super) revoke: Option<Object<NewRevoke>>,
     #[serde(default)]
     #[schemars(skip)]
     image: Option<IgnoredAny>,
@@ -87,22 +89,10 @@ pub struct OutboundDraft {
     sticker: Option<IgnoredAny>,
     #[serde(default)]
     #[schemars(skip)]
-    location: Option<IgnoredAny>,
-    #[serde(default)]
-    #[schemars(skip)]
-    contacts: Option<IgnoredAny>,
-    #[serde(default)]
-    #[schemars(skip)]
-    reaction: Option<IgnoredAny>,
-    #[serde(default)]
-    #[schemars(skip)]
-    poll: Option<IgnoredAny>,
-    #[serde(default)]
-    #[schemars(skip)]
     template: Option<IgnoredAny>,
-    /// The message it answers.
+    /// The message it answers: one of this session and chat.
     #[serde(default)]
-    reply_to: Option<MessageId>,
+    pub(super) reply_to: Option<MessageId>,
     /// What it is for; `service` if it is left out.
     #[serde(default)]
     category: Option<Category>,
@@ -123,7 +113,7 @@ pub struct OutboundDraft {
 
 impl OutboundDraft {
     /// Every kind, and whether its object is there.
-    fn objects(&self) -> [(Kind, bool); 11] {
+    fn objects(&self) -> [(Kind, bool); 13] {
         [
             (Kind::Text, self.text.is_some()),
             (Kind::Image, self.image.is_some()),
@@ -135,18 +125,18 @@ impl OutboundDraft {
             (Kind::Contacts, self.contacts.is_some()),
             (Kind::Reaction, self.reaction.is_some()),
             (Kind::Poll, self.poll.is_some()),
+            (Kind::Edit, self.edit.is_some()),
+            (Kind::Revoke, self.revoke.is_some()),
             (Kind::Template, self.template.is_some()),
         ]
     }
 
     /// The draft, or the 422 it earns at `now`.
-    fn check(self, now: WallTime) -> Result<Draft, Refusal> {
+    fn check(mut self, now: WallTime) -> Result<Draft, Refusal> {
         let mut faults = Vec::new();
-        let to = Phone::parse(&self.to)
+        let to = Chat::parse(&self.to)
             .map_err(|error| faults.push(Fault::new("/to", "not_allowed", error.to_string())));
-        if let Some(Object(text)) = &self.text {
-            faults.extend(wrong_text(&text.body, "/text/body"));
-        }
+        let content = self.content(&mut faults);
         let start = self.send_at.unwrap_or(now).max(now);
         if start > now + HORIZON {
             faults.push(Fault::new("/send_at", "out_of_range", "at most 30 days ahead"));
@@ -167,12 +157,10 @@ impl OutboundDraft {
             let detail = format!("1 to {CLIENT_REF} characters, none of them NUL");
             faults.push(Fault::new("/client_ref", "out_of_range", detail));
         }
-        let kind: &str = self.r#type.into();
-        match (to, self.text) {
-            _ if !faults.is_empty() => Err(Refusal::invalid(faults)),
-            (Ok(to), Some(Object(text))) => Ok(Draft {
+        match (to, content) {
+            (Ok(to), Ok(content)) if faults.is_empty() => Ok(Draft {
                 to,
-                content: Content::Text(text),
+                content,
                 reply_to: self.reply_to,
                 category: self.category.unwrap_or_default(),
                 send_at: self.send_at,
@@ -180,7 +168,8 @@ impl OutboundDraft {
                 delivery: self.delivery.unwrap_or_default(),
                 client_ref: self.client_ref,
             }),
-            _ => Err(Refusal::unsupported(format!("messages of type {kind} cannot be sent yet; text can"))),
+            (Ok(_), Err(refusal)) if faults.is_empty() => Err(refusal),
+            _ => Err(Refusal::invalid(faults)),
         }
     }
 }
@@ -202,14 +191,6 @@ impl Form for OutboundDraft {
     }
 }
 
-/// What is wrong with a text that is to be sent, if anything.
-pub(super) fn wrong_text(text: &str, pointer: &str) -> Option<Fault> {
-    if !(1..=BODY).contains(&text.chars().count()) {
-        return Some(Fault::new(pointer, "out_of_range", format!("1 to {BODY} characters")));
-    }
-    text.contains('\0').then(|| Fault::new(pointer, "not_allowed", "no character of it may be NUL"))
-}
-
 /// What of this file the OpenAPI document says.
 pub fn operations() -> Vec<Operation> {
     vec![
@@ -217,7 +198,8 @@ pub fn operations() -> Vec<Operation> {
             .named("sendMessage", "Send a message")
             .about(
                 "Accepted means: on disk, with its hold on the month's quota. It waits while the session is not connected \
-                 or its cap is used up. Without credentials there is nothing to wait for: 409.",
+                 or its cap is used up. Without credentials there is nothing to wait for: 409. A reaction, an edit and a \
+                 revocation are messages of their own: they wait their turn in the chat, and count.",
             )
             .asking(json!({
                 "to": sample::phone(), "type": "text", "text": {"body": "Your table is ready."},
@@ -281,9 +263,9 @@ pub struct Wanted {
 impl Parameters for Wanted {
     fn take(given: &mut Given) -> Self {
         // An unescaped plus sign arrives as a space.
-        let phone = |text: &str| {
+        let chat = |text: &str| {
             let text = text.strip_prefix(' ').map_or_else(|| text.to_owned(), |digits| format!("+{digits}"));
-            Phone::parse(&text).map_err(|error| error.to_string())
+            Chat::parse(&text).map_err(|error| error.to_string())
         };
         let client_ref = |text: &str| {
             let fits = (1..=CLIENT_REF).contains(&text.chars().count()) && !text.contains('\0');
@@ -291,12 +273,12 @@ impl Parameters for Wanted {
         };
         let filter = MessageFilter {
             session: given.value("session"),
-            chat: given.reads("chat", phone),
+            chat: given.reads("chat", chat),
             status: given.word(
                 "status",
                 "queued, held, sending, sent, delivered, read, failed, unknown, expired, canceled, dead, received",
             ),
-            direction: given.word("direction", "out, in"),
+            direction: given.word("direction", "out, in, own"),
             client_ref: given.reads("client_ref", client_ref),
         };
         Self { filter, page: given.page() }
@@ -305,9 +287,13 @@ impl Parameters for Wanted {
     fn described() -> Vec<Parameter> {
         vec![
             Parameter::new::<SessionId>("session", "Of this session only.", sample::session_id().to_string()),
-            Parameter::new::<Phone>("chat", "With this correspondent only.", sample::phone().as_str()),
+            Parameter::new::<Chat>("chat", "With this person or group only.", sample::phone().as_str()),
             Parameter::new::<MessageStatus>("status", "Of this status only.", "sent"),
-            Parameter::new::<Direction>("direction", "Only those sent, or only those that came in.", "out"),
+            Parameter::new::<Direction>(
+                "direction",
+                "Only those sent from here, those that came in, or those written on another device of the account.",
+                "out",
+            ),
             Parameter::new::<String>("client_ref", "With this reference only.", "order-4711"),
             Parameter::limit(),
             Parameter::cursor(),

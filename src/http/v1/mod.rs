@@ -1,5 +1,7 @@
 //! What tenants ask. One file per resource; `routes` holds the table.
 
+pub mod chats;
+mod content;
 pub mod deliveries;
 pub mod events;
 pub mod feed;

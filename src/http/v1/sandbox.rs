@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::messages::wrong_text;
+use super::content::{wrong_cards, wrong_emoji, wrong_place, wrong_poll, wrong_text};
 use super::owned;
+use crate::domain::chat::Chat;
+use crate::domain::content::{Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target, Text};
 use crate::domain::id::SessionId;
-use crate::domain::message::WaId;
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::Epoch;
 use crate::http::answer::{Answer, accepted, ok};
@@ -23,6 +24,9 @@ use crate::http::openapi::sample;
 use crate::http::problem::Problem;
 use crate::ports::sandbox::{Frame, SandboxError, SandboxFault};
 use crate::ports::supervisor::{SupervisorError, Trouble};
+
+/// Longest id of a message that is named, in bytes.
+const MAX_NAMED: usize = 128;
 
 /// The body of `POST /sandbox/scan`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -51,6 +55,7 @@ pub fn operations() -> Vec<Operation> {
             .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict]),
         post("/v1/sandbox/messages", write)
             .named("playMessage", "Play a correspondent who writes")
+            .about("Anything but files; also in a group, or on another device of the account.")
             .asking(json!({"session": sample::session_id(), "from": sample::phone(), "text": "Hello"}))
             .answering(202, "Written; it arrives as an inbound message.", &Written { wa_id: sample::wa_id() })
             .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict, Code::InvalidRequest]),
@@ -70,7 +75,7 @@ pub fn operations() -> Vec<Operation> {
                     at: sample::NOW,
                     session: sample::session_id(),
                     wa_id: sample::wa_id(),
-                    to: sample::phone(),
+                    to: sample::phone().into(),
                     epoch: Epoch(1),
                 }]),
             )
@@ -91,21 +96,153 @@ pub async fn scan(
     accepted(Played { session })
 }
 
-/// The body of `POST /sandbox/messages`.
+/// The body of `POST /sandbox/messages`. Holds one of `text`, `location`, `contacts`, `poll`, `reaction`, `edit`, `revoke`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Letter {
+pub struct PlayedMessage {
     /// To whom.
     session: SessionId,
-    /// From whom.
-    #[schemars(with = "Phone")]
+    /// From whom: a number, or a person without one (`…@lid`). With `own`, the chat in which the account itself wrote.
+    #[schemars(with = "Chat")]
     from: String,
-    /// What.
+    /// The group in which they wrote (`…@g.us`).
+    #[serde(default)]
+    #[schemars(with = "Option<Chat>")]
+    group: Option<String>,
+    /// Whether it was written on another device of the account.
+    #[serde(default)]
+    own: bool,
+    /// The message it answers, by its id on the network.
+    #[serde(default)]
+    quotes: Option<WaId>,
+    /// A text.
+    #[serde(default)]
     #[schemars(length(min = 1, max = 4_096))]
-    text: String,
+    text: Option<String>,
+    #[serde(default)]
+    location: Option<Location>,
+    #[serde(default)]
+    contacts: Option<Contacts>,
+    #[serde(default)]
+    poll: Option<Poll>,
+    #[serde(default)]
+    reaction: Option<PlayedReaction>,
+    #[serde(default)]
+    edit: Option<PlayedEdit>,
+    #[serde(default)]
+    revoke: Option<PlayedRevoke>,
 }
 
-impl Form for Letter {}
+/// A sign put on a message.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlayedReaction {
+    /// On which, by its id on the network.
+    wa_id: WaId,
+    /// One emoji, or nothing.
+    emoji: String,
+}
+
+/// New text for a message.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlayedEdit {
+    /// Which, by its id on the network.
+    wa_id: WaId,
+    /// The new text.
+    body: String,
+}
+
+/// A message that is taken back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlayedRevoke {
+    /// Which, by its id on the network.
+    wa_id: WaId,
+}
+
+impl PlayedMessage {
+    fn given(&self) -> usize {
+        let Self { text, location, contacts, poll, reaction, edit, revoke, .. } = self;
+        [
+            text.is_some(),
+            location.is_some(),
+            contacts.is_some(),
+            poll.is_some(),
+            reaction.is_some(),
+            edit.is_some(),
+            revoke.is_some(),
+        ]
+        .into_iter()
+        .filter(|&given| given)
+        .count()
+    }
+
+    /// What it holds. What is not allowed in it goes to `faults`.
+    fn content(&mut self, faults: &mut Vec<Fault>) -> Content {
+        let target = |wa_id| Target { message: None, wa_id: Some(wa_id) };
+        if let Some(body) = self.text.take() {
+            faults.extend(wrong_text(&body, "/text"));
+            Content::Text(Text { body })
+        } else if let Some(place) = self.location.take() {
+            faults.extend(wrong_place(&place, "/location"));
+            Content::Location(place)
+        } else if let Some(contacts) = self.contacts.take() {
+            faults.extend(wrong_cards(&contacts, "/contacts"));
+            Content::Contacts(contacts)
+        } else if let Some(poll) = self.poll.take() {
+            faults.extend(wrong_poll(&poll, "/poll"));
+            Content::Poll(poll)
+        } else if let Some(PlayedReaction { wa_id, emoji }) = self.reaction.take() {
+            faults.extend(wrong_emoji(&emoji, "/reaction/emoji"));
+            Content::Reaction(Reaction { target: target(wa_id), emoji })
+        } else if let Some(PlayedEdit { wa_id, body }) = self.edit.take() {
+            faults.extend(wrong_text(&body, "/edit/body"));
+            Content::Edit(Edit { target: target(wa_id), body })
+        } else if let Some(PlayedRevoke { wa_id }) = self.revoke.take() {
+            Content::Revoke(Revoke { target: target(wa_id) })
+        } else {
+            Content::Other
+        }
+    }
+
+    /// The letter it asks for, under this id, or the 422 it earns.
+    fn letter(mut self, wa_id: WaId) -> Result<Letter, Refusal> {
+        let mut faults = vec![];
+        let content = self.content(&mut faults);
+        let mut address = |text: &str, pointer: &str| {
+            let read = Chat::parse(text).map_err(|error| error.to_string());
+            read.map_err(|error| faults.push(Fault::new(pointer, "not_allowed", error))).ok()
+        };
+        let from = address(&self.from, "/from");
+        let group = self.group.as_deref().map(|group| address(group, "/group"));
+        if from.as_ref().is_some_and(|from| from.is_group() && !self.own) {
+            faults.push(Fault::new("/from", "not_allowed", "a person writes: name the group in group"));
+        }
+        if group.iter().flatten().any(|group| !group.is_group()) {
+            faults.push(Fault::new("/group", "not_allowed", "expected a group: …@g.us"));
+        }
+        let named = content.target().and_then(|target| target.wa_id.as_ref()).or(self.quotes.as_ref());
+        if named.is_some_and(|id| !(1..=MAX_NAMED).contains(&id.0.len()) || id.0.contains('\0')) {
+            let detail = "expected the wa_id of a message";
+            faults.push(Fault::new("", "not_allowed", detail));
+        }
+        let (Some(from), true) = (from, faults.is_empty()) else { return Err(Refusal::invalid(faults)) };
+        let (chat, author) = match group.flatten() {
+            Some(group) => (group, Some(from)),
+            None => (from, None),
+        };
+        Ok(Letter { wa_id, chat, author, own: self.own, content, quoted: self.quotes })
+    }
+}
+
+impl Form for PlayedMessage {
+    fn misshapen(&self) -> Vec<Fault> {
+        let detail = "exactly one of text, location, contacts, poll, reaction, edit, revoke";
+        let wrong = (self.given() != 1).then(|| Fault::new("", "missing", detail));
+        wrong.into_iter().collect()
+    }
+}
 
 #[derive(Serialize, JsonSchema)]
 struct Written {
@@ -113,25 +250,17 @@ struct Written {
     wa_id: WaId,
 }
 
-/// `POST /sandbox/messages`: plays a correspondent.
+/// `POST /sandbox/messages`: plays a correspondent, a member of a group, or another device of the account.
 pub async fn write(
     state: State,
     _: Query<Nothing>,
-    Json(body): Json<Letter>,
+    Json(body): Json<PlayedMessage>,
     tenant: Tenant<tenant::Session>,
 ) -> Answer {
-    owned(&state, tenant.principal(), body.session).await?;
-    let mut faults: Vec<Fault> = wrong_text(&body.text, "/text").into_iter().collect();
-    let from =
-        Phone::parse(&body.from).map_err(|error| Fault::new("/from", "not_allowed", error.to_string()));
-    let from = match from {
-        Ok(from) if faults.is_empty() => from,
-        other => {
-            faults.extend(other.err());
-            return Err(Refusal::invalid(faults).into());
-        }
-    };
-    let wa_id = state.sandbox.write(body.session, from, body.text).await?;
+    let session = body.session;
+    owned(&state, tenant.principal(), session).await?;
+    let letter = body.letter(WaId::mint(state.clock.wall(), rand::random()))?;
+    let wa_id = state.sandbox.write(session, letter).await?;
     accepted(Written { wa_id })
 }
 

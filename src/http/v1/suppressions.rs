@@ -25,7 +25,7 @@ use crate::ports::contacts::{StoppedBy, Suppression};
 pub fn operations() -> Vec<Operation> {
     let shown = || Suppression {
         id: sample::suppression_id(),
-        phone: sample::phone(),
+        phone: sample::phone().into(),
         since: sample::NOW,
         by: StoppedBy::Contact,
     };

@@ -4,20 +4,21 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::state::{State, is_waiting};
-use crate::domain::id::{SuppressionId, TenantId};
+use crate::domain::chat::Chat;
+use crate::domain::id::{SessionId, SuppressionId, TenantId};
 use crate::domain::message::{Direction, MessageReason, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::phone::Phone;
 use crate::domain::refusal::Refusal;
+use crate::domain::restraint::{self, Approach};
 use crate::domain::scope::TenantScope;
-use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
-use crate::ports::contacts::{Contacts, Stop, StoppedBy, Suppression};
+use crate::ports::contacts::{Considered, Contacts, Stop, StoppedBy, Suppression};
 use crate::ports::store::{StoreError, WriteError};
 
 impl State {
     /// The number wants no messages from now on, and what waits for it is canceled; what stands then.
-    pub(super) fn suppress(&mut self, tenant: TenantId, phone: &Phone, new: Stop) -> Stop {
+    pub(super) fn suppress(&mut self, tenant: TenantId, phone: &Chat, new: Stop) -> Stop {
         let contact = self.contacts.entry((tenant, phone.clone())).or_default();
         let stands = contact.stopped.map_or(new, |stop| stop.and(new));
         contact.stopped = Some(stands);
@@ -58,7 +59,7 @@ impl Contacts for MemoryStore {
         at: WallTime,
     ) -> Result<Suppression, WriteError> {
         Ok(self.write(|state| {
-            let new = Stop { id, at, by: StoppedBy::Tenant };
+            let (new, phone) = (Stop { id, at, by: StoppedBy::Tenant }, Chat::from(phone));
             let Stop { id, at, by } = state.suppress(scope.tenant(), &phone, new);
             Suppression { id, phone, since: at, by }
         }))
@@ -78,15 +79,68 @@ impl Contacts for MemoryStore {
         })
     }
 
+    async fn consider(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        phones: Vec<Phone>,
+        approach: Option<Approach>,
+        at: WallTime,
+    ) -> Result<Vec<Considered>, StoreError> {
+        self.write(|state| {
+            let tenant = scope.tenant();
+            state.session_of(tenant, session).ok_or(StoreError::Fenced)?;
+            let known: Vec<_> = phones
+                .iter()
+                .map(|phone| state.contacts.get(&(tenant, phone.clone().into())).and_then(|one| one.account))
+                .collect();
+            let row = state.sessions.get_mut(&session).ok_or(StoreError::Fenced)?;
+            let verdict = |(phone, account): (Phone, _)| {
+                if let Some(exists) = restraint::believed(account, at) {
+                    return Considered::Known(exists);
+                }
+                let chat = Chat::from(phone);
+                let Some(approach) = approach.filter(|_| !row.met.contains(&chat)) else {
+                    return Considered::Ask;
+                };
+                if !row.approached.contains_key(&chat) {
+                    let others: Vec<_> = row.approached.values().copied().collect();
+                    if let Some(until) = approach.opens_at(row.paired_at, &others, at) {
+                        return Considered::NotBefore(until);
+                    }
+                    row.approached.insert(chat, at);
+                }
+                Considered::Ask
+            };
+            Ok(phones.into_iter().zip(known).map(verdict).collect())
+        })
+    }
+
+    async fn note_groups(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        groups: Vec<Chat>,
+        _: WallTime,
+    ) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.session_of(scope.tenant(), session).ok_or(StoreError::Fenced)?;
+            if let Some(row) = state.sessions.get_mut(&session) {
+                row.met.extend(groups);
+            }
+            Ok(())
+        })
+    }
+
     async fn note_account(
         &self,
-        lease: Lease,
+        tenant: TenantId,
         phone: Phone,
         has_account: bool,
         at: WallTime,
     ) -> Result<(), StoreError> {
         self.write(|state| {
-            let contact = state.contacts.entry((lease.tenant, phone)).or_default();
+            let contact = state.contacts.entry((tenant, phone.into())).or_default();
             contact.account = Some((has_account, at));
         });
         Ok(())

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::state::{MessageRow, is_waiting};
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::page::{Page, Slice};
@@ -46,6 +47,16 @@ impl Messages for MemoryStore {
         };
         let rows = state.messages.values().rev().filter(wanted).take(page.limit as usize + 1);
         Ok(Slice::of(rows.map(|row| row.message.clone()).collect(), page))
+    }
+
+    async fn knows_chat(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        chat: &Chat,
+    ) -> Result<bool, StoreError> {
+        let state = self.read();
+        Ok(state.session_of(scope.tenant(), session).is_some_and(|row| row.met.contains(chat)))
     }
 
     async fn cancel(&self, scope: TenantScope, id: MessageId, at: WallTime) -> Result<Message, WriteError> {

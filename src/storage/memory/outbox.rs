@@ -6,9 +6,10 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::state::{Attempt, Charge, Made, MessageRow, Owner, State, is_waiting};
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::message::{Category, Delivery, Direction, Message, MessageReason, MessageStatus, Times};
+use crate::domain::message::{Delivery, Direction, Message, MessageReason, MessageStatus, WaId};
 use crate::domain::refusal::Refusal;
 use crate::domain::restraint;
 use crate::domain::session::{Epoch, Lease};
@@ -18,7 +19,7 @@ use crate::domain::window::SPAN;
 use crate::ports::contacts::Stop;
 use crate::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Outcome, Pending, Position, Receipt, Recovered,
-    Settlement, Work,
+    Referred, Settlement, Stored, Work,
 };
 use crate::ports::store::{Created, StoreError, WriteError};
 
@@ -48,11 +49,11 @@ impl State {
         }
     }
 
-    /// Until when a message may not be sent, if so; and whether it is to be held until then.
-    fn obstacle(&self, claim: &Claim, row: &MessageRow) -> Option<(WallTime, bool)> {
+    /// Until when a message may not be sent, if so; and why it is to be held until then, if it is.
+    fn obstacle(&self, claim: &Claim, row: &MessageRow) -> Option<(WallTime, Option<MessageReason>)> {
         let now = claim.at.wall;
         if row.not_before > now {
-            return Some((row.not_before, false));
+            return Some((row.not_before, None));
         }
         let message = &row.message;
         let before = |other: &MessageRow| {
@@ -68,17 +69,18 @@ impl State {
                 && other.message.id != message.id
         });
         if of_chat.into_iter().any(before) {
-            return Some((now + CHAT_BUSY, false));
+            return Some((now + CHAT_BUSY, None));
         }
-        let locked_until = claim.timelock_until.filter(|&until| until > now)?;
+        let lock = claim.lock.filter(|lock| lock.until > now)?;
         let is_new = !self.sessions.get(&message.session)?.met.contains(&message.chat);
-        is_new.then_some((locked_until, true))
+        is_new.then_some((lock.until, Some(MessageReason::of_lock(lock.kind))))
     }
 
     /// What keeps a message to somebody who never wrote from leaving now, if anything does.
     fn restrained(&mut self, claim: &Claim) -> Option<Claimed> {
         let (approach, now) = (claim.approach?, claim.at.wall);
         let to = self.messages.get(&claim.message)?.message.chat.clone();
+        let number = to.person()?.clone();
         let session = self.sessions.get_mut(&claim.lease.session)?;
         if session.met.contains(&to) {
             return None;
@@ -102,7 +104,7 @@ impl State {
                 self.pass(claim.message, MessageStatus::Failed, Some(MessageReason::NotOnWhatsapp), now);
                 Some(Claimed::Gone)
             }
-            None => Some(Claimed::Unchecked { to }),
+            None => Some(Claimed::Unchecked { to: number }),
         }
     }
 
@@ -228,8 +230,8 @@ impl Outbox for MemoryStore {
                 return Ok(Claimed::Gone);
             };
             if let Some((until, hold)) = state.obstacle(&claim, row) {
-                if hold {
-                    state.pass(id, MessageStatus::Held, Some(MessageReason::Timelock), at.wall);
+                if let Some(reason) = hold {
+                    state.pass(id, MessageStatus::Held, Some(reason), at.wall);
                     state.set_not_before(id, until);
                 }
                 return Ok(Claimed::NotYet { until });
@@ -246,6 +248,8 @@ impl Outbox for MemoryStore {
                 wa_id: message.wa_id,
                 to: message.chat,
                 content: message.content,
+                reply_to: message.reply_to,
+                referred: None,
                 delivery: message.delivery,
                 claimed_at: at.now,
             }))
@@ -318,44 +322,30 @@ impl Outbox for MemoryStore {
         })
     }
 
-    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
         self.write(|state| {
-            let wish = inbound.wish();
-            let Inbound { id, wa_id, from, content, at } = inbound;
+            let Inbound { id, letter, at } = inbound;
             let known = state.messages.values().any(|row| {
-                row.message.session == lease.session
-                    && row.message.direction == Direction::In
-                    && row.message.chat == from
-                    && row.message.wa_id == wa_id
+                let message = &row.message;
+                let came = message.direction != Direction::Out
+                    && message.chat == letter.chat
+                    && message.author == letter.author;
+                message.session == lease.session
+                    && message.wa_id == letter.wa_id
+                    && (came || letter.own && message.direction == Direction::Out)
             });
             if known {
-                return Ok(false);
+                return Ok(Stored::default());
             }
+            let about = letter.about().and_then(|about| state.named(lease.session, &letter.chat, about));
             let position = state.next_position();
             let row = state.sessions.get_mut(&lease.session).filter(|row| !row.deleted);
-            row.ok_or(StoreError::Fenced)?.met.insert(from.clone());
-            let sender = from.clone();
+            let row = row.ok_or(StoreError::Fenced)?;
+            if !letter.own || letter.chat.is_group() {
+                row.met.insert(letter.chat.clone());
+            }
             state.add(MessageRow {
-                message: Message {
-                    id,
-                    tenant: lease.tenant,
-                    session: lease.session,
-                    direction: Direction::In,
-                    chat: from,
-                    content,
-                    status: MessageStatus::Received,
-                    reason: None,
-                    wa_id,
-                    reply_to: None,
-                    category: Category::default(),
-                    delivery: Delivery::default(),
-                    client_ref: None,
-                    send_at: None,
-                    expires_at: None,
-                    attempts: 0,
-                    held_until: None,
-                    times: Times::from([(MessageStatus::Received.into(), at)]),
-                },
+                message: letter.received(id, lease.tenant, lease.session, about, at),
                 position,
                 not_before: at,
                 charge: Charge::None,
@@ -363,17 +353,26 @@ impl Outbox for MemoryStore {
                 attempted_by: Epoch::default(),
                 attempted_at: at,
             });
-            match wish {
+            let answer = letter.direction() == Direction::In && !letter.chat.is_group();
+            let freed = answer && state.free(lease.session, &letter.chat, at);
+            match letter.wish() {
                 Some(Wish::Stop) => {
-                    state.suppress(lease.tenant, &sender, Stop::said_in(id, at));
+                    state.suppress(lease.tenant, &letter.chat, Stop::said_in(id, at));
                 }
                 Some(Wish::Start) => {
-                    state.contacts.entry((lease.tenant, sender)).or_default().stopped = None;
+                    state.contacts.entry((lease.tenant, letter.chat)).or_default().stopped = None;
                 }
                 None => {}
             }
-            Ok(true)
+            Ok(Stored { new: true, freed })
         })
+    }
+
+    async fn referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, StoreError> {
+        let state = self.read();
+        let found = state.messages.get(&message).map(|row| &row.message);
+        let found = found.filter(|one| one.session == lease.session && one.tenant == lease.tenant);
+        Ok(found.cloned().map(Referred::of))
     }
 
     async fn tenant_attempts(
@@ -386,6 +385,31 @@ impl Outbox for MemoryStore {
 }
 
 impl State {
+    /// The message of this chat that is called so on the network.
+    fn named(&self, session: SessionId, chat: &Chat, wa_id: &WaId) -> Option<MessageId> {
+        let found =
+            self.messages.values().map(|row| &row.message).find(|message| {
+                message.session == session && message.chat == *chat && message.wa_id == *wa_id
+            });
+        found.map(|message| message.id)
+    }
+
+    /// What was held for want of a word from there waits for its turn; whether anything was.
+    fn free(&mut self, session: SessionId, chat: &Chat, at: WallTime) -> bool {
+        let held = self.ids(|row| {
+            let message = &row.message;
+            message.session == session
+                && message.chat == *chat
+                && message.status == MessageStatus::Held
+                && message.reason.is_some_and(MessageReason::ends_with_a_reply)
+        });
+        for &id in &held {
+            let send_at = self.pass(id, MessageStatus::Queued, None, at).and_then(|message| message.send_at);
+            self.set_not_before(id, send_at.unwrap_or(at));
+        }
+        !held.is_empty()
+    }
+
     /// Whether this is the attempt that a message is waiting for.
     fn under_way(&self, tenant: TenantId, message: MessageId, number: u32) -> bool {
         self.messages.get(&message).is_some_and(|row| {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::audit::{Act, Actor, Entry, Head};
+use crate::domain::chat::Chat;
 use crate::domain::event::{Change, StatusEvent};
 use crate::domain::id::{DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
-use crate::domain::phone::Phone;
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
@@ -33,7 +33,7 @@ pub struct State {
     pub audit: Vec<Entry>,
     pub sessions: BTreeMap<SessionId, SessionRow>,
     pub messages: BTreeMap<MessageId, MessageRow>,
-    pub contacts: BTreeMap<(TenantId, Phone), Contact>,
+    pub contacts: BTreeMap<(TenantId, Chat), Contact>,
     pub last_position: Position,
     pub attempts: Vec<Attempt>,
     pub usage: BTreeMap<(TenantId, WallTime), UsageRow>,
@@ -62,9 +62,9 @@ pub struct SessionRow {
     pub epoch: Epoch,
     pub deleted: bool,
     /// Correspondents that have written.
-    pub met: HashSet<Phone>,
+    pub met: HashSet<Chat>,
     /// People who never wrote, and when it wrote to them first.
-    pub approached: BTreeMap<Phone, WallTime>,
+    pub approached: BTreeMap<Chat, WallTime>,
     /// Since when it is linked.
     pub paired_at: Option<WallTime>,
 }

@@ -4,6 +4,8 @@
 //! Nothing here waits or fails; what keeps tallies, holds and events in step with a message's status is in
 //! [`Book::pass`] and nowhere else.
 
+mod people;
+
 use std::collections::{HashMap, HashSet};
 
 use strum::{Display, EnumString};
@@ -11,17 +13,17 @@ use uuid::Uuid;
 
 use super::idempotency::Remembered;
 use super::posting::{Posting, Snapshot, Subscribers};
+use crate::domain::chat::Chat;
 use crate::domain::event::Change;
-use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId, WebhookId};
+use crate::domain::id::{MessageId, SessionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, Message, MessageReason, MessageStatus, WaId};
-use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{
     Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing, Supervision,
 };
 use crate::domain::time::{Reading, WallTime};
 use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
-use crate::ports::contacts::{Contact, Stop};
+use crate::ports::contacts::Contact;
 use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Settled;
@@ -107,8 +109,8 @@ pub(super) struct Told {
     pub(super) change: Change,
 }
 
-/// What distinguishes a message that came in.
-pub(super) type Heard = (SessionId, Phone, WaId);
+/// What distinguishes a message that came in: session, chat, author in a group, id on the network.
+pub(super) type Heard = (SessionId, Chat, Option<Chat>, WaId);
 
 /// The rows a batch works on.
 #[derive(Default)]
@@ -117,15 +119,17 @@ pub(super) struct Book {
     messages: HashMap<MessageId, MessageRow>,
     by_wa: HashMap<(SessionId, WaId), MessageId>,
     /// Those that were live when they were read.
-    by_chat: HashMap<(SessionId, Phone), Vec<MessageId>>,
+    by_chat: HashMap<(SessionId, Chat), Vec<MessageId>>,
     usage: HashMap<(TenantId, WallTime), UsageRow>,
     remembered: HashMap<(Uuid, String), Remembered>,
-    met: HashSet<(SessionId, Phone)>,
+    met: HashSet<(SessionId, Chat)>,
     heard: HashSet<Heard>,
-    contacts: HashMap<(TenantId, Phone), Contact>,
+    /// Messages of any direction by what others name them with.
+    referred: HashMap<(SessionId, Chat, WaId), MessageId>,
+    contacts: HashMap<(TenantId, Chat), Contact>,
     /// People who never wrote, and when the session wrote to them first: those that are asked about, and those of the last
     /// day.
-    approached: HashMap<SessionId, HashMap<Phone, WallTime>>,
+    approached: HashMap<SessionId, HashMap<Chat, WallTime>>,
     /// Tenants that have endpoints, and those.
     subscribers: HashMap<TenantId, Subscribers>,
 
@@ -142,9 +146,9 @@ pub(super) struct Changes {
     pub(super) tallies: HashSet<SessionId>,
     pub(super) usage: HashSet<(TenantId, WallTime)>,
     pub(super) remembered: Vec<(Uuid, String)>,
-    pub(super) met: Vec<(TenantId, SessionId, Phone, WallTime)>,
-    pub(super) approached: Vec<(TenantId, SessionId, Phone, WallTime)>,
-    pub(super) contacts: HashSet<(TenantId, Phone)>,
+    pub(super) met: Vec<(TenantId, SessionId, Chat, WallTime)>,
+    pub(super) approached: Vec<(TenantId, SessionId, Chat, WallTime)>,
+    pub(super) contacts: HashSet<(TenantId, Chat)>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) told: Vec<Told>,
     /// Of what is told, what endpoints want.
@@ -223,22 +227,6 @@ impl Book {
         self.remembered.insert(key, first);
     }
 
-    pub(super) fn put_met(&mut self, session: SessionId, chat: Phone) {
-        self.met.insert((session, chat));
-    }
-
-    pub(super) fn put_approached(&mut self, session: SessionId, chat: Phone, at: WallTime) {
-        self.approached.entry(session).or_default().insert(chat, at);
-    }
-
-    pub(super) fn put_contact(&mut self, tenant: TenantId, phone: Phone, contact: Contact) {
-        self.contacts.insert((tenant, phone), contact);
-    }
-
-    pub(super) fn put_heard(&mut self, heard: Heard) {
-        self.heard.insert(heard);
-    }
-
     pub(super) fn put_subscribers(&mut self, tenant: TenantId, subscribers: Subscribers) {
         self.subscribers.insert(tenant, subscribers);
     }
@@ -302,54 +290,6 @@ impl Book {
     pub(super) fn remembered(&self, owner: Uuid, key: &str) -> Option<&Remembered> {
         self.remembered.get(&(owner, key.to_owned()))
     }
-
-    /// Whether this very message came in before.
-    pub(super) fn has_heard(&self, heard: &Heard) -> bool {
-        self.heard.contains(heard)
-    }
-
-    /// When the session has written to this person first, who never wrote.
-    pub(super) fn approached(&self, session: SessionId, chat: &Phone) -> Option<WallTime> {
-        self.approached.get(&session)?.get(chat).copied()
-    }
-
-    /// When the session has written to people first who never wrote: all of the last day, in no order.
-    pub(super) fn approaches(&self, session: SessionId) -> Vec<WallTime> {
-        self.approached.get(&session).into_iter().flat_map(HashMap::values).copied().collect()
-    }
-
-    /// What the tenant knows of a number.
-    pub(super) fn contact(&self, tenant: TenantId, phone: &Phone) -> Contact {
-        self.contacts.get(&(tenant, phone.clone())).copied().unwrap_or_default()
-    }
-
-    /// A wish by its name, and whose it is.
-    pub(super) fn stop(&self, tenant: TenantId, id: SuppressionId) -> Option<(Phone, Stop)> {
-        self.contacts.iter().find_map(|((of, phone), contact)| {
-            let stop = contact.stopped.filter(|stop| *of == tenant && stop.id == id)?;
-            Some((phone.clone(), stop))
-        })
-    }
-
-    /// What waits for a number on any session of the tenant, as far as it was read.
-    pub(super) fn waiting_for(&self, tenant: TenantId, phone: &Phone) -> Vec<MessageId> {
-        let waits = |row: &&MessageRow| {
-            let message = &row.message;
-            message.tenant == tenant
-                && message.chat == *phone
-                && message.direction == Direction::Out
-                && matches!(message.status, MessageStatus::Queued | MessageStatus::Held)
-        };
-        let mut found: Vec<_> = self.messages.values().filter(waits).collect();
-        // In the order of acceptance; what this batch has accepted comes last.
-        found.sort_by_key(|row| (row.ord.unwrap_or(i64::MAX), row.message.id));
-        found.into_iter().map(|row| row.message.id).collect()
-    }
-
-    /// Whether the correspondent has written to the session.
-    pub(super) fn has_met(&self, session: SessionId, chat: &Phone) -> bool {
-        self.met.contains(&(session, chat.clone()))
-    }
 }
 
 /// Changing it.
@@ -390,6 +330,10 @@ impl Book {
             tally.queued += u64::from(status.is_live());
             tally.received += u64::from(status == MessageStatus::Received);
         }
+        if row.message.direction != Direction::Out {
+            let name = (session, row.message.chat.clone(), row.message.wa_id.clone());
+            self.referred.insert(name, id);
+        }
         self.put_message(row);
         self.changes.new_messages.push(id);
         self.tell(tenant, Some(session), change);
@@ -417,28 +361,6 @@ impl Book {
         let key = (owner, key.to_owned());
         self.changes.remembered.push(key.clone());
         self.remembered.insert(key, first);
-    }
-
-    /// Notes that a correspondent wrote.
-    pub(super) fn hear(&mut self, tenant: TenantId, heard: Heard, at: WallTime) {
-        let (session, chat) = (heard.0, heard.1.clone());
-        self.heard.insert(heard);
-        if self.met.insert((session, chat.clone())) {
-            self.changes.met.push((tenant, session, chat, at));
-        }
-    }
-
-    /// Notes that the session writes to somebody who never wrote.
-    pub(super) fn approach(&mut self, tenant: TenantId, session: SessionId, chat: Phone, at: WallTime) {
-        self.put_approached(session, chat.clone(), at);
-        self.changes.approached.push((tenant, session, chat, at));
-    }
-
-    /// What the tenant knows of a number, to be changed and written.
-    pub(super) fn edit_contact(&mut self, tenant: TenantId, phone: Phone) -> &mut Contact {
-        let key = (tenant, phone);
-        self.changes.contacts.insert(key.clone());
-        self.contacts.entry(key).or_default()
     }
 
     /// Gives a message another status, and everything that hangs on it: times, counters, hold and event.

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, QueryResult};
 use uuid::Uuid;
 
-use super::commands::{Allow, NoteAccount, Suppress};
+use super::commands::{Allow, Consider, NoteAccount, NoteGroups, Suppress};
 use super::dialect::{self, Fault};
 use super::load::acquaintance::stop;
 use super::writer::WriterHandle;
-use crate::domain::id::{SuppressionId, TenantId};
+use crate::domain::chat::Chat;
+use crate::domain::id::{SessionId, SuppressionId, TenantId};
 use crate::domain::page::{Page, Slice};
 use crate::domain::phone::Phone;
+use crate::domain::restraint::Approach;
 use crate::domain::scope::TenantScope;
-use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
-use crate::ports::contacts::{Contacts, Stop, Suppression};
+use crate::ports::contacts::{Considered, Contacts, Stop, Suppression};
 use crate::ports::store::{StoreError, WriteError};
 
 pub(super) const SUPPRESSIONS: &str = "
@@ -36,7 +37,7 @@ impl SqlContacts {
         let rows = dialect::query(db, SUPPRESSIONS, values).await?;
         let read = |row: &QueryResult| {
             let Stop { id, at, by } = stop(row)?.ok_or_else(|| Fault::unreadable("wish"))?;
-            Ok(Suppression { id, phone: Phone::stored(row.try_get("", "phone")?), since: at, by })
+            Ok(Suppression { id, phone: Chat::stored(row.try_get("", "phone")?), since: at, by })
         };
         rows.iter().map(read).collect()
     }
@@ -62,13 +63,34 @@ impl Contacts for SqlContacts {
         self.writer.command(Allow { tenant: scope.tenant(), id }).await
     }
 
+    async fn consider(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        phones: Vec<Phone>,
+        approach: Option<Approach>,
+        at: WallTime,
+    ) -> Result<Vec<Considered>, StoreError> {
+        self.writer.command(Consider { tenant: scope.tenant(), session, phones, approach, at }).await
+    }
+
+    async fn note_groups(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        groups: Vec<Chat>,
+        at: WallTime,
+    ) -> Result<(), StoreError> {
+        self.writer.command(NoteGroups { tenant: scope.tenant(), session, groups, at }).await
+    }
+
     async fn note_account(
         &self,
-        lease: Lease,
+        tenant: TenantId,
         phone: Phone,
         has_account: bool,
         at: WallTime,
     ) -> Result<(), StoreError> {
-        self.writer.command(NoteAccount { tenant: lease.tenant, phone, has_account, at }).await
+        self.writer.command(NoteAccount { tenant, phone, has_account, at }).await
     }
 }

@@ -15,10 +15,10 @@ use super::idempotency::{Row, json};
 use super::kept::Kept;
 use super::load::ids;
 use super::posting::Outgoing;
+use crate::domain::chat::Chat;
 use crate::domain::event::StatusEvent;
 use crate::domain::id::{SessionId, TenantId, WebhookId};
 use crate::domain::message::{Direction, MessageStatus, Times};
-use crate::domain::phone::Phone;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
 use crate::ports::contacts::Contact;
@@ -56,6 +56,10 @@ struct MessageOut<'a> {
     category: &'static str,
     delivery: &'static str,
     reply_to: Option<Simple>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quoted: Option<&'a str>,
     client_ref: Option<&'a str>,
     send_at: Option<i64>,
     not_before: Option<i64>,
@@ -92,6 +96,8 @@ impl<'a> MessageOut<'a> {
             category: message.category.into(),
             delivery: message.delivery.into(),
             reply_to: message.reply_to.map(|id| id.uuid().simple()),
+            author: message.author.as_ref().map(Chat::as_str),
+            quoted: message.quoted.as_ref().map(|id| id.0.as_str()),
             client_ref: message.client_ref.as_deref(),
             send_at: message.send_at.map(|at| at.0),
             not_before: row.not_before.map(|at| at.0),
@@ -127,6 +133,7 @@ struct SessionOut {
     throttle_steps: u32,
     banned_until: Option<i64>,
     timelock_until: Option<i64>,
+    new_chats_until: Option<i64>,
     replaced_at: Option<i64>,
     starting_at: Option<i64>,
     unclean_deaths: u32,
@@ -152,6 +159,7 @@ impl SessionOut {
             throttle_steps: row.standing.throttle_steps,
             banned_until: row.standing.banned_until.map(|at| at.0),
             timelock_until: row.standing.timelock_until.map(|at| at.0),
+            new_chats_until: row.standing.new_chats_until.map(|at| at.0),
             replaced_at: row.standing.replaced_at.map(|at| at.0),
             starting_at: row.supervision.starting_at.map(|at| at.0),
             unclean_deaths: row.supervision.unclean_deaths,
@@ -467,7 +475,7 @@ fn remembered(book: &Book) -> Vec<Row<'_>> {
     keys.filter_map(|key| Some(Row::new(key.0, &key.1, book.remembered(key.0, &key.1)?))).collect()
 }
 
-fn met(met: &[(TenantId, SessionId, Phone, WallTime)]) -> Vec<MetOut<'_>> {
+fn met(met: &[(TenantId, SessionId, Chat, WallTime)]) -> Vec<MetOut<'_>> {
     let rows = met.iter().map(|(tenant, session, chat, at)| MetOut {
         session: session.uuid().simple(),
         chat: chat.as_str(),

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::Place;
 use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, word};
+use crate::domain::chat::Chat;
 use crate::domain::message::WaId;
-use crate::domain::phone::Phone;
 use crate::domain::plan::Plan;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
@@ -167,7 +167,7 @@ fn message(row: &QueryResult) -> Result<MessageLine, Fault> {
         tenant: columns.id()?,
         session: columns.id()?,
         direction: columns.word("direction")?,
-        chat: Phone::stored(columns.next()?),
+        chat: Chat::stored(columns.next()?),
         wa_id: WaId(columns.next()?),
         status: columns.word("message status")?,
         attempts: columns.count()? as u32,

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use super::book::{Book, MessageRow, SessionRow, UsageRow};
 use super::posting::Subscribers;
 use crate::domain::id::{MessageId, SessionId, TenantId};
-use crate::domain::message::{Content, Direction, WaId};
+use crate::domain::message::{Direction, WaId};
 use crate::domain::time::WallTime;
 
 /// Sessions, months and feeds of so many are remembered, and once more as many.
@@ -91,8 +91,7 @@ impl Kept {
         heads.into_iter().for_each(|(tenant, seq)| self.heads.put(tenant, seq));
         rows.acquainted.into_iter().for_each(|tenant| self.acquainted.put(tenant, true));
         for (id, row) in rows.messages {
-            let Content::Text(text) = &row.message.content;
-            if text.body.len() > BODY_MAX {
+            if row.message.content.weight() > BODY_MAX {
                 continue;
             }
             if row.message.direction == Direction::Out {

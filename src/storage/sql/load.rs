@@ -13,10 +13,10 @@ use super::entities::{count, maybe_time, maybe_word, message, session::retry, wo
 use super::idempotency::{self, Kind, Owner, json};
 use super::kept::Kept;
 use super::posting::read_subscribers;
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, SuppressionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
-use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{Epoch, SessionCounters, Standing, Supervision};
 use crate::domain::time::WallTime;
@@ -35,21 +35,27 @@ pub(super) struct Needs {
     messages: BTreeSet<MessageId>,
     by_wa: BTreeSet<(SessionId, WaId)>,
     claimed: BTreeSet<MessageId>,
-    /// The latest time of a claim.
+    /// The latest time of a claim, or of what is like one.
     claimed_at: WallTime,
     /// Claimed messages of which it matters whether their chat has written to us.
     strangers: BTreeSet<MessageId>,
     heard: BTreeSet<Heard>,
+    /// Messages that others are about, by chat and id on the network.
+    referred: BTreeSet<(SessionId, Chat, WaId)>,
+    /// Chats whose held messages may go.
+    held_in: BTreeSet<(SessionId, Chat)>,
     usage: BTreeSet<(TenantId, WallTime)>,
     remembered: BTreeSet<(Uuid, String)>,
     /// Claimed messages that may be approaches.
     approaches: BTreeSet<MessageId>,
+    /// People of whom it matters whether they wrote to a session, or it to them first.
+    acquaintances: BTreeSet<(SessionId, Chat)>,
     /// Numbers of which it matters what their tenant knows.
-    contacts: BTreeSet<(TenantId, Phone)>,
+    contacts: BTreeSet<(TenantId, Chat)>,
     /// Wishes that are named.
     stops: BTreeSet<(TenantId, SuppressionId)>,
     /// Numbers whose waiting messages are wanted, on every session of the tenant.
-    waiting: BTreeSet<(TenantId, Phone)>,
+    waiting: BTreeSet<(TenantId, Chat)>,
     /// Tenants that will be told something without a session of theirs.
     tenants: BTreeSet<TenantId>,
 }
@@ -80,7 +86,7 @@ impl Needs {
         self.message(claim.message);
         self.claimed.insert(claim.message);
         self.claimed_at = self.claimed_at.max(claim.at.wall);
-        if claim.timelock_until.is_some() || claim.approach.is_some() {
+        if claim.lock.is_some() || claim.approach.is_some() {
             self.strangers.insert(claim.message);
         }
         if claim.approach.is_some() {
@@ -88,7 +94,12 @@ impl Needs {
         }
     }
 
-    pub(super) fn contact(&mut self, tenant: TenantId, phone: Phone) {
+    pub(super) fn acquaintance(&mut self, session: SessionId, chat: Chat, at: WallTime) {
+        self.acquaintances.insert((session, chat));
+        self.claimed_at = self.claimed_at.max(at);
+    }
+
+    pub(super) fn contact(&mut self, tenant: TenantId, phone: Chat) {
         self.contacts.insert((tenant, phone));
     }
 
@@ -96,7 +107,7 @@ impl Needs {
         self.stops.insert((tenant, id));
     }
 
-    pub(super) fn waiting_for(&mut self, tenant: TenantId, phone: Phone) {
+    pub(super) fn waiting_for(&mut self, tenant: TenantId, phone: Chat) {
         self.waiting.insert((tenant, phone.clone()));
         self.contact(tenant, phone);
     }
@@ -104,6 +115,14 @@ impl Needs {
     pub(super) fn heard(&mut self, heard: Heard) {
         self.session(heard.0);
         self.heard.insert(heard);
+    }
+
+    pub(super) fn referred(&mut self, session: SessionId, chat: Chat, wa_id: WaId) {
+        self.referred.insert((session, chat, wa_id));
+    }
+
+    pub(super) fn held_in(&mut self, session: SessionId, chat: Chat) {
+        self.held_in.insert((session, chat));
     }
 
     pub(super) fn usage(&mut self, tenant: TenantId, period: Period) {
@@ -118,7 +137,8 @@ impl Needs {
 #[derive(Serialize)]
 struct ByWa<'a> {
     session: Simple,
-    wa_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wa_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<&'a str>,
 }
@@ -181,6 +201,7 @@ pub(super) async fn load(
             book.put_usage(tenant, usage);
         }
     }
+    read_held(txn, &needs, &mut book).await?;
     read_subscribers(txn, needs.tenants, &mut book, kept).await?;
     Ok(book)
 }
@@ -217,7 +238,7 @@ async fn read_messages(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book
     if !needs.by_wa.is_empty() {
         let wanted = needs.by_wa.iter().map(|(session, wa_id)| ByWa {
             session: session.uuid().simple(),
-            wa_id: &wa_id.0,
+            wa_id: Some(&wa_id.0),
             chat: None,
         });
         let wanted = json(&wanted.collect::<Vec<_>>())?;
@@ -248,25 +269,47 @@ async fn read_neighbours(txn: &DatabaseTransaction, needs: &Needs, book: &mut Bo
     Ok(())
 }
 
+fn named<'a>(session: SessionId, chat: &'a Chat, wa_id: Option<&'a WaId>) -> ByWa<'a> {
+    ByWa { session: session.uuid().simple(), wa_id: wa_id.map(|id| id.0.as_str()), chat: Some(chat.as_str()) }
+}
+
+/// Reads what is held in the chats of those who wrote, on sessions that have anything waiting at all.
+async fn read_held(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
+    let waits = |session| book.session(session).is_some_and(|row| row.tally.queued > 0);
+    let wanted = needs.held_in.iter().filter(|(session, _)| waits(*session));
+    let wanted: Vec<_> = wanted.map(|(session, chat)| named(*session, chat, None)).collect();
+    if !wanted.is_empty() {
+        let wanted = json(&wanted)?;
+        put(txn, dialect::statement(txn, dialect::HELD_IN, [wanted.into()]), book).await?;
+    }
+    Ok(())
+}
+
 async fn read_strangers(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
     if !needs.strangers.is_empty() {
         let ids = ids(needs.strangers.iter().map(|id| id.uuid()))?;
         for row in dialect::query(txn, dialect::MET, [ids.into()]).await? {
             let session: Uuid = row.try_get_by_index(0)?;
-            book.put_met(session.into(), Phone::stored(row.try_get_by_index(1)?));
+            book.put_met(session.into(), Chat::stored(row.try_get_by_index(1)?));
         }
     }
     if !needs.heard.is_empty() {
-        let wanted = needs.heard.iter().map(|(session, chat, wa_id)| ByWa {
-            session: session.uuid().simple(),
-            wa_id: &wa_id.0,
-            chat: Some(chat.as_str()),
-        });
+        let wanted = needs.heard.iter().map(|(session, chat, _, wa_id)| named(*session, chat, Some(wa_id)));
         let wanted = json(&wanted.collect::<Vec<_>>())?;
         for row in dialect::query(txn, dialect::HEARD, [wanted.into()]).await? {
             let session: Uuid = row.try_get_by_index(0)?;
-            let chat = Phone::stored(row.try_get_by_index(1)?);
-            book.put_heard((session.into(), chat, WaId(row.try_get_by_index(2)?)));
+            let chat = Chat::stored(row.try_get_by_index(1)?);
+            let author = row.try_get_by_index::<Option<String>>(2)?.map(Chat::stored);
+            book.put_heard((session.into(), chat, author, WaId(row.try_get_by_index(3)?)));
+        }
+    }
+    if !needs.referred.is_empty() {
+        let wanted = needs.referred.iter().map(|(session, chat, wa_id)| named(*session, chat, Some(wa_id)));
+        let wanted = json(&wanted.collect::<Vec<_>>())?;
+        for row in dialect::query(txn, dialect::REFERRED, [wanted.into()]).await? {
+            let session: Uuid = row.try_get_by_index(0)?;
+            let (chat, wa_id) = (Chat::stored(row.try_get_by_index(1)?), WaId(row.try_get_by_index(2)?));
+            book.put_referred((session.into(), chat, wa_id), row.try_get_by_index::<Uuid>(3)?.into());
         }
     }
     Ok(())
@@ -326,6 +369,7 @@ fn session_row(row: &QueryResult) -> Result<SessionRow, Fault> {
             throttle_steps: count(number("throttle_steps")?) as u32,
             banned_until: time("banned_until")?,
             timelock_until: time("timelock_until")?,
+            new_chats_until: time("new_chats_until")?,
             replaced_at: time("replaced_at")?,
         },
         supervision: Supervision {

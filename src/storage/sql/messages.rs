@@ -10,6 +10,7 @@ use super::entities::{count, message};
 use super::errands::CancelAll;
 use super::load::{ids, usage_row};
 use super::writer::WriterHandle;
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::Message;
 use crate::domain::page::{Page, Slice};
@@ -23,6 +24,9 @@ use crate::ports::store::{StoreError, WriteError};
 pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";
 
 pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start = $2";
+
+pub(super) const KNOWS_CHAT: &str =
+    "SELECT first_at FROM chat WHERE session_id = $1 AND phone = $2 AND tenant_id = $3";
 
 /// Deleted ones too: their messages stay readable.
 async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
@@ -103,6 +107,17 @@ impl Messages for SqlMessages {
         page: Page,
     ) -> Result<Slice<Message>, StoreError> {
         Ok(Slice::of(self.read_list(scope.tenant(), filter, page).await?, page))
+    }
+
+    async fn knows_chat(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        chat: &Chat,
+    ) -> Result<bool, StoreError> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        let values = [session.uuid().into(), chat.as_str().to_owned().into(), scope.tenant().uuid().into()];
+        Ok(!dialect::query(db, KNOWS_CHAT, values).await?.is_empty())
     }
 
     async fn cancel(&self, scope: TenantScope, id: MessageId, at: WallTime) -> Result<Message, WriteError> {

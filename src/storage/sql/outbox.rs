@@ -15,16 +15,16 @@ use super::entities::{count, maybe_time, message, word};
 use super::idempotency::{self, Owner};
 use super::load::{session_by_id, subject};
 use super::writer::WriterHandle;
+use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::Message;
-use crate::domain::phone::Phone;
 use crate::domain::session::Lease;
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::ports::clock::Clock;
 use crate::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Judge, Memory, Outbox, Pending, Position, Receipt, Recovered,
-    Settlement,
+    Referred, Settlement, Stored,
 };
 use crate::ports::store::{Created, StoreError, WriteError};
 
@@ -38,6 +38,9 @@ pub(super) const PENDING: &str = "
 
 pub(super) const LEFT_SENDING: &str = "
     SELECT id FROM message WHERE session_id = $1 AND status = 'sending' AND epoch < $2";
+
+pub(super) const ONE_OF_SESSION: &str =
+    "SELECT * FROM message WHERE id = $1 AND session_id = $2 AND tenant_id = $3";
 
 /// [`Outbox`] over SQL.
 pub(super) struct SqlOutbox {
@@ -90,6 +93,13 @@ impl SqlOutbox {
         }
     }
 
+    async fn read_referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, Fault> {
+        let values = [message.uuid().into(), lease.session.uuid().into(), lease.tenant.uuid().into()];
+        let wanted = dialect::statement(&self.readers, ONE_OF_SESSION, values);
+        let row = message::Entity::find().from_raw_sql(wanted).one(&self.readers).await?;
+        Ok(row.map(message::Model::into_domain).transpose()?.map(Referred::of))
+    }
+
     /// `None` when the lease is not held any more.
     async fn read_pending(
         &self,
@@ -120,7 +130,7 @@ fn pending_row(row: &QueryResult, now: WallTime) -> Result<Option<Pending>, Faul
     Ok(Some(Pending {
         message: row.try_get_by_index::<Uuid>(1)?.into(),
         position: Position(ord),
-        chat: Phone::stored(row.try_get_by_index(2)?),
+        chat: Chat::stored(row.try_get_by_index(2)?),
         not_before: maybe_time(row.try_get_by_index(3)?).unwrap_or_default(),
         scheduled: send_at.is_some_and(|at| at > now),
         attempts: count(row.try_get_by_index(5)?) as u32,
@@ -178,8 +188,12 @@ impl Outbox for SqlOutbox {
         self.writer.command(Recover { lease, left, at }).await
     }
 
-    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
         self.writer.command(Hear { lease, inbound }).await
+    }
+
+    async fn referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, StoreError> {
+        Ok(self.read_referred(lease, message).await?)
     }
 
     async fn tenant_attempts(

@@ -22,7 +22,7 @@ use super::fleet::Fleet;
 use super::links::{Answer, Item, LinkId};
 use super::program::Program;
 use super::shard::{Opening, Order, Setup, Shard, Told};
-use super::words;
+use super::{asked, words};
 use crate::domain::id::SessionId;
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
@@ -30,6 +30,7 @@ use crate::domain::time::Jitter;
 use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::outbox::Work;
+use crate::ports::questions::{self, Question};
 use crate::ports::transport::{
     DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
 };
@@ -311,10 +312,12 @@ impl Transport for BridgeTransport {
         let key = words::key(work.lease);
         let wa_id = work.wa_id.0.clone();
         let command = Command::Send {
-            to: Private::from(work.to.as_str()),
+            to: words::address(&work.to),
             wa_id: wa_id.clone(),
-            content: Box::new(words::content(&work.content)),
-            quote: None,
+            content: Box::new(
+                words::content(&work.content, work.referred.as_deref()).ok_or(SendError::Unsupported)?,
+            ),
+            quote: words::quote(work).map(Box::new),
         };
         let (answer, answered) = oneshot::channel();
         let (ack, acked) = oneshot::channel();
@@ -348,6 +351,12 @@ impl Transport for BridgeTransport {
             }
             _ => Err(TransportError::NoLink),
         }
+    }
+
+    async fn ask(&self, lease: Lease, question: Question) -> Result<questions::Answer, TransportError> {
+        let command = asked::command(&question);
+        let reply = self.call(lease, command).await.map_err(|failure| words::call_error(&failure))?;
+        asked::answer(&question, reply).ok_or(TransportError::NoLink)
     }
 
     async fn pairing_code(&self, lease: Lease, phone: &Phone) -> Result<PairingCode, TransportError> {

@@ -250,17 +250,17 @@ impl Link {
                 kind: words::receipt(kind),
             }),
             Event::Inbound(inbound) => {
-                let wa_id = WaId(inbound.wa_id.clone());
-                match words::heard(*inbound) {
-                    Some((from, content)) => {
-                        self.deliver(LinkEvent::Inbound { delivery: delivery(), wa_id, from, content })
-                    }
-                    None => true,
-                }
+                let letter = words::heard(*inbound).map(Box::new);
+                letter.is_none_or(|letter| self.deliver(LinkEvent::Inbound { delivery: delivery(), letter }))
             }
-            Event::Restricted { kind: wire::RestrictionKind::None, .. } => true,
-            Event::Restricted { until_ms, .. } => {
-                self.pass(seq, LinkEvent::Timelocked { until: words::lock_end(until_ms, wall) })
+            Event::Restricted { kind, until_ms } => {
+                let until = words::lock_end(until_ms, wall);
+                let event = match kind {
+                    wire::RestrictionKind::ReachOut => LinkEvent::Timelocked { until },
+                    wire::RestrictionKind::NewChats => LinkEvent::NewChatsUsedUp { until },
+                    wire::RestrictionKind::None => LinkEvent::Unrestricted,
+                };
+                self.pass(seq, event)
             }
             Event::Closed { reason, code, until_ms } => {
                 if reason == wire::CloseReason::Untrusted {

@@ -10,6 +10,7 @@
 //! session stays on its shard until that has let go of it, and a shard has no second process before the first is gone.
 
 mod adapter;
+mod asked;
 mod desk;
 mod fleet;
 mod ghosts;

@@ -4,10 +4,12 @@ use columba_bridge_protocol as wire;
 use wire::{ErrorCode, Failure};
 
 use super::links::LinkId;
-use crate::domain::message::{Content, ReceiptKind, Text};
-use crate::domain::phone::Phone;
+use crate::domain::chat::Chat;
+use crate::domain::content::{Card, Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target, Text};
+use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
+use crate::ports::outbox::{Referred, Work};
 use crate::ports::transport::{DeliveryId, SendError, TransportError};
 
 /// A lock or ban whose end WhatsApp does not say.
@@ -107,24 +109,100 @@ pub fn lock_end(until_ms: Option<i64>, now: WallTime) -> WallTime {
     until_ms.map_or(now + UNSAID, WallTime)
 }
 
-/// What is sent.
-pub fn content(content: &Content) -> wire::Content {
-    match content {
+/// What is sent; nothing for what cannot be sent yet.
+pub fn content(content: &Content, referred: Option<&Referred>) -> Option<wire::Content> {
+    Some(match content {
         Content::Text(text) => wire::Content::Text { body: text.body.clone().into() },
+        Content::Location(place) => wire::Content::Location {
+            latitude: place.latitude,
+            longitude: place.longitude,
+            name: place.name.clone().map(Into::into),
+            address: place.address.clone().map(Into::into),
+        },
+        Content::Contacts(Contacts { cards }) => {
+            let card = |Card { name, vcard }: &Card| wire::Card {
+                name: name.clone().into(),
+                vcard: vcard.clone().into(),
+            };
+            wire::Content::Contacts { cards: cards.iter().map(card).collect() }
+        }
+        Content::Poll(poll) => wire::Content::Poll {
+            question: poll.question.clone().into(),
+            options: poll.options.iter().map(|name| wire::PollOption { name: name.clone().into() }).collect(),
+            selectable: poll.selectable,
+        },
+        Content::Reaction(reaction) => {
+            wire::Content::Reaction { target: message_ref(referred?), emoji: reaction.emoji.clone().into() }
+        }
+        Content::Edit(edit) => {
+            wire::Content::Edit { target: message_ref(referred?), body: edit.body.clone().into() }
+        }
+        Content::Revoke(_) => wire::Content::Revoke { target: message_ref(referred?) },
+        Content::Image(_)
+        | Content::Video(_)
+        | Content::Audio(_)
+        | Content::Document(_)
+        | Content::Sticker(_)
+        | Content::Other => return None,
+    })
+}
+
+fn message_ref(referred: &Referred) -> wire::MessageRef {
+    wire::MessageRef {
+        wa_id: referred.wa_id.0.clone(),
+        from_me: referred.from_me,
+        author: referred.author.as_ref().map(address),
     }
 }
 
-/// A message the house can keep: a person's text. Groups, other devices of the account and other kinds have no place in
-/// its records yet.
-pub fn heard(inbound: wire::Inbound) -> Option<(Phone, Content)> {
-    let wire::Content::Text { body } = inbound.content else { return None };
-    if inbound.from_me || inbound.chat != inbound.from {
-        return None;
+/// What an answer quotes.
+pub fn quote(work: &Work) -> Option<wire::Quote> {
+    let referred = work.referred.as_ref().filter(|_| work.content.target().is_none())?;
+    let body = referred.content.said().unwrap_or_default();
+    Some(wire::Quote { message: message_ref(referred), body: body.into() })
+}
+
+/// An address on the wire.
+pub fn address(chat: &Chat) -> wire::Private {
+    wire::Private::from(chat.as_str())
+}
+
+/// A message the house can keep. Broadcasts and channels have no place in its records.
+pub fn heard(inbound: wire::Inbound) -> Option<Letter> {
+    let chat = Chat::reported(inbound.chat.as_str())?;
+    let author = if chat.is_group() { Some(Chat::reported(inbound.from.as_str())?) } else { None };
+    let quoted = inbound.quote.map(|quote| WaId(quote.wa_id));
+    let content = told(inbound.content);
+    Some(Letter { wa_id: WaId(inbound.wa_id), chat, author, own: inbound.from_me, content, quoted })
+}
+
+fn told(content: wire::Content) -> Content {
+    let target = |target: wire::MessageRef| Target { message: None, wa_id: Some(WaId(target.wa_id)) };
+    match content {
+        wire::Content::Text { body } => Content::Text(Text { body: body.0 }),
+        wire::Content::Reaction { target: of, emoji } => {
+            Content::Reaction(Reaction { target: target(of), emoji: emoji.0 })
+        }
+        wire::Content::Edit { target: of, body } => Content::Edit(Edit { target: target(of), body: body.0 }),
+        wire::Content::Revoke { target: of } => Content::Revoke(Revoke { target: target(of) }),
+        wire::Content::Poll { question, options, selectable } => Content::Poll(Poll {
+            question: question.0,
+            options: options.into_iter().map(|option| option.name.0).collect(),
+            selectable,
+        }),
+        wire::Content::Location { latitude, longitude, name, address } => Content::Location(Location {
+            latitude,
+            longitude,
+            name: name.map(|text| text.0),
+            address: address.map(|text| text.0),
+        }),
+        wire::Content::Contacts { cards } => {
+            let card = |card: wire::Card| Card { name: card.name.0, vcard: card.vcard.0 };
+            Content::Contacts(Contacts { cards: cards.into_iter().map(card).collect() })
+        }
+        // A file has no place in the records yet: that something came is kept.
+        wire::Content::Media { .. } | wire::Content::Other => Content::Other,
     }
-    let digits = inbound.from.as_str().strip_prefix('+')?;
-    let is_number =
-        !digits.is_empty() && digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| (Phone::stored(inbound.from.0), Content::Text(Text { body: body.0 })))
 }
 
 /// `ABCD-EFGH`, as a phone asks for it.

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::time::timeout;
 
-use super::device;
 use super::wire::{Hello, Outgoing, Wire, WireEvent};
+use super::{device, recipients};
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, WaId};
+use crate::domain::message::{Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::ports::clock::Clock;
 use crate::ports::outbox::Work;
+use crate::ports::questions::{Answer, Question};
 use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use crate::ports::transport::{
     DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
@@ -56,10 +57,11 @@ async fn report(event: WireEvent, lease: Lease, vault: Arc<dyn Vault>, clock: Ar
         WireEvent::Receipt { delivery, wa_id, kind } => {
             LinkEvent::Receipt { delivery: DeliveryId(delivery), wa_id, kind }
         }
-        WireEvent::Inbound { delivery, wa_id, from, content } => {
-            LinkEvent::Inbound { delivery: DeliveryId(delivery), wa_id, from, content }
+        WireEvent::Inbound { delivery, letter } => {
+            LinkEvent::Inbound { delivery: DeliveryId(delivery), letter }
         }
         WireEvent::Timelocked { until } => LinkEvent::Timelocked { until },
+        WireEvent::NewChatsUsedUp { until } => LinkEvent::NewChatsUsedUp { until },
         WireEvent::Closed(reason) => LinkEvent::Closed(reason),
     }
 }
@@ -143,7 +145,6 @@ impl Transport for SandboxTransport {
     }
 
     async fn send(&self, work: &Work) -> Result<(), SendError> {
-        let Content::Text(_) = &work.content;
         let (wa_id, to) = (work.wa_id.clone(), work.to.clone());
         self.wire.send(Outgoing { caller: work.lease.into(), wa_id, to }).await
     }
@@ -155,6 +156,12 @@ impl Transport for SandboxTransport {
     /// The sandbox tells only who sends: a number without an account refuses the message.
     async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
         Err(TransportError::Unsupported)
+    }
+
+    /// The network keeps nothing of this, so the answers are made up here; that the link works is real.
+    async fn ask(&self, lease: Lease, question: Question) -> Result<Answer, TransportError> {
+        in_time(self.wire.ping(lease.into())).await?;
+        Ok(recipients::answer(&question))
     }
 
     /// The number is not used: any phone may type the code.
@@ -177,8 +184,8 @@ impl Sandbox for SandboxTransport {
         played(self.wire.scan(code.to_owned())).await
     }
 
-    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError> {
-        played(self.wire.write(session, from, text)).await
+    async fn write(&self, session: SessionId, letter: Letter) -> Result<WaId, SandboxError> {
+        played(self.wire.write(session, letter)).await
     }
 
     async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError> {

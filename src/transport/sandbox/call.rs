@@ -13,8 +13,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::wire::{Caller, Hello, MAX_FRAMES, MAX_WA_ID, Outgoing};
+use crate::domain::chat::Chat;
 use crate::domain::id::SessionId;
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::ports::sandbox::SandboxFault;
 
 /// Longest body of a request, and longest line of a link, in bytes.
@@ -24,7 +25,8 @@ pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// A link that shows nothing for so long is lost.
 pub(super) const SILENCE: Duration = Duration::from_secs(10);
 
-const MAX_TEXT: usize = 4096;
+/// In bytes, as they are before they are written as JSON.
+const MAX_CONTENT: usize = 32 * 1024;
 const MAX_CODE: usize = 512;
 const MAX_TOKEN: usize = 128;
 const MAX_DELIVERY: usize = 32;
@@ -40,7 +42,7 @@ pub(super) enum Call {
     LogOut { caller: Caller },
     FindCode { code: String },
     Scan { code: String },
-    Write { session: SessionId, from: Phone, text: String },
+    Write { session: SessionId, letter: Box<Letter> },
     Fault { session: SessionId, fault: SandboxFault },
     Frames { session: SessionId, after: u64, limit: u32 },
 }
@@ -56,9 +58,18 @@ fn demand(holds: bool, what: &'static str) -> Result<(), &'static str> {
 }
 
 /// The form only: whether a number is possible was judged where it entered the product.
-fn is_e164(phone: &Phone) -> bool {
-    let digits = phone.as_str().strip_prefix('+').unwrap_or_default();
-    (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+fn is_address(chat: &Chat) -> bool {
+    match chat {
+        Chat::Person(phone) => {
+            let digits = phone.as_str().strip_prefix('+').unwrap_or_default();
+            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        other => Chat::reported(other.as_str()).is_some(),
+    }
+}
+
+fn is_id(id: &WaId) -> bool {
+    (1..=MAX_WA_ID).contains(&id.0.len()) && id.0.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl Bounded for Hello {
@@ -72,10 +83,8 @@ impl Bounded for Call {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Send(frame) => {
-                let id = frame.wa_id.0.as_bytes();
-                let formed = (1..=MAX_WA_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-                demand(formed, "wa_id: 1 to 128 visible ASCII characters")?;
-                demand(is_e164(&frame.to), "to: a plus sign and 7 to 15 digits")
+                demand(is_id(&frame.wa_id), "wa_id: 1 to 128 visible ASCII characters")?;
+                demand(is_address(&frame.to), "to: a plus sign and 7 to 15 digits, or an address")
             }
             Self::Confirm { delivery, .. } => {
                 demand(delivery.len() <= MAX_DELIVERY, "delivery: at most 32 bytes")
@@ -83,10 +92,14 @@ impl Bounded for Call {
             Self::FindCode { code } | Self::Scan { code } => {
                 demand(code.len() <= MAX_CODE, "code: at most 512 bytes")
             }
-            Self::Write { from, text, .. } => {
-                let fits = (1..=MAX_TEXT).contains(&text.chars().count());
-                demand(fits, "text: 1 to 4,096 characters")?;
-                demand(is_e164(from), "from: a plus sign and 7 to 15 digits")
+            Self::Write { letter, .. } => {
+                demand(letter.content.weight() <= MAX_CONTENT, "content: at most 32 KiB")?;
+                demand(is_id(&letter.wa_id), "wa_id: 1 to 128 visible ASCII characters")?;
+                let written_by = letter.author.iter().chain([&letter.chat]);
+                demand(
+                    written_by.into_iter().all(is_address),
+                    "chat, author: a plus sign and 7 to 15 digits, or an address",
+                )
             }
             Self::Frames { limit, .. } => demand(*limit <= MAX_FRAMES, "limit: at most 10,000"),
             Self::Ping { .. } | Self::PairingCode { .. } | Self::LogOut { .. } | Self::Fault { .. } => Ok(()),

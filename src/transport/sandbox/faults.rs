@@ -26,6 +26,11 @@ pub(super) enum Trouble {
         /// Its end.
         until: WallTime,
     },
+    /// Tell the link that no new chat may be begun.
+    NewChatsUsedUp {
+        /// Its end.
+        until: WallTime,
+    },
     /// Let the link stay and answer nothing any more.
     Mute,
     /// Nothing: the session's handle plays it.
@@ -47,6 +52,7 @@ impl Trouble {
             SandboxFault::Banned => Self::Ban { until: at + PENALTY },
             SandboxFault::DeviceRemoved => Self::Unlink,
             SandboxFault::Timelock => Self::Timelock { until: at + PENALTY },
+            SandboxFault::NewChats => Self::NewChatsUsedUp { until: at + PENALTY },
             SandboxFault::HalfOpen => Self::Mute,
             SandboxFault::Hang | SandboxFault::Panic | SandboxFault::Exit | SandboxFault::Never => {
                 Self::Elsewhere

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::domain::chat::Chat;
+use crate::domain::content::Content;
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, WaId};
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::time::WallTime;
 use crate::ports::sandbox::Frame;
 
@@ -38,9 +39,48 @@ pub(super) enum Record {
     /// A frame was received. What it was answered and what is owed for it follows from the frames before.
     Frame(Frame),
     /// A correspondent wrote.
-    Inbound { at: WallTime, session: SessionId, number: u64, wa_id: WaId, from: Phone, content: Content },
+    Inbound(Written),
     /// A delivery is no longer owed.
     Confirmed { session: SessionId, delivery: String },
+}
+
+/// A message that was written to a session, or on another device of its account.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Written {
+    pub(super) at: WallTime,
+    pub(super) session: SessionId,
+    pub(super) number: u64,
+    pub(super) wa_id: WaId,
+    /// Who wrote; the chat itself, but for the next two.
+    pub(super) from: Chat,
+    /// Where, if that is not who wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) chat: Option<Chat>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) own: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) quoted: Option<WaId>,
+    pub(super) content: Content,
+}
+
+impl Written {
+    pub(super) fn new(at: WallTime, session: SessionId, number: u64, letter: &Letter) -> Self {
+        let Letter { wa_id, chat, author, own, content, quoted } = letter.clone();
+        let (from, chat) = match author {
+            Some(author) => (author, Some(chat)),
+            None => (chat, None),
+        };
+        Self { at, session, number, wa_id, from, chat, own, quoted, content }
+    }
+
+    pub(super) fn letter(self) -> Letter {
+        let Self { wa_id, from, chat, own, quoted, content, .. } = self;
+        let (chat, author) = match chat {
+            Some(chat) => (chat, Some(from)),
+            None => (from, None),
+        };
+        Letter { wa_id, chat, author, own, content, quoted }
+    }
 }
 
 /// Why a network's directory cannot be opened.

@@ -13,8 +13,7 @@ use tokio::time::Instant;
 use super::journal::Offset;
 use super::recipients::{Answer, Fingerprint, History, Receipts};
 use super::wire::{DeviceToken, WireEvent};
-use crate::domain::message::{Content, ReceiptKind, WaId};
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::time::WallTime;
 use crate::ports::sandbox::Frame;
 
@@ -55,7 +54,7 @@ impl FromStr for Delivery {
 #[derive(Debug, Clone)]
 pub(super) enum Parcel {
     Receipt { wa_id: WaId },
-    Inbound { wa_id: WaId, from: Phone, content: Content },
+    Inbound { letter: Box<Letter> },
 }
 
 /// Something owed until confirmed.
@@ -75,7 +74,7 @@ impl Owed {
         let delivery = delivery.to_string();
         match self.parcel.clone() {
             Parcel::Receipt { wa_id } => WireEvent::Receipt { delivery, wa_id, kind },
-            Parcel::Inbound { wa_id, from, content } => WireEvent::Inbound { delivery, wa_id, from, content },
+            Parcel::Inbound { letter } => WireEvent::Inbound { delivery, letter },
         }
     }
 }

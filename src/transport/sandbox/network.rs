@@ -15,15 +15,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::codes;
 use super::faults::Trouble;
-use super::journal::{self, Journal, OpenError, Record};
+use super::journal::{self, Journal, OpenError, Record, Written};
 use super::latency::Latency;
 use super::link::{Bell, Link, LinkEnd, Look};
 use super::member::{Delivery, Member, Parcel, TokenHash};
 use super::recipients::Answer;
 use super::wire::{Caller, Hello, MAX_FRAMES, MAX_WA_ID, Outgoing, Wire, WireEvent};
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, Text, WaId};
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::session::CloseReason;
 use crate::domain::time::WallTime;
 use crate::ports::clock::Clock;
@@ -65,10 +64,11 @@ impl Network {
                     }
                 }
             }
-            Record::Inbound { session, number, wa_id, from, content, .. } => {
-                last_inbound = number;
-                let parcel = Parcel::Inbound { wa_id, from, content };
-                member(&mut members, session).owe(Delivery::Inbound(number), None, parcel);
+            Record::Inbound(written) => {
+                last_inbound = written.number;
+                let (session, delivery) = (written.session, Delivery::Inbound(written.number));
+                let parcel = Parcel::Inbound { letter: Box::new(written.letter()) };
+                member(&mut members, session).owe(delivery, None, parcel);
             }
             Record::Confirmed { session, delivery } => {
                 if let Ok(delivery) = delivery.parse() {
@@ -399,20 +399,18 @@ impl Wire for Network {
         Ok(session)
     }
 
-    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError> {
+    async fn write(&self, session: SessionId, letter: Letter) -> Result<WaId, SandboxError> {
         let at = self.clock.wall();
-        let wa_id = WaId::mint(at, rand::random());
         let state = &mut *self.lock();
         let paired = state.members.get(&session).is_some_and(|member| member.account.is_some());
         if !paired {
             return Err(SandboxError::NotPaired);
         }
         let number = state.last_inbound + 1;
-        let content = Content::Text(Text { body: text });
-        let parcel = Parcel::Inbound { wa_id: wa_id.clone(), from: from.clone(), content: content.clone() };
-        state.append(&Record::Inbound { at, session, number, wa_id: wa_id.clone(), from, content })?;
+        state.append(&Record::Inbound(Written::new(at, session, number, &letter)))?;
         state.last_inbound = number;
-        state.owe(session, Delivery::Inbound(number), None, parcel);
+        let wa_id = letter.wa_id.clone();
+        state.owe(session, Delivery::Inbound(number), None, Parcel::Inbound { letter: Box::new(letter) });
         Ok(wa_id)
     }
 
@@ -435,6 +433,11 @@ impl Wire for Network {
             Trouble::Timelock { until } => {
                 if let Some(link) = state.open_link(session) {
                     link.say(WireEvent::Timelocked { until });
+                }
+            }
+            Trouble::NewChatsUsedUp { until } => {
+                if let Some(link) = state.open_link(session) {
+                    link.say(WireEvent::NewChatsUsedUp { until });
                 }
             }
             Trouble::Mute => {

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::domain::chat::Chat;
 use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
+use crate::ports::questions::{self, Acquaintance, Group, Question};
 
 /// A message's id on the network as 64 bits. Two ids of one session share one with a chance of 10⁻⁷ per million
 /// messages; the second would then get no receipts.
@@ -67,7 +69,7 @@ pub(super) enum Behavior {
 
 impl Behavior {
     /// The table of API.md.
-    pub(super) fn of(to: &Phone) -> Self {
+    pub(super) fn of(to: &Chat) -> Self {
         match to.as_str() {
             "+15550000463" => Self::Locks,
             "+15550000404" => Self::NoAccount,
@@ -78,6 +80,43 @@ impl Behavior {
             "+15550000200" => Self::NeverReads,
             _ => Self::Ordinary,
         }
+    }
+}
+
+/// The group that every account of the sandbox is in.
+const GROUP: &str = "120363000000000001@g.us";
+
+/// What a connected account is told that asks.
+pub(super) fn answer(question: &Question) -> questions::Answer {
+    use questions::Answer as A;
+    let known = |number: &str, name: &str| Acquaintance {
+        chat: Chat::stored(number.to_owned()),
+        name: Some(name.to_owned()),
+    };
+    match question {
+        Question::Groups => A::Groups(vec![Group {
+            chat: Chat::stored(GROUP.to_owned()),
+            subject: "Everybody in the sandbox".to_owned(),
+            participants: 3,
+            admin: false,
+        }]),
+        Question::Contacts { after, limit } => {
+            let all = [
+                known("+15550000200", "Never reads"),
+                known("+15551230001", "Ada"),
+                known("+15551230002", "Bob"),
+            ];
+            let behind = |one: &Acquaintance| after.as_deref().is_none_or(|after| one.chat.as_str() > after);
+            let mut contacts: Vec<_> = all.into_iter().filter(behind).collect();
+            let more = contacts.len() > *limit as usize;
+            contacts.truncate(*limit as usize);
+            A::Contacts { contacts, more }
+        }
+        Question::Numbers(phones) => {
+            let has_account = |phone: &Phone| Behavior::of(&Chat::from(phone.clone())) != Behavior::NoAccount;
+            A::Numbers(phones.iter().map(has_account).collect())
+        }
+        Question::MarkRead { .. } | Question::Typing { .. } => A::Done,
     }
 }
 
@@ -92,7 +131,7 @@ pub(super) struct History {
 
 impl History {
     /// Judges a frame that no earlier copy of was taken. `lock`: how long a lock lasts.
-    pub(super) fn judge(&mut self, to: &Phone, message: Fingerprint, at: WallTime, lock: Duration) -> Answer {
+    pub(super) fn judge(&mut self, to: &Chat, message: Fingerprint, at: WallTime, lock: Duration) -> Answer {
         match Behavior::of(to) {
             Behavior::Ordinary => Answer::Ack(Receipts::DeliveredAndRead),
             Behavior::NeverReads => Answer::Ack(Receipts::Delivered),
@@ -126,7 +165,7 @@ mod tests {
     const LOCK: Duration = Duration::from_secs(120);
 
     fn answers(to: &str, tries: &[(Fingerprint, i64)]) -> Vec<Answer> {
-        let (to, mut history) = (Phone::stored(to.to_owned()), History::default());
+        let (to, mut history) = (Chat::stored(to.to_owned()), History::default());
         tries.iter().map(|&(message, at)| history.judge(&to, message, WallTime(at), LOCK)).collect()
     }
 
@@ -159,7 +198,7 @@ mod tests {
     fn the_numbers_that_refuse_for_a_while_are_those_of_the_list() {
         for number in 0..1_000 {
             let number = format!("+15550000{number:03}");
-            let refuses = match Behavior::of(&Phone::stored(number.clone())) {
+            let refuses = match Behavior::of(&Chat::stored(number.clone())) {
                 Behavior::Locks | Behavior::Refuses { .. } | Behavior::Unavailable => true,
                 Behavior::Ordinary | Behavior::NeverReads | Behavior::NoAccount | Behavior::Silent => false,
             };

@@ -20,8 +20,7 @@ use tokio::time::timeout;
 use super::call::{Call, MAX_BODY, SILENCE};
 use super::wire::{Caller, Hello, Outgoing, Wire, WireEvent};
 use crate::domain::id::SessionId;
-use crate::domain::message::WaId;
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, WaId};
 use crate::domain::session::CloseReason;
 use crate::ports::sandbox::{Frame, SandboxError, SandboxFault};
 use crate::ports::transport::{PairingCode, SendError, TransportError};
@@ -276,8 +275,8 @@ impl Wire for RemoteNetwork {
         self.call::<Result<_, _>>(Call::Scan { code }).await?
     }
 
-    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError> {
-        self.call::<Result<_, _>>(Call::Write { session, from, text }).await?
+    async fn write(&self, session: SessionId, letter: Letter) -> Result<WaId, SandboxError> {
+        self.call::<Result<_, _>>(Call::Write { session, letter: Box::new(letter) }).await?
     }
 
     async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError> {

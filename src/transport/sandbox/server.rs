@@ -161,7 +161,7 @@ async fn perform(network: &Network, call: Call) -> serde_json::Result<serde_json
         Call::LogOut { caller } => to_value(network.log_out(caller).await),
         Call::FindCode { code } => to_value(network.find_code(code).await),
         Call::Scan { code } => to_value(network.scan(code).await),
-        Call::Write { session, from, text } => to_value(network.write(session, from, text).await),
+        Call::Write { session, letter } => to_value(network.write(session, *letter).await),
         Call::Fault { session, fault } => to_value(network.fault(session, fault).await),
         Call::Frames { session, after, limit } => to_value(network.frames(session, after, limit).await),
     }

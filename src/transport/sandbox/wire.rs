@@ -8,9 +8,9 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::domain::chat::Chat;
 use crate::domain::id::SessionId;
-use crate::domain::message::{Content, ReceiptKind, WaId};
-use crate::domain::phone::Phone;
+use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::session::{CloseReason, Epoch, Lease};
 use crate::domain::time::WallTime;
 use crate::ports::sandbox::{Frame, SandboxError, SandboxFault};
@@ -73,7 +73,7 @@ pub struct Outgoing {
     /// Its id on the network, at most [`MAX_WA_ID`] bytes.
     pub wa_id: WaId,
     /// To whom.
-    pub to: Phone,
+    pub to: Chat,
 }
 
 /// Longest id of a message, in bytes.
@@ -97,9 +97,11 @@ pub enum WireEvent {
     /// A receipt, owed until confirmed.
     Receipt { delivery: String, wa_id: WaId, kind: ReceiptKind },
     /// A message, owed until confirmed.
-    Inbound { delivery: String, wa_id: WaId, from: Phone, content: Content },
+    Inbound { delivery: String, letter: Box<Letter> },
     /// A lock on new chats.
     Timelocked { until: WallTime },
+    /// So many new chats and no more.
+    NewChatsUsedUp { until: WallTime },
     /// The last word.
     Closed(CloseReason),
 }
@@ -134,7 +136,7 @@ pub trait Wire: Send + Sync {
     async fn scan(&self, code: String) -> Result<SessionId, SandboxError>;
 
     /// As [`Sandbox::write`](crate::ports::sandbox::Sandbox::write).
-    async fn write(&self, session: SessionId, from: Phone, text: String) -> Result<WaId, SandboxError>;
+    async fn write(&self, session: SessionId, letter: Letter) -> Result<WaId, SandboxError>;
 
     /// As [`Sandbox::fault`](crate::ports::sandbox::Sandbox::fault).
     async fn fault(&self, session: SessionId, fault: SandboxFault) -> Result<(), SandboxError>;

@@ -1,7 +1,7 @@
 //! Order within a chat, readiness between chats, checked against a plain list.
 
 use columba::actors::session::agenda::{Agenda, Item, Next};
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
 use columba::domain::time::Moment;
 use columba::ports::outbox::Position;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn item(position: i64, chat: u8, not_before: u64, scheduled: bool) -> Item {
     Item {
         message: uuid::Uuid::from_u128(position as u128 + 1).into(),
         position: Position(position),
-        chat: Phone::stored(format!("+1555000{chat:04}")),
+        chat: Chat::stored(format!("+1555000{chat:04}")),
         not_before: Moment(not_before),
         scheduled,
     }

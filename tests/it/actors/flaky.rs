@@ -12,7 +12,8 @@ use columba::domain::message::Message;
 use columba::domain::session::Lease;
 use columba::domain::time::{Moment, Reading, WallTime};
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Settlement,
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Referred,
+    Settlement, Stored,
 };
 use columba::ports::store::{Created, StoreError, WriteError};
 
@@ -151,8 +152,12 @@ impl Outbox for Flaky {
         self.through(Call::Recover, self.inner.recover(lease, at)).await
     }
 
-    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
         self.through(Call::Inbound, self.inner.inbound(lease, inbound)).await
+    }
+
+    async fn referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, StoreError> {
+        self.inner.referred(lease, message).await
     }
 
     async fn tenant_attempts(

@@ -16,11 +16,12 @@ use columba::actors::registry::{Birth, RegistryActor, RegistryHandle, Setup};
 use columba::actors::session::{Ports, SessionActor, SessionHandle};
 use columba::billing::period::month_of;
 use columba::billing::quota;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Category, Content, Delivery, Draft, Message, MessageStatus, Text};
+use columba::domain::message::{Category, Delivery, Draft, Message, MessageStatus};
 use columba::domain::page::Page;
-use columba::domain::phone::Phone;
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{
@@ -32,7 +33,7 @@ use columba::outbound::accept::Accept;
 use columba::ports::Stores;
 use columba::ports::clock::Clock as _;
 use columba::ports::feed::FeedSink;
-use columba::ports::messages::MessageFilter;
+use columba::ports::messages::{MessageFilter, Messages};
 use columba::ports::outbox::Usage;
 use columba::ports::readiness::Readiness;
 use columba::ports::signals::Signals;
@@ -79,7 +80,7 @@ pub fn plan(per_minute: u32) -> Plan {
 /// A message to `to` that is sent again after a crash.
 pub fn draft(to: &str, at: WallTime) -> Draft {
     Draft {
-        to: Phone::parse(to).unwrap(),
+        to: Chat::parse(to).unwrap(),
         content: Content::Text(Text { body: "hello".to_owned() }),
         reply_to: None,
         category: Category::Service,
@@ -203,7 +204,13 @@ impl Fleet {
         };
         let (announce, births) = mpsc::unbounded_channel();
         let readiness = Arc::<Notes>::default();
-        let places = Places { home, threads, routes: routes.clone(), readiness: readiness.clone() };
+        let places = Places {
+            home,
+            threads,
+            routes: routes.clone(),
+            readiness: readiness.clone(),
+            messages: Arc::clone(&stores.messages),
+        };
         let (registry, accept) = launch(ports, places, announce);
         Self {
             clock,
@@ -479,11 +486,13 @@ struct Places<'a> {
     threads: Placement,
     routes: Routes,
     readiness: Arc<Notes>,
+    messages: Arc<dyn Messages>,
 }
 
 fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> (RegistryHandle, Accept) {
     let accept = Accept {
         outbox: Arc::clone(&ports.outbox),
+        messages: places.messages,
         directory: Arc::clone(&ports.directory),
         signals: Arc::new(places.routes.clone()),
         clock: Arc::clone(&ports.clock),

@@ -8,11 +8,14 @@ use columba::actors::session::deadlines::TimerEpoch;
 use columba::actors::session::health;
 use columba::actors::session::machine::{Effect, Input, InputName, Machine, State};
 use columba::actors::session::reconnect::back_off;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::plan::{Caps, Pacing};
-use columba::domain::session::{CloseCause, CloseReason, Epoch, Lease, Reason, Retry, Standing};
+use columba::domain::session::{
+    CloseCause, CloseReason, Epoch, Lease, Reason, Restriction, RestrictionKind, Retry, Standing,
+};
 use columba::domain::time::{BootId, Jitter, Moment, Reading, WallTime};
 use columba::domain::window::SPAN;
 use columba::outbound::attempt::{self, End};
@@ -59,8 +62,8 @@ fn message(number: u128) -> MessageId {
     uuid::Uuid::from_u128(number).into()
 }
 
-fn chat(number: u64) -> Phone {
-    Phone::stored(format!("+1555123{number:04}"))
+fn chat(number: u64) -> Chat {
+    Chat::stored(format!("+1555123{number:04}"))
 }
 
 fn pending(number: u64) -> Pending {
@@ -83,6 +86,8 @@ fn work(message: MessageId, number: u32) -> Work {
         wa_id: WaId(format!("3EB0{message}")),
         to: chat(1),
         content: Content::Text(Text { body: "hello".to_owned() }),
+        reply_to: None,
+        referred: None,
         delivery: Delivery::AtLeastOnce,
         claimed_at: START.now,
     }
@@ -143,7 +148,7 @@ fn table() -> Vec<(Input, [State; 9])> {
     use {CloseReason as C, Input as I, State::*};
     let away = || StoreError::Unavailable("away".to_owned());
     let banned = Standing { banned_until: Some(BAN_END), ..Standing::default() };
-    let heard = |stored| I::Heard { wa_id: None, stored };
+    let heard = |stored| I::Heard { wa_id: None, freed: Some(chat(1)), stored };
     // Stopped  Starting  Pairing  Connected  Reconnecting  Parked  LoggedOut  LoggingOut  Stopping
     let same = [Stopped, Starting, Pairing, Connected, Reconnecting, Parked, LoggedOut, LoggingOut, Stopping];
     // Answers of turn 1; a machine that never recalled has turn 0.
@@ -164,7 +169,8 @@ fn table() -> Vec<(Input, [State; 9])> {
         (I::Paired,                               same),
         (I::Connected,                            [Stopped, Connected, Connected, Connected, Connected, Parked, LoggedOut, LoggingOut, Stopping]),
         (I::OfflineSynced,                        same),
-        (I::Timelocked { until: BAN_END },        same),
+        (I::Restricted(Some(Restriction { kind: RestrictionKind::NewChats, until: BAN_END })), same),
+        (I::Restricted(None),                     same),
         (heard(Ok(())),                           same),
         (heard(Err(away())),                      same),
         (heard(Err(StoreError::Fenced)),          fenced),
@@ -510,7 +516,7 @@ fn an_attempt_without_an_ack_is_given_up_after_a_minute_unless_a_receipt_comes()
             last_timer(&machine.on(START, Input::Ended { message: message(1), number: 1, end: End::Open }))
                 .or(probe);
         if receipt {
-            machine.on(START, Input::Heard { wa_id: Some(sent.wa_id.clone()), stored: Ok(()) });
+            machine.on(START, Input::Heard { wa_id: Some(sent.wa_id.clone()), freed: None, stored: Ok(()) });
         }
         let (mut given_up, mut at) = (None, START);
         while at.now.since(START.now) < Duration::from_secs(90) && given_up.is_none() {
@@ -815,7 +821,10 @@ impl World {
                     0..=5 => self.tell(Input::Wake),
                     6..=8 => self.tell(Input::Start),
                     9 => self.tell(Input::OfflineSynced),
-                    10 => self.tell(Input::Timelocked { until }),
+                    10 => {
+                        let kind = RestrictionKind::Timelock;
+                        self.tell(Input::Restricted(Some(Restriction { kind, until })))
+                    }
                     11 => self.tell(Input::TimerFired(TimerEpoch(u64::from(kind)))),
                     _ => self.tell(Input::Closed(match reason(kind) {
                         CloseReason::Banned { .. } => CloseReason::Banned { until },

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use columba::domain::chat::Chat;
 use columba::domain::id::{MessageId, SessionId};
 use columba::domain::message::{ReceiptKind, WaId};
 use columba::domain::phone::Phone;
@@ -29,7 +30,7 @@ pub struct Frame {
     pub message: MessageId,
     pub number: u32,
     pub wa_id: WaId,
-    pub to: Phone,
+    pub to: Chat,
     pub at: Moment,
 }
 

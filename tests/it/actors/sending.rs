@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::MessageId;
-use columba::domain::message::{Content, Delivery, MessageReason, MessageStatus, ReceiptKind, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Delivery, Letter, MessageReason, MessageStatus, ReceiptKind, WaId};
 use columba::domain::plan::{Pacing, Plan};
 use columba::domain::session::{CloseReason, Desired, Engine, Epoch, SessionStatus};
 use columba::domain::time::Jitter;
@@ -451,7 +452,7 @@ async fn each_answer_of_the_server_leads_to_its_outcome() {
         (vec![Answer::nack(400)], S::Failed, Some(R::Refused), 1, 0),
         (vec![Answer::nack(479)], S::Failed, Some(R::Refused), 1, 0),
         (vec![Answer::nack(404)], S::Failed, Some(R::NotOnWhatsapp), 1, 0),
-        (vec![no(SendError::Unsupported)], S::Failed, Some(R::Refused), 1, 0),
+        (vec![no(SendError::Unsupported)], S::Failed, Some(R::Unsupported), 1, 0),
         (vec![Answer::nack(503)], S::Sent, None, 2, 1),
         (vec![Answer::nack(500), Answer::nack(421)], S::Sent, None, 3, 1 + 2),
         (vec![Answer::nack(429)], S::Sent, None, 2, 5),
@@ -693,12 +694,7 @@ async fn while_an_account_is_locked_new_chats_wait_and_replies_go_on() {
     let (anna, _) = fleet.connected().await;
     fleet.network.say(
         anna.id,
-        LinkEvent::Inbound {
-            delivery: DeliveryId("in".to_owned()),
-            wa_id: WaId("3EB0IN".to_owned()),
-            from: Phone::parse(ANNA).unwrap(),
-            content: Content::Text(Text { body: "hello?".to_owned() }),
-        },
+        LinkEvent::Inbound { delivery: DeliveryId("in".to_owned()), letter: Box::new(hello()) },
     );
     let until = fleet.clock.wall() + Duration::from_secs(120);
     fleet.network.say(anna.id, LinkEvent::Timelocked { until });
@@ -731,12 +727,7 @@ async fn a_delivery_is_stored_once_and_confirmed_each_time_it_comes() {
     for delivery in ["d1", "d2"] {
         fleet.network.say(
             anna.id,
-            LinkEvent::Inbound {
-                delivery: DeliveryId(delivery.to_owned()),
-                wa_id: WaId("3EB0IN".to_owned()),
-                from: Phone::parse(ANNA).unwrap(),
-                content: Content::Text(Text { body: "hello?".to_owned() }),
-            },
+            LinkEvent::Inbound { delivery: DeliveryId(delivery.to_owned()), letter: Box::new(hello()) },
         );
     }
     fleet.pass(SECOND).await;
@@ -783,7 +774,7 @@ async fn an_attempt_that_waited_for_its_thread_is_taken_back_and_not_sent() {
         clock: fleet.clock.clone(),
     };
     for (stood_ms, expected) in [(1_000, MessageStatus::Queued), (999, MessageStatus::Sent)] {
-        let claim = Claim { lease, message, at: fleet.clock.read(), timelock_until: None, approach: None };
+        let claim = Claim { lease, message, at: fleet.clock.read(), lock: None, approach: None };
         let Ok(Claimed::Work(work)) = fleet.stores.outbox.claim(claim).await else { panic!("it waits") };
         fleet.clock.skip(Duration::from_millis(stood_ms));
         attempt::attempt(ports.clone(), work, Jitter::NONE).await;
@@ -791,4 +782,9 @@ async fn an_attempt_that_waited_for_its_thread_is_taken_back_and_not_sent() {
         assert_eq!(fleet.is_silent(), expected == MessageStatus::Queued, "after {stood_ms} ms");
     }
     drop(link);
+}
+
+fn hello() -> Letter {
+    let content = Content::Text(Text { body: "hello?".to_owned() });
+    Letter::from_person(WaId("3EB0IN".to_owned()), Chat::parse(ANNA).unwrap(), content)
 }

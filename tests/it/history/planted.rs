@@ -1,7 +1,7 @@
 //! Every way to break a promise, planted by hand into a history that keeps them all: it is found, and nothing else is.
 
+use columba::domain::chat::Chat;
 use columba::domain::message::{Delivery, MessageStatus, WaId};
-use columba::domain::phone::Phone;
 use columba::domain::session::{Epoch, SessionStatus};
 use columba::history::History;
 use columba::history::check::{Terms, check};
@@ -161,9 +161,9 @@ fn table() -> Vec<(&'static str, Plant, Found)> {
         ("sent again after a crash", |h| again(h, 2), vec![]),
         ("sent again by the same owner", |h| again(h, 1), vec![(I4, message(300))]),
         ("sent again after it was refused", |h| {
-            row(h, 300).chat = Phone::stored(REFUSING.to_owned());
-            h.frames[3].to = Phone::stored(REFUSING.to_owned());
-            h.accepted[3].to = Phone::stored(REFUSING.to_owned());
+            row(h, 300).chat = Chat::stored(REFUSING.to_owned());
+            h.frames[3].to = Chat::stored(REFUSING.to_owned());
+            h.accepted[3].to = Chat::stored(REFUSING.to_owned());
             again(h, 1);
         }, vec![]),
         ("sent twice although once at most", |h| {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use columba::domain::chat::Chat;
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Delivery, Direction, MessageStatus, WaId};
-use columba::domain::phone::Phone;
 use columba::domain::session::{Epoch, SessionStatus};
 use columba::domain::time::WallTime;
 use columba::history::History;
@@ -31,8 +31,8 @@ pub fn id(number: u128) -> MessageId {
     Uuid::from_u128(0x10_000 + number).into()
 }
 
-pub fn chat(number: u64) -> Phone {
-    Phone::stored(format!("+1555123{number:04}"))
+pub fn chat(number: u64) -> Chat {
+    Chat::stored(format!("+1555123{number:04}"))
 }
 
 pub fn at(seconds: i64) -> WallTime {
@@ -118,7 +118,7 @@ pub fn add(history: &mut History, row: MessageLine) {
 pub fn plain() -> History {
     let mut history = History { has_journal: true, has_rows: true, ..History::default() };
     history.as_of = Some(at(3_600));
-    history.refusing.insert(Phone::stored(REFUSING.to_owned()));
+    history.refusing.insert(Chat::stored(REFUSING.to_owned()));
     history.caps.push(CapLine { tenant: tenant(1), from: at(0), per_minute: 3, per_minute_tenant: None });
     history.sessions.push(SessionLine {
         id: session(1),
@@ -133,7 +133,7 @@ pub fn plain() -> History {
     }
     history.usage.push(UsageLine { tenant: tenant(1), period: MONTH, used: 4, held: 0 });
     let wa_id = WaId("3EB0IN".to_owned());
-    let came = InboundLine { at: at(50), session: session(1), number: 1, wa_id, from: chat(1) };
+    let came = InboundLine { at: at(50), session: session(1), number: 1, wa_id, from: chat(1), chat: None };
     history.messages.push(received(500, &came));
     history.inbound.push(came);
     history.confirmed.insert((session(1), 1));
@@ -200,7 +200,7 @@ impl Author {
             caps: BTreeMap::new(),
             sent: vec![],
         };
-        author.history.refusing.insert(Phone::stored(REFUSING.to_owned()));
+        author.history.refusing.insert(Chat::stored(REFUSING.to_owned()));
         author.cap(tenant(1), 3, Some(4));
         author.cap(tenant(2), 2, None);
         author
@@ -256,7 +256,7 @@ impl Author {
         let number = self.next;
         self.next += 1;
         let to = match self.random.random_range(0..4) {
-            0 => Phone::stored(REFUSING.to_owned()),
+            0 => Chat::stored(REFUSING.to_owned()),
             other => chat(other),
         };
         let once = self.random.random_bool(0.2);
@@ -403,7 +403,7 @@ impl Author {
         self.inbound += 1;
         let (number, from) = (self.inbound, chat(self.random.random_range(1..4)));
         let wa_id = WaId(format!("3EB0IN{number}"));
-        let came = InboundLine { at: self.wall(), session, number, wa_id, from };
+        let came = InboundLine { at: self.wall(), session, number, wa_id, from, chat: None };
         if self.random.random_bool(0.9) {
             self.next += 1;
             let ord = self.next as i64 - 1;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use columba::domain::audit::Actor;
+use columba::domain::chat::Chat;
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{KeyId, MessageId, OperatorId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{Message, WaId};
+use columba::domain::message::{Letter, Message, WaId};
 use columba::domain::operator::OperatorAccount;
 use columba::domain::page::{Page, Slice};
 use columba::domain::phone::Phone;
@@ -26,8 +27,9 @@ use columba::ports::log_level::LogLevel;
 use columba::ports::messages::{MessageFilter, Messages};
 use columba::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
-    Settlement, Usage,
+    Referred, Settlement, Stored, Usage,
 };
+use columba::ports::questions::{Answer, Question};
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use columba::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use columba::ports::signals::Signals;
@@ -427,7 +429,11 @@ impl Outbox for Fakes {
         unreachable!("not asked by the HTTP face")
     }
 
-    async fn inbound(&self, _: Lease, _: Inbound) -> Result<bool, StoreError> {
+    async fn referred(&self, _: Lease, _: MessageId) -> Result<Option<Referred>, StoreError> {
+        unreachable!("not asked by the HTTP face")
+    }
+
+    async fn inbound(&self, _: Lease, _: Inbound) -> Result<Stored, StoreError> {
         unreachable!("not asked by the HTTP face")
     }
 
@@ -465,6 +471,10 @@ impl Messages for Fakes {
         Ok(Slice::of(rows.collect(), page))
     }
 
+    async fn knows_chat(&self, _: TenantScope, _: SessionId, chat: &Chat) -> Result<bool, StoreError> {
+        Ok(chat.is_group())
+    }
+
     async fn cancel(&self, scope: TenantScope, id: MessageId, _: WallTime) -> Result<Message, WriteError> {
         Ok(Messages::get(self, scope, id).await?.ok_or_else(Refusal::not_found)?)
     }
@@ -493,7 +503,7 @@ impl Sandbox for Fakes {
         self.inner().codes.remove(code).ok_or(SandboxError::NoSuchCode)
     }
 
-    async fn write(&self, session: SessionId, _: Phone, _: String) -> Result<WaId, SandboxError> {
+    async fn write(&self, session: SessionId, _: Letter) -> Result<WaId, SandboxError> {
         let paired = self.inner().sessions[&session].paired;
         if paired { Ok(WaId::mint(NOW, 1)) } else { Err(SandboxError::NotPaired) }
     }
@@ -540,6 +550,11 @@ impl Supervisor for Fakes {
         Ok(PairingCode { code: "ABCD-EFGH".into(), expires_at: NOW })
     }
 
+    async fn ask(&self, _: SessionId, question: Question) -> Result<Answer, SupervisorError> {
+        self.note(format!("ask {question:?}"));
+        Err(SupervisorError::Unsupported)
+    }
+
     async fn play(&self, _: SessionId, trouble: Trouble) -> Result<(), SupervisorError> {
         self.note(format!("play {trouble:?}"));
         Ok(())
@@ -567,7 +582,7 @@ impl FeedLog for Fakes {
 
 /// A frame of a session.
 pub fn frame(seq: u64, session: SessionId) -> Frame {
-    let to = Phone::stored("+15551230001".into());
+    let to = Chat::stored("+15551230001".into());
     Frame { seq, at: NOW, session, wa_id: WaId::mint(NOW, seq as u32), to, epoch: Epoch(1) }
 }
 

@@ -28,6 +28,7 @@ mod a_minute;
 mod audit;
 mod backup;
 mod caps;
+mod content;
 mod credentials;
 mod database_away;
 mod encrypted;

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use columba::actors::session::machine::Input;
 use columba::domain::id::MessageId;
-use columba::domain::session::{Generation, Lease, Standing};
+use columba::domain::session::{Generation, Lease, Restriction, Standing};
 use columba::domain::time::{Reading, WallTime};
 use columba::ports::outbox::{Outcome, Position, Work};
 use columba::ports::sessions::StatusChange;
@@ -30,6 +30,7 @@ pub struct Job {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a handful exist at a time")]
 pub enum What {
     Recall,
     Announce(StatusChange),
@@ -44,7 +45,7 @@ pub enum What {
         turn: u64,
         message: MessageId,
         at: Reading,
-        timelock_until: Option<WallTime>,
+        lock: Option<Restriction>,
         sum: Option<NonZeroU32>,
     },
     GiveBack {

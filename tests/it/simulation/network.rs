@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
+use columba::domain::chat::Chat;
 use columba::domain::id::SessionId;
 use columba::domain::message::{ReceiptKind, WaId};
-use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch};
 use columba::domain::time::WallTime;
 use columba::history::record::FrameLine;
@@ -188,7 +188,7 @@ impl Network {
         session: SessionId,
         epoch: Epoch,
         wa_id: WaId,
-        to: Phone,
+        to: Chat,
         now: u64,
         dice: &mut Dice,
     ) -> Result<(u64, Answer), SendError> {
@@ -223,7 +223,7 @@ impl Network {
         &mut self,
         session: SessionId,
         wa_id: &WaId,
-        to: &Phone,
+        to: &Chat,
         now: u64,
     ) -> Option<Result<(), SendError>> {
         let line = self.line(session);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use columba::actors::session::machine::Input;
 use columba::domain::message::MessageReason;
-use columba::domain::session::{CloseReason, Lease};
+use columba::domain::session::{CloseReason, Lease, Restriction, RestrictionKind};
 use columba::outbound::attempt::{DEADLINE, End};
 use columba::outbound::{claim, retry};
 use columba::ports::clock::Clock as _;
@@ -103,8 +103,8 @@ impl World {
             What::Read { turn, after } => {
                 Some(Input::Read { turn, answer: now(outbox.pending(lease(), after, 1_000)) })
             }
-            What::Claim { turn, message, at, timelock_until, sum } => {
-                let wanted = Claim { lease: lease(), message, at, timelock_until, approach: None };
+            What::Claim { turn, message, at, lock, sum } => {
+                let wanted = Claim { lease: lease(), message, at, lock, approach: None };
                 let answer = now(claim::claim(&*outbox, &self.windows, sum, wanted));
                 Some(Input::Claimed { turn, answer })
             }
@@ -149,7 +149,7 @@ impl World {
                 if stored.is_ok() && self.dice.chance(95) {
                     self.network.confirm(id, link, number);
                 }
-                Some(Input::Heard { wa_id, stored })
+                Some(Input::Heard { wa_id, freed: None, stored })
             }
             What::Attempt { work, began, stage } => self.attempt(place, work, began, stage),
         }
@@ -299,7 +299,10 @@ impl World {
             Says::Paired(_) => Input::Closed(CloseReason::Replaced),
             Says::Connected => Input::Connected,
             Says::Synced => Input::OfflineSynced,
-            Says::Timelocked(until) => Input::Timelocked { until },
+            Says::Timelocked(until) => {
+                let kind = RestrictionKind::Timelock;
+                Input::Restricted(Some(Restriction { kind, until }))
+            }
             Says::Closed(reason) => {
                 self.network.hang_up(id, link);
                 Input::Closed(reason)

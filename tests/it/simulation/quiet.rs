@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use columba::domain::chat::Chat;
 use columba::domain::message::{Message, MessageStatus};
 use columba::domain::page::Page;
-use columba::domain::phone::Phone;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::Desired;
 use columba::history::History;
@@ -74,7 +74,7 @@ impl World {
     /// What happened, by the true clock where there is a choice.
     pub fn history(&self) -> History {
         let mut history = History { has_journal: true, has_rows: true, ..History::default() };
-        history.refusing = [REFUSING, LOCKING].map(|number| Phone::stored(number.to_owned())).into();
+        history.refusing = [REFUSING, LOCKING].map(|number| Chat::stored(number.to_owned())).into();
         history.frames = self.network.frames.clone();
         history.caps = self.caps.clone();
         history.accepted = self.accepted.clone();

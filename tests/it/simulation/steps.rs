@@ -1,10 +1,11 @@
 //! What may happen next, and the choice among it.
 
 use columba::billing::period::month_of;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::MessageId;
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{Category, Content, Delivery, Draft, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::plan::Allowance;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Desired, Generation};
@@ -257,7 +258,7 @@ impl World {
         let send_at = self.dice.chance(15).then(|| WallTime(at.0 + self.dice.below(60_000) as i64));
         let delivery = if self.dice.chance(20) { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
         let draft = Draft {
-            to: Phone::stored(to.to_owned()),
+            to: Chat::stored(to.to_owned()),
             content: Content::Text(Text { body: "sim".to_owned() }),
             reply_to: None,
             category: Category::Service,

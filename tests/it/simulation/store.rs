@@ -9,7 +9,8 @@ use columba::domain::message::Message;
 use columba::domain::session::Lease;
 use columba::domain::time::{Moment, Reading, WallTime};
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Settlement,
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Referred,
+    Settlement, Stored,
 };
 use columba::ports::store::{Created, StoreError, WriteError};
 
@@ -126,8 +127,12 @@ impl Outbox for MoodyOutbox {
         self.moody(self.inner.recover(lease, at)).await
     }
 
-    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<bool, StoreError> {
+    async fn inbound(&self, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
         self.moody(self.inner.inbound(lease, inbound)).await
+    }
+
+    async fn referred(&self, lease: Lease, message: MessageId) -> Result<Option<Referred>, StoreError> {
+        self.moody(self.inner.referred(lease, message)).await
     }
 
     async fn tenant_attempts(

@@ -194,10 +194,10 @@ impl World {
             Effect::CountReconnect => What::CountReconnect,
             Effect::NotePaired => What::NotePaired,
             Effect::Read { turn, after } => What::Read { turn, after },
-            Effect::Claim { turn, message, at, timelock_until } => {
+            Effect::Claim { turn, message, at, lock } => {
                 self.assert_room(slot);
                 let caps = self.stores.directory.snapshot().caps_of(self.slots[slot].tenant).unwrap();
-                What::Claim { turn, message, at, timelock_until, sum: caps.per_minute_tenant }
+                What::Claim { turn, message, at, lock, sum: caps.per_minute_tenant }
             }
             Effect::Attempt(work) => What::Attempt { work, began: truth, stage: Stage::ToSend },
             Effect::GiveBack { message, number } => What::GiveBack { message, number, tries: 0 },

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use columba::actors::session::dispatch::Dispatch;
 use columba::actors::session::machine::Effect;
-use columba::domain::message::{Content, Delivery, MessageStatus, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{Epoch, Lease, SessionStatus};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
@@ -180,8 +181,10 @@ impl<'a> Sender<'a> {
                     message,
                     number: 1,
                     wa_id: WaId(String::new()),
-                    to: Phone::stored(String::new()),
+                    to: Chat::stored(String::new()),
                     content: Content::Text(Text { body: String::new() }),
+                    reply_to: None,
+                    referred: None,
                     delivery: Delivery::AtLeastOnce,
                     claimed_at: at.now,
                 };
@@ -206,7 +209,7 @@ impl<'a> Sender<'a> {
         Pending {
             message: Uuid::from_u128(self.read as u128).into(),
             position: Position(self.read),
-            chat: Phone::stored(format!("+1555123{:04}", self.read % 16)),
+            chat: Chat::stored(format!("+1555123{:04}", self.read % 16)),
             not_before: wall,
             scheduled: false,
             attempts: 0,
@@ -228,7 +231,7 @@ impl<'a> Sender<'a> {
                 at: dated(at),
                 session,
                 wa_id: WaId(String::new()),
-                to: Phone::stored(String::new()),
+                to: Chat::stored(String::new()),
                 epoch: Epoch(1),
             })
             .collect();

@@ -8,8 +8,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use columba::domain::message::{Content, ReceiptKind, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Letter, ReceiptKind, WaId};
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, WallTime};
 use columba::meters::Exposition;
@@ -80,13 +81,14 @@ async fn an_inbound_message_comes_again_until_it_is_confirmed() {
     let work = rig.message(PERSON, "echo are you there?");
     rig.engine.send(&work).await.unwrap();
     let heard = async |link: &mut _| loop {
-        if let LinkEvent::Inbound { delivery, wa_id, from, content } = next(link).await {
-            return (delivery, (wa_id, from, content));
+        if let LinkEvent::Inbound { delivery, letter } = next(link).await {
+            return (delivery, *letter);
         }
     };
     let (_, first) = heard(&mut link).await;
     let text = Content::Text(Text { body: "are you there?".to_owned() });
-    assert_eq!(first, (WaId(format!("IN{}", work.wa_id.0)), Phone::parse(PERSON).unwrap(), text));
+    let wa_id = WaId(format!("IN{}", work.wa_id.0));
+    assert_eq!(first, Letter::from_person(wa_id, Chat::parse(PERSON).unwrap(), text));
     drop(link);
     rig.lease.epoch.0 += 1;
     let mut link = rig.open();

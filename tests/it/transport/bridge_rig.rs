@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use columba::app::clock::SystemClock;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::message::{Content, Delivery, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Delivery, WaId};
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::ports::outbox::Work;
@@ -105,8 +106,10 @@ impl Rig {
             message: MessageId::mint(WallTime(0)),
             number: 1,
             wa_id: WaId::mint(WallTime(0), self.messages),
-            to: Phone::parse(to).unwrap(),
+            to: Chat::parse(to).unwrap(),
             content: Content::Text(Text { body: body.to_owned() }),
+            reply_to: None,
+            referred: None,
             delivery: Delivery::AtLeastOnce,
             claimed_at: Moment(0),
         }

@@ -1,8 +1,11 @@
 //! What the sandbox engine promises, over the network in process and over the one apart.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use columba::domain::message::{Content, ReceiptKind, WaId};
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
+use columba::domain::message::{Letter, ReceiptKind, WaId};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::WallTime;
@@ -264,11 +267,11 @@ async fn a_message_waits_for_the_session_and_comes_again_until_confirmed(
     #[values(Face::InProcess, Face::Remote)] face: Face,
 ) {
     let rig = Rig::start(face).await;
-    let from = Phone::parse(ANYBODY).unwrap();
+    let from = Chat::parse(ANYBODY).unwrap();
     let write = |rig: &Rig, text: &str| {
         let (engine, from, text) = (rig.engine.clone(), from.clone(), text.to_owned());
         let session = rig.lease.session;
-        async move { engine.write(session, from, text).await }
+        async move { engine.write(session, written(from, &text)).await }
     };
     assert_eq!(write(&rig, "too early").await, Err(SandboxError::NotPaired));
     rig.pair().await;
@@ -278,7 +281,9 @@ async fn a_message_waits_for_the_session_and_comes_again_until_confirmed(
     let here = write(&rig, "while here").await.unwrap();
     let live = next(&mut link).await;
     let said = |event: &LinkEvent| match event.clone() {
-        LinkEvent::Inbound { wa_id, from, content: Content::Text(text), .. } => (wa_id, from, text.body),
+        LinkEvent::Inbound { letter, .. } => {
+            (letter.wa_id, letter.chat, letter.content.said().unwrap().to_owned())
+        }
         other => panic!("expected a message, not {other:?}"),
     };
     assert_eq!(owed.iter().map(said).collect::<Vec<_>>(), [(away, from.clone(), "while away".to_owned())]);
@@ -382,6 +387,11 @@ async fn every_fault_shows_as_its_reason(#[values(Face::InProcess, Face::Remote)
                 assert!(lasts > Duration::from_secs(50) && lasts <= Duration::from_secs(60), "{lasts:?}");
                 continue;
             }
+            SandboxFault::NewChats => {
+                let LinkEvent::NewChatsUsedUp { until } = next(&mut link).await else { panic!("no bound") };
+                assert!(until > rig.clock.wall());
+                continue;
+            }
             // Played elsewhere, or shown by what does not happen (its own test): the link stays.
             SandboxFault::Hang | SandboxFault::Panic | SandboxFault::Exit | SandboxFault::Never => {
                 assert!(rig.engine.ping(rig.lease).await.is_ok(), "{fault}");
@@ -411,8 +421,8 @@ async fn a_half_open_link_answers_nothing_until_it_is_opened_again() {
     let lost = rig.message(ANYBODY);
     let mut attempt = std::pin::pin!(rig.engine.send(&lost));
     assert!(tokio::time::timeout(Duration::from_secs(60), &mut attempt).await.is_err(), "an answer came");
-    let from = Phone::parse(ANYBODY).unwrap();
-    rig.engine.write(rig.lease.session, from, "unheard".to_owned()).await.unwrap();
+    let from = Chat::parse(ANYBODY).unwrap();
+    rig.engine.write(rig.lease.session, written(from, "unheard")).await.unwrap();
     assert!(link.next().now_or_never().is_none(), "something was heard");
     assert_eq!(rig.frames().await, [], "something arrived");
 
@@ -497,4 +507,11 @@ async fn acks_and_receipts_take_the_time_of_a_good_day() {
     for (took, wanted) in times.iter().zip(wanted) {
         assert!(*took >= wanted && *took <= wanted + Duration::from_millis(2), "{took:?} for {wanted:?}");
     }
+}
+
+/// A letter from one person.
+fn written(from: Chat, body: &str) -> Letter {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let wa_id = WaId::mint(WallTime(1_795_000_000_000), COUNT.fetch_add(1, Ordering::Relaxed));
+    Letter::from_person(wa_id, from, Content::Text(Text { body: body.to_owned() }))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Machine, State};
 use crate::actors::session::deadlines::{Purpose, TimerEpoch};
 use crate::actors::session::health::{self, Health};
-use crate::domain::session::{CloseReason, PAIRING_LIMIT, Reason};
+use crate::domain::session::{CloseReason, PAIRING_LIMIT, Reason, Restriction};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Memory;
 use crate::ports::sessions::StatusChange;
@@ -170,9 +170,12 @@ impl Machine {
         vec![]
     }
 
-    pub(super) fn timelocked(&mut self, until: WallTime) -> Vec<Effect> {
-        self.reconnect.timelocked(until);
-        vec![Effect::Remember(self.reconnect.standing())]
+    /// What was held under a lock that is lifted goes at its end, or when its recipient writes.
+    pub(super) fn restricted(&mut self, at: Reading, restriction: Option<Restriction>) -> Vec<Effect> {
+        self.reconnect.restricted(restriction);
+        let mut effects = vec![Effect::Remember(self.reconnect.standing())];
+        effects.extend(self.pump(at));
+        effects
     }
 
     /// The tenant gives the credentials up. Before the first recall there is no right to act yet, so that comes first.

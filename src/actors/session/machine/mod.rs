@@ -210,9 +210,9 @@ impl Machine {
             (_, I::Connected)                                      => vec![],
             (S::Connected, I::OfflineSynced)                       => self.caught_up(at),
             (_, I::OfflineSynced)                                  => vec![],
-            (S::Stopped, I::Timelocked { .. })                     => vec![],
-            (_, I::Timelocked { until })                           => self.timelocked(until),
-            (_, I::Heard { wa_id, stored })                        => self.heard(at, wa_id.filter(|_| stored.is_ok())),
+            (S::Stopped, I::Restricted(_))                         => vec![],
+            (_, I::Restricted(restriction))                        => self.restricted(at, restriction),
+            (_, I::Heard { wa_id, freed, stored })                 => self.heard(at, wa_id.filter(|_| stored.is_ok()), freed),
             (S::Starting | S::Pairing | S::Connected | S::Reconnecting, I::Closed(reason))
                                                                    => self.closed(at, reason),
             (_, I::Closed(_))                                      => vec![],

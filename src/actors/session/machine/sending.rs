@@ -2,6 +2,7 @@
 
 use super::{Effect, Machine, State};
 use crate::actors::session::deadlines::Purpose;
+use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
 use crate::domain::message::WaId;
 use crate::domain::time::{Moment, Reading};
@@ -20,8 +21,8 @@ impl Machine {
         if self.state != State::Connected {
             return vec![];
         }
-        let locked = self.reconnect.standing().timelock_until.filter(|&until| until > at.wall);
-        let (effects, look_again) = self.dispatch.pump(at, locked);
+        let lock = self.reconnect.standing().lock(at.wall);
+        let (effects, look_again) = self.dispatch.pump(at, lock);
         match look_again {
             Some(moment) => self.deadlines.set(Purpose::Pump, moment),
             None => self.deadlines.clear(Purpose::Pump),
@@ -81,9 +82,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn heard(&mut self, at: Reading, wa_id: Option<WaId>) -> Vec<Effect> {
+    pub(super) fn heard(&mut self, at: Reading, wa_id: Option<WaId>, freed: Option<Chat>) -> Vec<Effect> {
         self.health.frame(at.now);
         self.opening_goes_on(at);
+        if let Some(chat) = freed {
+            self.dispatch.free(at.now, &chat);
+        }
         if let Some(wa_id) = wa_id {
             self.dispatch.heard(at, &wa_id);
         }

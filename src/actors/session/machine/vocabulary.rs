@@ -5,9 +5,10 @@ use std::time::Duration;
 use strum::{EnumDiscriminants, EnumIter};
 
 use crate::actors::session::deadlines::TimerEpoch;
+use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
 use crate::domain::message::WaId;
-use crate::domain::session::{CloseReason, Reason, Standing};
+use crate::domain::session::{CloseReason, Reason, Restriction, Standing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::outbound::attempt::End;
 use crate::outbound::claim::ClaimError;
@@ -46,15 +47,14 @@ pub enum Input {
     Connected,
     /// What came while we were away has been delivered.
     OfflineSynced,
-    /// The account may not write to new chats.
-    Timelocked {
-        /// Until then.
-        until: WallTime,
-    },
+    /// The account may not write to new chats, for this reason and until then; or it may again.
+    Restricted(Option<Restriction>),
     /// A delivery from the link was stored and confirmed.
     Heard {
         /// The message a receipt was about.
         wa_id: Option<WaId>,
+        /// The chat that wrote, if messages held for want of that go now.
+        freed: Option<Chat>,
         /// Whether it is on disk.
         stored: Result<(), StoreError>,
     },
@@ -136,8 +136,8 @@ pub enum Effect {
         message: MessageId,
         /// Dates the attempt.
         at: Reading,
-        /// The account may not write to new chats until then.
-        timelock_until: Option<WallTime>,
+        /// What keeps the account from writing to new chats.
+        lock: Option<Restriction>,
     },
     /// Send and settle this message; answered by [`Input::Ended`].
     Attempt(Work),

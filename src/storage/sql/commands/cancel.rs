@@ -33,8 +33,10 @@ impl Command for Cancel {
             MessageStatus::Queued | MessageStatus::Held => {
                 book.pass(self.message, MessageStatus::Canceled, Some(MessageReason::Requested), self.at);
             }
-            _ if row.message.direction == Direction::In => {
-                return Err(Refusal::conflict("a message that came in cannot be taken back").into());
+            _ if row.message.direction != Direction::Out => {
+                return Err(
+                    Refusal::conflict("a message that was not sent from here cannot be taken back").into()
+                );
             }
             past => {
                 let detail = format!("the message is {past}; only what is queued or held can be taken back");

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
 use crate::domain::message::{Direction, MessageReason, MessageStatus};
-use crate::domain::phone::Phone;
 use crate::domain::restraint::{self, Approach};
 use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
@@ -29,7 +29,7 @@ impl Command for TakeOne {
     }
 
     fn decide(&self, book: &mut Book) -> Result<Claimed, StoreError> {
-        let Claim { lease, message: id, at, timelock_until, approach } = self.0;
+        let Claim { lease, message: id, at, lock, approach } = self.0;
         book.leased(lease)?;
         let Some(row) = book.message(id).filter(|row| is_waiting(row, lease, at.wall)) else {
             return Ok(Claimed::Gone);
@@ -40,17 +40,18 @@ impl Command for TakeOne {
         if let Some(until) = blocked_until(book, row, at.wall) {
             return Ok(Claimed::NotYet { until });
         }
-        if let Some(until) = timelock_until.filter(|&until| until > at.wall)
+        if let Some(lock) = lock.filter(|lock| lock.until > at.wall)
             && !book.has_met(lease.session, &row.message.chat)
         {
-            book.pass(id, MessageStatus::Held, Some(MessageReason::Timelock), at.wall);
+            book.pass(id, MessageStatus::Held, Some(MessageReason::of_lock(lock.kind)), at.wall);
             if let Some(row) = book.edit_message(id) {
-                row.not_before = Some(until);
+                row.not_before = Some(lock.until);
             }
-            return Ok(Claimed::NotYet { until });
+            return Ok(Claimed::NotYet { until: lock.until });
         }
         let (to, is_stranger) = (row.message.chat.clone(), !book.has_met(lease.session, &row.message.chat));
-        if let Some(approach) = approach.filter(|_| is_stranger)
+        // A group is no stranger, and who has no number wrote first.
+        if let Some(approach) = approach.filter(|_| is_stranger && to.person().is_some())
             && let Some(answer) = restrained(book, lease, (id, &to), approach, at.wall)
         {
             return Ok(answer);
@@ -65,6 +66,8 @@ impl Command for TakeOne {
             wa_id: message.wa_id.clone(),
             to: message.chat.clone(),
             content: message.content.clone(),
+            reply_to: message.reply_to,
+            referred: None,
             delivery: message.delivery,
             claimed_at: at.now,
         };
@@ -83,7 +86,7 @@ impl Command for TakeOne {
 fn restrained(
     book: &mut Book,
     lease: Lease,
-    (id, to): (MessageId, &Phone),
+    (id, to): (MessageId, &Chat),
     approach: Approach,
     now: WallTime,
 ) -> Option<Claimed> {
@@ -101,16 +104,14 @@ fn restrained(
             }
         }
     }
-    if !approach.check {
-        return None;
-    }
+    let number = to.person().filter(|_| approach.check)?;
     match restraint::believed(book.contact(lease.tenant, to).account, now) {
         Some(true) => None,
         Some(false) => {
             book.pass(id, MessageStatus::Failed, Some(MessageReason::NotOnWhatsapp), now);
             Some(Claimed::Gone)
         }
-        None => Some(Claimed::Unchecked { to: to.clone() }),
+        None => Some(Claimed::Unchecked { to: number.clone() }),
     }
 }
 

@@ -1,11 +1,12 @@
-//! A message that came in.
+//! A message that came in, or was written on another device of the account.
 
 use super::contacts::suppress;
-use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times};
+use crate::domain::id::MessageId;
+use crate::domain::message::{Direction, MessageStatus};
 use crate::domain::session::{Epoch, Lease};
 use crate::domain::stop::Wish;
 use crate::ports::contacts::Stop;
-use crate::ports::outbox::Inbound;
+use crate::ports::outbox::{Inbound, Stored};
 use crate::ports::store::StoreError;
 use crate::storage::sql::book::{Book, Charge, Heard, MessageRow};
 use crate::storage::sql::load::Needs;
@@ -19,66 +20,81 @@ pub struct Hear {
 
 impl Hear {
     fn heard(&self) -> Heard {
-        (self.lease.session, self.inbound.from.clone(), self.inbound.wa_id.clone())
+        let letter = &self.inbound.letter;
+        (self.lease.session, letter.chat.clone(), letter.author.clone(), letter.wa_id.clone())
+    }
+
+    /// Whether one person wrote: what was held for want of that goes then.
+    fn is_answer(&self) -> bool {
+        let letter = &self.inbound.letter;
+        letter.direction() == Direction::In && !letter.chat.is_group()
     }
 }
 
 impl Command for Hear {
-    type Answer = bool;
+    type Answer = Stored;
     type Error = StoreError;
 
     fn needs(&self, needs: &mut Needs) {
+        let (session, letter) = (self.lease.session, &self.inbound.letter);
         needs.heard(self.heard());
-        if self.inbound.wish().is_some() {
-            needs.waiting_for(self.lease.tenant, self.inbound.from.clone());
+        if letter.own {
+            needs.message_by_wa(session, &letter.wa_id);
+        }
+        if let Some(about) = letter.about() {
+            needs.referred(session, letter.chat.clone(), about.clone());
+        }
+        if self.is_answer() {
+            needs.held_in(session, letter.chat.clone());
+        }
+        if letter.wish().is_some() {
+            needs.waiting_for(self.lease.tenant, letter.chat.clone());
         }
     }
 
-    fn decide(&self, book: &mut Book) -> Result<bool, StoreError> {
+    fn decide(&self, book: &mut Book) -> Result<Stored, StoreError> {
         let Lease { tenant, session, .. } = self.lease;
         if book.session(session).is_none_or(|row| row.tenant != tenant) {
             return Err(StoreError::Fenced);
         }
-        let Inbound { id, wa_id, from, content, at } = &self.inbound;
-        if book.has_heard(&self.heard()) {
-            return Ok(false);
+        let Inbound { id, letter, at } = &self.inbound;
+        let is_echo = letter.own && book.message_by_wa(session, &letter.wa_id).is_some();
+        if is_echo || book.has_heard(&self.heard()) {
+            return Ok(Stored::default());
         }
+        let about = letter.about().and_then(|about| book.referred(session, &letter.chat, about));
         book.add_message(MessageRow {
             ord: None,
-            message: Message {
-                id: *id,
-                tenant,
-                session,
-                direction: Direction::In,
-                chat: from.clone(),
-                content: content.clone(),
-                status: MessageStatus::Received,
-                reason: None,
-                wa_id: wa_id.clone(),
-                reply_to: None,
-                category: Category::default(),
-                delivery: Delivery::default(),
-                client_ref: None,
-                send_at: None,
-                expires_at: None,
-                attempts: 0,
-                held_until: None,
-                times: Times::from([(MessageStatus::Received.into(), *at)]),
-            },
+            message: letter.received(*id, tenant, session, about, *at),
             not_before: None,
             epoch: Epoch::default(),
             attempted_at: None,
             charge: Charge::None,
             period: None,
         })?;
-        book.hear(tenant, self.heard(), *at);
-        match self.inbound.wish() {
+        // Whoever writes from another device to a stranger has not heard from them; a group has them in it.
+        book.hear(tenant, self.heard(), !letter.own || letter.chat.is_group(), *at);
+        let freed = if self.is_answer() { book.held_in(session, &letter.chat) } else { vec![] };
+        for &id in &freed {
+            self.free(book, id);
+        }
+        match letter.wish() {
             Some(Wish::Stop) => {
-                suppress(book, tenant, from, Stop::said_in(*id, *at));
+                suppress(book, tenant, &letter.chat, Stop::said_in(*id, *at));
             }
-            Some(Wish::Start) => book.edit_contact(tenant, from.clone()).stopped = None,
+            Some(Wish::Start) => book.edit_contact(tenant, letter.chat.clone()).stopped = None,
             None => {}
         }
-        Ok(true)
+        Ok(Stored { new: true, freed: !freed.is_empty() })
+    }
+}
+
+impl Hear {
+    /// It waits for its turn again, and for its own time if it has one.
+    fn free(&self, book: &mut Book, id: MessageId) {
+        book.pass(id, MessageStatus::Queued, None, self.inbound.at);
+        if let Some(row) = book.edit_message(id) {
+            row.not_before = row.message.send_at;
+        }
     }
 }

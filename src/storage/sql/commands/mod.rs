@@ -15,7 +15,7 @@ mod webhooks;
 pub(super) use accept::{Accept, as_accepted, standing_refusal};
 pub(super) use cancel::Cancel;
 pub(super) use claim::{GiveBack, TakeOne};
-pub(super) use contacts::{Allow, NoteAccount, Suppress};
+pub(super) use contacts::{Allow, Consider, NoteAccount, NoteGroups, Suppress};
 pub(super) use inbound::Hear;
 pub(super) use recall::{Recover, TakeEpoch};
 pub(super) use receipt::Apply;

@@ -72,7 +72,8 @@ pub const TABLES: &[Table] = tables! {
         status: Text, reason: Text, reason_code: Number, since: Number, paired: Flag, failures: Number,
         retry_at: Number, retry_reason: Text, throttle_steps: Number, banned_until: Number,
         timelock_until: Number, replaced_at: Number, starting_at: Number, unclean_deaths: Number,
-        probes: Number, created_at: Number, deleted_at: Number, paired_at: Number;
+        probes: Number, created_at: Number, deleted_at: Number, paired_at: Number,
+        new_chats_until: Number;
     session_tally [session_id: Id] tenant_id: Id, live: Number, sent: Number, failed: Number, received: Number,
         reconnects: Number;
     chat [session_id: Id, phone: Text] tenant_id: Id, first_at: Number;
@@ -83,7 +84,8 @@ pub const TABLES: &[Table] = tables! {
         send_at: Number, not_before: Number, expires_at: Number, attempts: Number, epoch: Number,
         attempted_at: Number, charge: Text, period_start: Number, queued_at: Number, held_at: Number,
         sending_at: Number, sent_at: Number, delivered_at: Number, read_at: Number, failed_at: Number,
-        unknown_at: Number, expired_at: Number, canceled_at: Number, dead_at: Number, received_at: Number;
+        unknown_at: Number, expired_at: Number, canceled_at: Number, dead_at: Number, received_at: Number, author: Text,
+        quoted: Text;
     send_attempt [ord: Number] message_id: Id, number: Number, session_id: Id, tenant_id: Id, epoch: Number,
         boot_id: Id, moment: Number, wall: Number;
     usage [tenant_id: Id, period_start: Number] period_end: Number, allowance: Number, quota: Text, used: Number,

@@ -248,8 +248,12 @@ in_both_tongues! {
     MESSAGES,
     /// `[{session, wa_id}]`
     MESSAGES_BY_WA,
-    /// `[{session, wa_id, chat}]`: which of them have come in before.
+    /// `[{session, wa_id, chat}]`: which of them have come in before, with their authors.
     HEARD,
+    /// `[{session, wa_id, chat}]`: the messages of a chat by their ids on the network, whoever wrote them.
+    REFERRED,
+    /// `[{session, chat}]`: what is held there.
+    HELD_IN,
     /// `[id]`, the latest time of the batch, and a bound: the messages that may stand before each in its chat, oldest
     /// first, and those of its chat that are under way.
     NEIGHBOURS,

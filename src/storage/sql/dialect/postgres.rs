@@ -271,10 +271,26 @@ pub(super) const MESSAGES_BY_WA: &str = "
     JOIN message AS m ON m.wa_id = w.wa_id AND m.session_id = w.session AND m.direction = 'out'";
 
 pub(super) const HEARD: &str = "
-    SELECT m.session_id, m.chat, m.wa_id
+    SELECT m.session_id, m.chat, m.author, m.wa_id
     FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, wa_id text, chat text)
     JOIN message AS m ON m.session_id = w.session AND m.chat = w.chat AND m.wa_id = w.wa_id
-        AND m.direction = 'in'";
+        AND m.direction <> 'out'";
+
+pub(super) const REFERRED: &str = "
+    SELECT m.session_id, m.chat, m.wa_id, m.id
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, wa_id text, chat text)
+    JOIN message AS m ON m.wa_id = w.wa_id AND m.session_id = w.session AND m.chat = w.chat
+        AND m.direction = 'out'
+    UNION ALL
+    SELECT m.session_id, m.chat, m.wa_id, m.id
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, wa_id text, chat text)
+    JOIN message AS m ON m.session_id = w.session AND m.chat = w.chat AND m.wa_id = w.wa_id
+        AND m.direction <> 'out'";
+
+pub(super) const HELD_IN: &str = "
+    SELECT m.* FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, chat text)
+    JOIN message AS m ON m.session_id = w.session AND m.status IN ('queued', 'held', 'sending')
+        AND m.status = 'held' AND m.chat = w.chat";
 
 pub(super) const NEIGHBOURS: &str = "
     WITH asked AS MATERIALIZED (
@@ -355,17 +371,17 @@ const INSERT_MESSAGES: &str = "
     INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
         delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
         period_start, queued_at, held_at, sending_at, sent_at, delivered_at, read_at, failed_at, unknown_at,
-        expired_at, canceled_at, dead_at, received_at)
+        expired_at, canceled_at, dead_at, received_at, author, quoted)
     SELECT ord, id, tenant, session, direction, chat, content, status, reason, wa_id, category,
         delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
         period, queued, held, sending, sent, delivered, read, failed, unknown,
-        expired, canceled, dead, received
+        expired, canceled, dead, received, author, quoted
     FROM jsonb_to_recordset($1::jsonb) AS w(ord bigint, id uuid, tenant uuid, session uuid, direction text, chat text,
         content text, status text, reason text, wa_id text, category text, delivery text, reply_to uuid,
         client_ref text, send_at bigint, not_before bigint, expires_at bigint, attempts bigint, epoch bigint,
         attempted_at bigint, charge text, period bigint, queued bigint, held bigint, sending bigint, sent bigint,
         delivered bigint, read bigint, failed bigint, unknown bigint, expired bigint, canceled bigint, dead bigint,
-        received bigint)
+        received bigint, author text, quoted text)
     RETURNING ord";
 
 /// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
@@ -401,11 +417,11 @@ const UPDATE_SESSIONS: &str = "
         epoch = w.epoch, desired = w.desired, status = w.status, reason = w.reason, reason_code = w.reason_code,
         since = w.since, paired = w.paired, paired_at = w.paired_at, failures = w.failures, retry_at = w.retry_at,
         retry_reason = w.retry_reason, throttle_steps = w.throttle_steps, banned_until = w.banned_until,
-        timelock_until = w.timelock_until, replaced_at = w.replaced_at, starting_at = w.starting_at,
+        timelock_until = w.timelock_until, new_chats_until = w.new_chats_until, replaced_at = w.replaced_at, starting_at = w.starting_at,
         unclean_deaths = w.unclean_deaths, probes = w.probes, deleted_at = w.deleted_at
     FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, epoch bigint, desired text, status text, reason text,
         reason_code bigint, since bigint, paired boolean, paired_at bigint, failures bigint, retry_at bigint, retry_reason text,
-        throttle_steps bigint, banned_until bigint, timelock_until bigint, replaced_at bigint, starting_at bigint,
+        throttle_steps bigint, banned_until bigint, timelock_until bigint, new_chats_until bigint, replaced_at bigint, starting_at bigint,
         unclean_deaths bigint, probes bigint, deleted_at bigint)
     WHERE session.id = w.id";
 

@@ -145,9 +145,23 @@ pub(in crate::storage::sql) const MESSAGES_BY_WA: &str = "
 
 /// `[{session, wa_id, chat}]`: which of them have come in before.
 pub(in crate::storage::sql) const HEARD: &str = "
-    SELECT m.session_id, m.chat, m.wa_id FROM jsonb_each($1) AS w
+    SELECT m.session_id, m.chat, m.author, m.wa_id FROM jsonb_each($1) AS w
     CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session') AND m.chat = w.value->>'chat'
-        AND m.wa_id = w.value->>'wa_id' AND m.direction = 'in'";
+        AND m.wa_id = w.value->>'wa_id' AND m.direction <> 'out'";
+
+pub(in crate::storage::sql) const REFERRED: &str = "
+    SELECT m.session_id, m.chat, m.wa_id, m.id FROM jsonb_each($1) AS w
+    CROSS JOIN message AS m ON m.wa_id = w.value->>'wa_id' AND m.session_id = unhex(w.value->>'session')
+        AND m.chat = w.value->>'chat' AND m.direction = 'out'
+    UNION ALL
+    SELECT m.session_id, m.chat, m.wa_id, m.id FROM jsonb_each($1) AS w
+    CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session') AND m.chat = w.value->>'chat'
+        AND m.wa_id = w.value->>'wa_id' AND m.direction <> 'out'";
+
+pub(in crate::storage::sql) const HELD_IN: &str = "
+    SELECT m.* FROM jsonb_each($1) AS w
+    CROSS JOIN message AS m ON m.session_id = unhex(w.value->>'session')
+        AND m.status IN ('queued', 'held', 'sending') AND m.status = 'held' AND m.chat = w.value->>'chat'";
 
 /// `[id]`, the latest time of the batch, and a bound: the messages that may stand before each in its chat, oldest
 /// first, and those of its chat that are under way.
@@ -227,7 +241,7 @@ pub(super) const INSERT_MESSAGES: &str = "
     INSERT INTO message (ord, id, tenant_id, session_id, direction, chat, content, status, reason, wa_id, category,
         delivery, reply_to, client_ref, send_at, not_before, expires_at, attempts, epoch, attempted_at, charge,
         period_start, queued_at, held_at, sending_at, sent_at, delivered_at, read_at, failed_at, unknown_at,
-        expired_at, canceled_at, dead_at, received_at)
+        expired_at, canceled_at, dead_at, received_at, author, quoted)
     SELECT value->>'ord', unhex(value->>'id'), unhex(value->>'tenant'), unhex(value->>'session'),
         value->>'direction',
         value->>'chat', value->>'content', value->>'status', value->>'reason', value->>'wa_id',
@@ -237,7 +251,7 @@ pub(super) const INSERT_MESSAGES: &str = "
         value->>'queued', value->>'held', value->>'sending', value->>'sent',
         value->>'delivered', value->>'read', value->>'failed',
         value->>'unknown', value->>'expired', value->>'canceled',
-        value->>'dead', value->>'received'
+        value->>'dead', value->>'received', value->>'author', value->>'quoted'
     FROM jsonb_each($1)";
 
 /// Messages that were accepted and nothing else. What a column is not given is as it is for all of them.
@@ -276,6 +290,7 @@ pub(in crate::storage::sql) const UPDATE_SESSIONS: &str = "
         paired = w.value->>'paired', paired_at = w.value->>'paired_at', failures = w.value->>'failures', retry_at = w.value->>'retry_at',
         retry_reason = w.value->>'retry_reason', throttle_steps = w.value->>'throttle_steps',
         banned_until = w.value->>'banned_until', timelock_until = w.value->>'timelock_until',
+        new_chats_until = w.value->>'new_chats_until',
         replaced_at = w.value->>'replaced_at', starting_at = w.value->>'starting_at',
         unclean_deaths = w.value->>'unclean_deaths', probes = w.value->>'probes',
         deleted_at = w.value->>'deleted_at'

@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use super::{count, maybe_time, maybe_word, word};
+use crate::domain::chat::Chat;
 use crate::domain::message::{Message, MessageStatus, Times, WaId};
-use crate::domain::phone::Phone;
 use crate::domain::time::WallTime;
 use crate::storage::sql::dialect::Fault;
 
@@ -46,6 +46,8 @@ pub struct Model {
     pub canceled_at: Option<i64>,
     pub dead_at: Option<i64>,
     pub received_at: Option<i64>,
+    pub author: Option<String>,
+    pub quoted: Option<String>,
 }
 
 /// Without content and correspondent.
@@ -69,12 +71,14 @@ impl Model {
             tenant: self.tenant_id.into(),
             session: self.session_id.into(),
             direction: word(&self.direction, "direction")?,
-            chat: Phone::stored(self.chat),
+            chat: Chat::stored(self.chat),
+            author: self.author.map(Chat::stored),
             content: serde_json::from_str(&self.content).map_err(|_| Fault::unreadable("content"))?,
             status: word(&self.status, "message status")?,
             reason: maybe_word(self.reason.as_deref(), "message reason")?,
             wa_id: WaId(self.wa_id),
             reply_to: self.reply_to.map(Into::into),
+            quoted: self.quoted.map(WaId),
             category: word(&self.category, "category")?,
             delivery: word(&self.delivery, "delivery")?,
             client_ref: self.client_ref,

@@ -36,6 +36,7 @@ pub struct Model {
     pub probes: i64,
     pub created_at: i64,
     pub deleted_at: Option<i64>,
+    pub new_chats_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -73,6 +74,7 @@ impl Model {
                 throttle_steps: count(self.throttle_steps) as u32,
                 banned_until: maybe_time(self.banned_until),
                 timelock_until: maybe_time(self.timelock_until),
+                new_chats_until: maybe_time(self.new_chats_until),
                 replaced_at: maybe_time(self.replaced_at),
             },
             supervision: Supervision {
@@ -121,5 +123,6 @@ pub fn row(session: &Session) -> Result<ActiveModel, Fault> {
         probes: Set(i64::from(session.supervision.probes)),
         created_at: Set(session.created_at.0),
         deleted_at: Set(None),
+        new_chats_until: Set(session.standing.new_chats_until.map(|at| at.0)),
     })
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use uuid::fmt::Simple;
 
 use super::{Needs, ids, put};
+use crate::domain::chat::Chat;
 use crate::domain::id::TenantId;
-use crate::domain::phone::Phone;
 use crate::domain::restraint::SPAN;
 use crate::domain::time::WallTime;
 use crate::ports::contacts::{Contact, Stop};
@@ -24,6 +24,9 @@ use crate::storage::sql::kept::Kept;
 pub(in crate::storage::sql) const STOPPED: &str =
     "SELECT * FROM contact WHERE tenant_id = $1 AND stop_id = $2";
 
+const HAS_MET: &str = "SELECT first_at FROM chat WHERE session_id = $1 AND phone = $2";
+const HAS_APPROACHED: &str = "SELECT at FROM approach WHERE session_id = $1 AND phone = $2";
+
 #[derive(Serialize)]
 struct Number<'a> {
     tenant: Simple,
@@ -31,7 +34,7 @@ struct Number<'a> {
 }
 
 impl<'a> Number<'a> {
-    fn of((tenant, phone): &'a (TenantId, Phone)) -> Self {
+    fn of((tenant, phone): &'a (TenantId, Chat)) -> Self {
         Self { tenant: tenant.uuid().simple(), phone: phone.as_str() }
     }
 }
@@ -42,8 +45,11 @@ pub(super) async fn read(
     book: &mut Book,
     kept: &mut Kept,
 ) -> Result<(), Fault> {
-    if !needs.approaches.is_empty() {
+    if !needs.approaches.is_empty() || !needs.acquaintances.is_empty() {
         read_approaches(txn, needs, book).await?;
+    }
+    if !needs.acquaintances.is_empty() {
+        read_acquaintances(txn, needs, book).await?;
     }
     read_contacts(txn, needs, book, kept).await?;
     if !needs.waiting.is_empty() {
@@ -56,7 +62,9 @@ pub(super) async fn read(
 /// Those of the last day, and those of the people that are to be written to now, whenever they were.
 async fn read_approaches(txn: &DatabaseTransaction, needs: &mut Needs, book: &mut Book) -> Result<(), Fault> {
     let asked: Vec<_> = needs.approaches.iter().filter_map(|&id| Some(&book.message(id)?.message)).collect();
-    let sessions: BTreeSet<Uuid> = asked.iter().map(|message| message.session.uuid()).collect();
+    let of_numbers = needs.acquaintances.iter().map(|(session, _)| session.uuid());
+    let sessions: BTreeSet<Uuid> =
+        asked.iter().map(|message| message.session.uuid()).chain(of_numbers).collect();
     needs.contacts.extend(asked.iter().map(|message| (message.tenant, message.chat.clone())));
     let since = needs.claimed_at - SPAN;
     let values = [ids(sessions.into_iter())?.into(), since.0.into()];
@@ -65,8 +73,22 @@ async fn read_approaches(txn: &DatabaseTransaction, needs: &mut Needs, book: &mu
     rows.extend(dialect::query(txn, dialect::APPROACHED, [messages.into()]).await?);
     for row in rows {
         let session: Uuid = row.try_get_by_index(0)?;
-        let chat = Phone::stored(row.try_get_by_index(1)?);
+        let chat = Chat::stored(row.try_get_by_index(1)?);
         book.put_approached(session.into(), chat, WallTime(row.try_get_by_index(2)?));
+    }
+    Ok(())
+}
+
+/// Which of these people have written to their session, and when it wrote to the others first.
+async fn read_acquaintances(txn: &DatabaseTransaction, needs: &Needs, book: &mut Book) -> Result<(), Fault> {
+    for (session, chat) in &needs.acquaintances {
+        let values = || [session.uuid().into(), chat.as_str().to_owned().into()];
+        if !dialect::query(txn, HAS_MET, values()).await?.is_empty() {
+            book.put_met(*session, chat.clone());
+        }
+        if let Some(row) = dialect::query(txn, HAS_APPROACHED, values()).await?.first() {
+            book.put_approached(*session, chat.clone(), WallTime(row.try_get_by_index(0)?));
+        }
     }
     Ok(())
 }
@@ -98,7 +120,7 @@ async fn read_contacts(
     }
     for row in rows {
         let tenant: Uuid = row.try_get("", "tenant_id")?;
-        let phone = Phone::stored(row.try_get("", "phone")?);
+        let phone = Chat::stored(row.try_get("", "phone")?);
         let account = row.try_get::<Option<bool>>("", "account")?;
         let checked_at = maybe_time(row.try_get("", "checked_at")?);
         let contact = Contact { stopped: stop(&row)?, account: account.zip(checked_at) };

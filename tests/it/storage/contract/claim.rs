@@ -6,7 +6,7 @@ use std::time::Duration;
 use columba::domain::event::Change;
 use columba::domain::id::MessageId;
 use columba::domain::message::{MessageReason, MessageStatus, ReceiptKind};
-use columba::domain::session::{SessionStatus, Standing};
+use columba::domain::session::{Restriction, RestrictionKind, SessionStatus, Standing};
 use columba::domain::time::WallTime;
 use columba::ports::clock::Clock as _;
 use columba::ports::outbox::{Claim, Claimed, Outcome, Pending, Position, Work};
@@ -43,6 +43,8 @@ async fn a_claim_begins_an_attempt_and_hands_over_what_to_send(fixture: Fixture)
         wa_id: message.wa_id.clone(),
         to: message.chat.clone(),
         content: message.content.clone(),
+        reply_to: None,
+        referred: None,
         delivery: message.delivery,
         claimed_at: stage.fixture.clock.now(),
     };
@@ -64,7 +66,7 @@ async fn an_older_owner_is_fenced_from_everything_that_is_an_owners(fixture: Fix
     stage.told();
 
     let fenced = StoreError::Fenced;
-    let claim = Claim { lease: old, message: waits.id, at, timelock_until: None, approach: None };
+    let claim = Claim { lease: old, message: waits.id, at, lock: None, approach: None };
     assert_eq!(stage.outbox.claim(claim).await, Err(fenced.clone()));
     assert_eq!(stage.outbox.give_back(old, leaves.id, 1).await, Err(fenced.clone()));
     assert_eq!(stage.outbox.recover(old, at.wall).await, Err(fenced.clone()));
@@ -169,9 +171,10 @@ async fn a_timelock_holds_new_chats_and_lets_replies_go(fixture: Fixture) {
     let (cold, reply) = (stage.accept(ANN).await, stage.accept(BOB).await);
     stage.told();
     let until = stage.in_secs(60);
-    let claim = |message, timelock_until: Option<WallTime>| {
+    let claim = |message, until: Option<WallTime>| {
         let at = stage.fixture.clock.read();
-        stage.outbox.claim(Claim { lease: stage.lease, message, at, timelock_until, approach: None })
+        let lock = until.map(|until| Restriction { kind: RestrictionKind::Timelock, until });
+        stage.outbox.claim(Claim { lease: stage.lease, message, at, lock, approach: None })
     };
     assert!(matches!(claim(reply.id, Some(until)).await, Ok(Claimed::Work(_))));
     assert_eq!(claim(cold.id, Some(until)).await, Ok(Claimed::NotYet { until }));
@@ -242,7 +245,7 @@ async fn the_log_of_attempts_looks_back_a_span_and_not_past_a_boot(fixture: Fixt
     // Every owner before this one is fenced, so the next attempt is made by a new one.
     let lease = stage.outbox.recall(stage.session, clock.read()).await.unwrap().lease;
     let message = stage.accept(BOB).await;
-    let claim = Claim { lease, message: message.id, at: clock.read(), timelock_until: None, approach: None };
+    let claim = Claim { lease, message: message.id, at: clock.read(), lock: None, approach: None };
     assert!(matches!(stage.outbox.claim(claim).await, Ok(Claimed::Work(_))));
     clock.reboot(Duration::from_secs(10));
     assert_eq!(attempts().await, None, "how long ago it was cannot be told");

@@ -5,12 +5,12 @@ use std::time::Duration;
 use columba::billing::period::month_of;
 use columba::domain::id::{MessageId, SuppressionId, WebhookId};
 use columba::domain::message::{
-    Delivery, Direction, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
+    Delivery, Direction, Letter, Message, MessageReason, MessageStatus, ReceiptKind, WaId,
 };
 use columba::domain::page::Page;
 use columba::domain::restraint::Approach;
 use columba::domain::scope::SystemScope;
-use columba::domain::session::{Lease, SessionCounters};
+use columba::domain::session::{Lease, Restriction, RestrictionKind, SessionCounters};
 use columba::domain::time::WallTime;
 use columba::domain::webhook::{
     Attempt, Delivery as Posted, DeliveryStatus, Health, Subject, WebhookReason, WebhookStatus,
@@ -22,7 +22,7 @@ use columba::ports::outbox::{Acceptance, Claim, Claimed, Inbound, Outcome, Recei
 use columba::ports::webhooks::{Parcel, Range, Settled};
 use proptest::prelude::*;
 
-use super::stage::{Stage, idempotency, phone, text};
+use super::stage::{Stage, chat, idempotency, phone, text};
 use super::{Backend, Fixture};
 use crate::support::webhooks::webhook;
 
@@ -200,10 +200,11 @@ impl World {
             Deed::Claim { message, locked, restrained } => match self.message(message) {
                 None => "nothing".into(),
                 Some(message) => {
-                    let timelock_until = locked.map(|secs| self.stage.in_secs(secs));
+                    let kind = RestrictionKind::Timelock;
+                    let lock = locked.map(|secs| Restriction { kind, until: self.stage.in_secs(secs) });
                     let (lease, at) = (self.lease_of(message), self.stage.fixture.clock.read());
                     let approach = restrained.map(|(most, check)| Approach { per_day: Some(most), check });
-                    let claim = Claim { lease, message: message.id, at, timelock_until, approach };
+                    let claim = Claim { lease, message: message.id, at, lock, approach };
                     match outbox.claim(claim).await {
                         Ok(Claimed::Work(work)) => format!("work {}", work.number),
                         // When a busy chat is asked again is each store's own guess.
@@ -241,16 +242,18 @@ impl World {
             },
             Deed::Account { chat, has } => {
                 let answer =
-                    self.stage.contacts.note_account(self.leases[0], phone(CHATS[chat]), has, now).await;
+                    self.stage.contacts.note_account(self.stage.tenant, phone(CHATS[chat]), has, now).await;
                 format!("{answer:?}")
             }
             Deed::Suppress { chat, wanted } => self.suppress(chat, wanted).await,
             Deed::Inbound { session, chat, wa_id, says } => {
                 let inbound = Inbound {
                     id: MessageId::mint(now),
-                    wa_id: WaId(format!("IN{wa_id}")),
-                    from: phone(CHATS[chat]),
-                    content: text(["hi", "Stop!", "START"][says]),
+                    letter: Letter::from_person(
+                        WaId(format!("IN{wa_id}")),
+                        self::chat(CHATS[chat]),
+                        text(["hi", "Stop!", "START"][says]),
+                    ),
                     at: now,
                 };
                 format!("{:?}", outbox.inbound(self.leases[session], inbound).await)
@@ -317,7 +320,9 @@ impl World {
             return format!("{} {:?}", made.by, made.since);
         }
         let all = contacts.suppressions(scope, Page { limit: 200, before: None }).await.unwrap().rows;
-        let Some(one) = all.into_iter().find(|one| one.phone == number) else { return "nothing".into() };
+        let Some(one) = all.into_iter().find(|one| one.phone.as_str() == CHATS[chat]) else {
+            return "nothing".into();
+        };
         format!("{} {:?}", one.by, contacts.allow(scope, one.id).await.map_err(|error| error.to_string()))
     }
 
@@ -484,7 +489,7 @@ fn leveled((messages, usage, counters, told): View) -> impl PartialEq + std::fmt
         );
         match message.direction {
             Direction::Out => outbound.push((message.wa_id, line)),
-            Direction::In => inbound.push((message.wa_id, line)),
+            Direction::In | Direction::Own => inbound.push((message.wa_id, line)),
         }
     }
     inbound.sort();

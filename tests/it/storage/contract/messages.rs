@@ -10,7 +10,7 @@ use columba::ports::messages::MessageFilter;
 use columba::ports::outbox::{Acceptance, Outcome};
 
 use super::Fixture;
-use super::stage::{ANN, BOB, Stage, code, phone};
+use super::stage::{ANN, BOB, Stage, chat, code};
 
 contract!(
     a_foreign_message_is_absent_from_every_answer,
@@ -79,14 +79,14 @@ async fn every_filter_narrows_and_they_narrow_together(fixture: Fixture) {
     for (filter, mut expected) in [
         (any(), vec![elsewhere, sent, waits, heard.id]),
         (here.clone(), vec![sent, waits, heard.id]),
-        (MessageFilter { chat: Some(phone(ANN)), ..any() }, vec![elsewhere, sent, heard.id]),
+        (MessageFilter { chat: Some(chat(ANN)), ..any() }, vec![elsewhere, sent, heard.id]),
         (MessageFilter { status: Some(Status::Queued), ..any() }, vec![elsewhere, waits]),
         (MessageFilter { status: Some(Status::Received), ..any() }, vec![heard.id]),
         (MessageFilter { direction: Some(Direction::Out), ..any() }, vec![elsewhere, sent, waits]),
         (MessageFilter { direction: Some(Direction::In), ..any() }, vec![heard.id]),
         (MessageFilter { client_ref: Some("r1".into()), ..any() }, vec![elsewhere]),
         (MessageFilter { client_ref: Some("r1".into()), ..here.clone() }, vec![]),
-        (MessageFilter { chat: Some(phone(ANN)), direction: Some(Direction::Out), ..here }, vec![sent]),
+        (MessageFilter { chat: Some(chat(ANN)), direction: Some(Direction::Out), ..here }, vec![sent]),
     ] {
         let page = Page { limit: 200, before: None };
         let found = stage.messages.list(stage.scope(), filter.clone(), page).await.unwrap();

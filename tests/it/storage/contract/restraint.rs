@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use columba::domain::event::Change;
 use columba::domain::id::{MessageId, SuppressionId};
-use columba::domain::message::{Draft, MessageReason, MessageStatus, ReceiptKind, WaId};
+use columba::domain::message::{Draft, Letter, MessageReason, MessageStatus, ReceiptKind, WaId};
 use columba::domain::page::Page;
 use columba::domain::refusal::Code;
 use columba::domain::restraint::Approach;
 use columba::domain::scope::TenantScope;
 use columba::ports::clock::Clock as _;
-use columba::ports::contacts::{StoppedBy, Suppression};
+use columba::ports::contacts::{Considered, StoppedBy, Suppression};
 use columba::ports::outbox::{Acceptance, Claim, Claimed, Inbound, Outcome};
+use columba::ports::store::StoreError;
 
 use super::Fixture;
-use super::stage::{ANN, BOB, Stage, phone, refusal, text};
+use super::stage::{ANN, BOB, Stage, chat, phone, refusal, text};
 
 contract!(
     who_says_stop_is_suppressed_for_the_whole_tenant_before_the_message_is_told_of,
@@ -26,6 +27,8 @@ contract!(
     who_has_written_is_no_stranger,
     a_number_that_was_linked_just_now_answers_only,
     a_strangers_number_is_asked_for_once_and_one_without_an_account_fails_without_an_attempt,
+    who_asks_for_numbers_draws_on_the_same_number_of_strangers,
+    a_group_that_was_listed_is_known_and_no_stranger,
 );
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -34,8 +37,8 @@ impl Stage {
     async fn says(&self, from: &str, words: &str) -> bool {
         let id = MessageId::mint(self.now());
         let wa_id = WaId(format!("IN{}", id.uuid().simple()));
-        let inbound = Inbound { id, wa_id, from: phone(from), content: text(words), at: self.now() };
-        self.outbox.inbound(self.lease, inbound).await.unwrap()
+        let letter = Letter::from_person(wa_id, chat(from), text(words));
+        self.hear(Inbound { id, letter, at: self.now() }).await.new
     }
 
     async fn suppressed(&self) -> Vec<Suppression> {
@@ -45,7 +48,7 @@ impl Stage {
 
     async fn approach(&self, message: MessageId, approach: Approach) -> Claimed {
         let at = self.fixture.clock.read();
-        let claim = Claim { lease: self.lease, message, at, timelock_until: None, approach: Some(approach) };
+        let claim = Claim { lease: self.lease, message, at, lock: None, approach: Some(approach) };
         self.outbox.claim(claim).await.unwrap()
     }
 
@@ -230,11 +233,11 @@ async fn a_strangers_number_is_asked_for_once_and_one_without_an_account_fails_w
     assert_eq!(stage.approach(known.id, checked).await, Claimed::Unchecked { to: phone(ANN) });
     assert_eq!(stage.message(known.id).await.attempts, 0);
     assert_eq!(stage.approach(known.id, checked).await, Claimed::Unchecked { to: phone(ANN) }, "still");
-    stage.contacts.note_account(stage.lease, phone(ANN), true, stage.now()).await.unwrap();
+    stage.contacts.note_account(stage.tenant, phone(ANN), true, stage.now()).await.unwrap();
     assert!(matches!(stage.approach(known.id, checked).await, Claimed::Work(_)));
 
     assert_eq!(stage.approach(unknown.id, checked).await, Claimed::Unchecked { to: phone(BOB) });
-    stage.contacts.note_account(stage.lease, phone(BOB), false, stage.now()).await.unwrap();
+    stage.contacts.note_account(stage.tenant, phone(BOB), false, stage.now()).await.unwrap();
     stage.told();
     assert_eq!(stage.approach(unknown.id, checked).await, Claimed::Gone);
     assert_eq!(stage.told(), [Change::Message(unknown.id, MessageStatus::Failed)]);
@@ -249,4 +252,42 @@ async fn a_strangers_number_is_asked_for_once_and_one_without_an_account_fails_w
     stage.wait(DAY);
     let again = stage.accept(BOB).await;
     assert_eq!(stage.approach(again.id, checked).await, Claimed::Unchecked { to: phone(BOB) });
+}
+
+async fn who_asks_for_numbers_draws_on_the_same_number_of_strangers(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let limit = Some(Approach { per_day: Some(2), check: true });
+    let consider = async |phones: &[&str], approach| {
+        let phones = phones.iter().map(|&number| phone(number)).collect();
+        stage.contacts.consider(stage.scope(), stage.session, phones, approach, stage.now()).await.unwrap()
+    };
+    let (wrote, third, fourth) = ("+15551230003", "+15551230004", "+15551230005");
+    stage.says(wrote, "hello?").await;
+    stage.contacts.note_account(stage.tenant, phone(BOB), false, stage.now()).await.unwrap();
+    let until = stage.now() + DAY;
+    let asked = consider(&[ANN, BOB, wrote, third, fourth], limit).await;
+    use Considered::{Ask, Known, NotBefore};
+    assert_eq!(asked, [Ask, Known(false), Ask, Ask, NotBefore(until)]);
+    stage.contacts.note_account(stage.tenant, phone(ANN), true, stage.now()).await.unwrap();
+    assert_eq!(consider(&[ANN, third, fourth], limit).await, [Known(true), Ask, NotBefore(until)]);
+    assert_eq!(consider(&[fourth], None).await, [Ask], "without a bound nothing binds");
+    // Whom it may not ask for it may not write to either.
+    let message = stage.accept(fourth).await;
+    assert_eq!(stage.approach(message.id, a_day(2)).await, Claimed::NotYet { until });
+    let theirs = stage.stranger().await;
+    let scope = TenantScope::authenticated(theirs.tenant);
+    let elsewhere = stage.contacts.consider(scope, stage.session, vec![phone(ANN)], limit, stage.now()).await;
+    assert_eq!(elsewhere, Err(StoreError::Fenced), "somebody else's session");
+}
+
+async fn a_group_that_was_listed_is_known_and_no_stranger(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let group = chat("120363000000000001@g.us");
+    let knows = async || stage.messages.knows_chat(stage.scope(), stage.session, &group).await.unwrap();
+    assert!(!knows().await);
+    let groups = vec![group.clone()];
+    stage.contacts.note_groups(stage.scope(), stage.session, groups, stage.now()).await.unwrap();
+    assert!(knows().await);
+    let message = stage.accept("120363000000000001@g.us").await;
+    assert!(matches!(stage.approach(message.id, a_day(0)).await, Claimed::Work(_)));
 }

@@ -186,6 +186,7 @@ async fn what_the_network_holds_against_an_account_outlives_its_owner(fixture: F
         throttle_steps: 3,
         banned_until: Some(stage.in_secs(60)),
         timelock_until: Some(stage.in_secs(70)),
+        new_chats_until: Some(stage.in_secs(80)),
         replaced_at: Some(stage.now()),
     };
     for standing in [standing, Standing::default(), standing] {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use columba::billing::period::month_of;
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, EventKind, StatusEvent};
 use columba::domain::id::{KeyId, MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::message::{
-    Category, Content, Delivery, Draft, Message, MessageStatus, ReceiptKind, Text, WaId,
+    Category, Delivery, Draft, Letter, Message, MessageStatus, ReceiptKind, WaId,
 };
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
@@ -20,7 +22,7 @@ use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::clock::Clock as _;
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Outcome, Receipt, Settlement, Terms, Work,
+    Acceptance, Claim, Claimed, Inbound, Outcome, Receipt, Settlement, Stored, Terms, Work,
 };
 use columba::ports::store::WriteError;
 
@@ -121,6 +123,10 @@ pub fn api_key(tenant: TenantId, at: WallTime) -> ApiKey {
     }
 }
 
+pub fn chat(text: &str) -> Chat {
+    Chat::parse(text).unwrap()
+}
+
 pub fn phone(text: &str) -> Phone {
     Phone::parse(text).unwrap()
 }
@@ -191,7 +197,7 @@ impl Stage {
 
     pub fn draft(&self, to: &str) -> Draft {
         Draft {
-            to: phone(to),
+            to: chat(to),
             content: text("hello"),
             reply_to: None,
             category: Category::Service,
@@ -226,10 +232,7 @@ impl Stage {
 
     pub async fn claim(&self, message: MessageId) -> Claimed {
         let at = self.fixture.clock.read();
-        self.outbox
-            .claim(Claim { lease: self.lease, message, at, timelock_until: None, approach: None })
-            .await
-            .unwrap()
+        self.outbox.claim(Claim { lease: self.lease, message, at, lock: None, approach: None }).await.unwrap()
     }
 
     /// Claims what has to be free to be claimed.
@@ -260,7 +263,12 @@ impl Stage {
 
     pub fn heard(&self, from: &str, wa_id: &str) -> Inbound {
         let id = MessageId::mint(self.now());
-        Inbound { id, wa_id: WaId(wa_id.into()), from: phone(from), content: text("hi"), at: self.now() }
+        let letter = Letter::from_person(WaId(wa_id.into()), chat(from), text("hi"));
+        Inbound { id, letter, at: self.now() }
+    }
+
+    pub async fn hear(&self, inbound: Inbound) -> Stored {
+        self.outbox.inbound(self.lease, inbound).await.unwrap()
     }
 
     pub async fn message(&self, id: MessageId) -> Message {

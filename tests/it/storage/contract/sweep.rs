@@ -11,7 +11,7 @@ use columba::domain::plan::Plan;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::webhook::Subject;
 use columba::ports::clock::Clock as _;
-use columba::ports::outbox::{Acceptance, Inbound, Outcome};
+use columba::ports::outbox::{Acceptance, Inbound, Outcome, Stored};
 
 use super::Fixture;
 use super::stage::{ANN, BOB, Stage, plan};
@@ -230,7 +230,7 @@ async fn what_a_plan_keeps_no_longer_is_erased_and_what_waits_or_is_in_doubt_sta
     let sent = accepted(&stage, 2, stage.draft(ANN)).await;
     assert!(stage.settle(&stage.work(sent).await, Outcome::Sent).await);
     let heard = Inbound { id: dated(&stage, 3), ..stage.heard(BOB, "IN1") };
-    assert_eq!(stage.outbox.inbound(stage.lease, heard.clone()).await, Ok(true));
+    assert_eq!(stage.hear(heard.clone()).await, Stored { new: true, freed: false });
     let doubtful = accepted(&stage, 4, stage.draft(BOB)).await;
     assert!(stage.settle(&stage.work(doubtful).await, Outcome::Unknown(MessageReason::NoAck)).await);
     let mut draft = stage.draft(ANN);

@@ -19,11 +19,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use columba::billing::{period::month_of, quota};
+use columba::domain::chat::Chat;
+use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
-use columba::domain::message::{Category, Content, Delivery, Draft, Message, Text, WaId};
-use columba::domain::phone::Phone;
+use columba::domain::message::{Category, Delivery, Draft, Message, WaId};
 use columba::domain::plan::{Interval, Pacing, Plan, Quota};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
@@ -133,8 +134,8 @@ pub fn text(body: &str) -> Content {
     Content::Text(Text { body: body.into() })
 }
 
-pub fn phone(number: u32) -> Phone {
-    Phone::stored(format!("+1555{number:07}"))
+pub fn phone(number: u32) -> Chat {
+    Chat::stored(format!("+1555{number:07}"))
 }
 
 pub fn key(name: &str, fingerprint: u8) -> Option<Idempotency> {
@@ -249,7 +250,7 @@ impl Desk {
     }
 
     pub fn claim(&self, lease: Lease, message: MessageId) -> Claim {
-        Claim { lease, message, at: self.clock.read(), timelock_until: None, approach: None }
+        Claim { lease, message, at: self.clock.read(), lock: None, approach: None }
     }
 
     pub async fn claimed(&self, lease: Lease, message: MessageId) -> Work {

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use columba::domain::event::Change;
 use columba::domain::id::MessageId;
-use columba::domain::message::{MessageReason, MessageStatus, ReceiptKind, WaId};
+use columba::domain::message::{Letter, MessageReason, MessageStatus, ReceiptKind, WaId};
 use columba::domain::scope::{SystemScope, TenantScope};
+use columba::domain::session::{Restriction, RestrictionKind};
 use columba::domain::time::{BootId, Moment, WallTime};
 use columba::ports::clock::Clock as _;
 use columba::ports::directory::TenantPatch;
-use columba::ports::outbox::{Claimed, Inbound, Outcome, Receipt, Settlement};
+use columba::ports::outbox::{Claimed, Inbound, Outcome, Receipt, Settlement, Stored};
 use columba::ports::store::StoreError;
 
 use super::{Desk, phone, plan, text};
 
 fn inbound(desk: &Desk, chat: u32, wa_id: &str) -> Inbound {
     let at = desk.clock.wall();
-    Inbound { id: MessageId::mint(at), wa_id: WaId(wa_id.into()), from: phone(chat), content: text("hi"), at }
+    let letter = Letter::from_person(WaId(wa_id.into()), phone(chat), text("hi"));
+    Inbound { id: MessageId::mint(at), letter, at }
 }
 
 #[tokio::test]
@@ -71,13 +73,13 @@ async fn while_locked_out_of_new_chats_only_those_who_wrote_are_answered() {
     let desk = Desk::new().await;
     let lease = desk.session(desk.tenant(100).await).await;
     let outbox = &desk.stores().outbox;
-    assert_eq!(outbox.inbound(lease, inbound(&desk, 1, "A")).await, Ok(true));
-    assert_eq!(outbox.inbound(lease, inbound(&desk, 1, "A")).await, Ok(false), "the same again");
+    assert_eq!(outbox.inbound(lease, inbound(&desk, 1, "A")).await, Ok(Stored { new: true, freed: false }));
+    assert_eq!(outbox.inbound(lease, inbound(&desk, 1, "A")).await, Ok(Stored::default()), "the same again");
     let (known, stranger) = (desk.accepted(lease, 1).await, desk.accepted(lease, 2).await);
     let until = desk.clock.wall() + Duration::from_secs(600);
     desk.sink.clear();
     let mut claim = desk.claim(lease, stranger.id);
-    claim.timelock_until = Some(until);
+    claim.lock = Some(Restriction { kind: RestrictionKind::Timelock, until });
     assert_eq!(outbox.claim(claim).await.unwrap(), Claimed::NotYet { until });
     assert_eq!(desk.sink.changes(), [Change::Message(stranger.id, MessageStatus::Held)]);
     let held = desk.message(&stranger).await;
