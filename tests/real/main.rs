@@ -10,6 +10,7 @@ mod closing;
 mod exchange;
 mod holding;
 mod journey;
+mod media;
 mod messages;
 mod pairing;
 mod reasons;

@@ -166,7 +166,13 @@ impl Transport for SandboxTransport {
         events.boxed()
     }
 
+    /// The network gets no bytes, but a file that is not there is not sent here either.
     async fn send(&self, work: &Work) -> Result<(), SendError> {
+        if let (Some(media), Some(files)) = (work.content.media(), &self.files)
+            && !files.has(work.lease.tenant, media.media).await.map_err(|_| SendError::NoLink)?
+        {
+            return Err(SendError::NoFile);
+        }
         let (wa_id, to) = (work.wa_id.clone(), work.to.clone());
         self.wire.send(Outgoing { caller: work.lease.into(), wa_id, to }).await
     }

@@ -7,6 +7,7 @@ use columba::domain::media::{Handle, MediaFile, MediaState};
 use columba::domain::message::Direction;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Epoch, Lease};
+use columba::domain::time::WallTime;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -289,13 +290,14 @@ async fn bytes_without_a_record_go_and_records_without_bytes_are_with_the_networ
     world.ask(Method::GET, &format!("/v1/media/{fetched}/content"), None).await;
     media.files.remove(world.tenant, fetched).await.unwrap();
 
-    media.reconcile(NOW).await.unwrap();
+    // Ids of other tests in this process may have pushed these ahead, so neither end is near.
+    media.reconcile(WallTime(0)).await.unwrap();
     assert_eq!(
         media.files.of(world.tenant).await.unwrap().len(),
         2,
         "what is as young as this start is somebody's work"
     );
-    media.reconcile(NOW + std::time::Duration::from_millis(1)).await.unwrap();
+    media.reconcile(NOW + std::time::Duration::from_secs(365 * 24 * 3600)).await.unwrap();
     assert_eq!(media.files.of(world.tenant).await.unwrap(), [stays["id"].as_str().unwrap().parse().unwrap()]);
     assert_eq!(world.ask(Method::GET, &path(&lost), None).await.problem().0, 404);
     assert_eq!(world.ask(Method::GET, &format!("/v1/media/{fetched}"), None).await.json()["state"], "remote");

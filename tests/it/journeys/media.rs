@@ -15,6 +15,7 @@ use crate::support::server::{Home, Server};
 
 on_both_databases!(
     a_file_goes_up_out_with_a_message_and_down_again_and_is_there_after_a_restart,
+    what_a_correspondent_sends_is_a_record_first_and_bytes_when_somebody_asks,
     what_lies_in_the_folder_and_in_no_row_is_gone_after_a_restart
 );
 
@@ -83,6 +84,40 @@ async fn a_file_goes_up_out_with_a_message_and_down_again_and_is_there_after_a_r
     assert_eq!(acme.delete(&format!("/v1/media/{id}")).await.status, 204);
     acme.get(&format!("/v1/media/{id}")).await.refused(404, "not_found");
     assert_eq!(files(&home.data().join("media")), Vec::<PathBuf>::new());
+    server.finish().await;
+}
+
+async fn what_a_correspondent_sends_is_a_record_first_and_bytes_when_somebody_asks(home: Home) {
+    let server = home.start(&[]).await;
+    server.operator().plan("basic", json!({})).await;
+    let (_, acme) = server.operator().tenant("Acme", "basic").await;
+    let session = acme.connected("sales").await;
+    let bytes = picture(MIB);
+    let file = upload(&acme, bytes.clone()).await;
+    let mut feed = acme.feed(json!({"op": "subscribe", "events": ["in"]})).await;
+    let image = json!({"media": file["id"], "caption": "canary-body look"});
+    acme.post("/v1/sandbox/messages", json!({"session": session, "from": ANNA, "image": image}))
+        .await
+        .expect(202);
+    let event = feed.next().await;
+    let record = acme.message(event["id"].as_str().unwrap()).await;
+    assert_eq!((&record["type"], &record["image"]["caption"]), (&json!("image"), &image["caption"]));
+    let id = record["image"]["media"].as_str().unwrap();
+    assert_ne!(file["id"], id, "it has a record of its own");
+    let path = format!("/v1/media/{id}");
+    let remote = acme.get(&path).await.expect(200);
+    assert_eq!((&remote["state"], &remote["sha256"]), (&json!("remote"), &json!(null)));
+    assert_eq!((&remote["direction"], &remote["session"]), (&json!("in"), &json!(session)));
+
+    let mut states = acme.feed_of(&session).await;
+    acme.act(&format!("/v1/sessions/{session}/stop")).await.expect(202);
+    states.session(&session, "stopped").await;
+    acme.get(&format!("{path}/content")).await.refused(409, "session_not_ready");
+    acme.act(&format!("/v1/sessions/{session}/start")).await.expect(202);
+    states.session(&session, "connected").await;
+    acme.get(&format!("{path}/content")).await;
+    let stored = acme.get(&path).await.expect(200);
+    assert_eq!((&stored["state"], &stored["sha256"]), (&json!("stored"), &file["sha256"]));
     server.finish().await;
 }
 
