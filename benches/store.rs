@@ -140,6 +140,8 @@ fn plan() -> Plan {
         sessions_max: 1,
         pacing: Pacing::None,
         first_contacts_per_day: None,
+        media_bytes_max: 1024 * 1024,
+        media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
         retention_days: 1,
         plugins: vec![],

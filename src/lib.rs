@@ -6,7 +6,7 @@
 //! main, cli → app                  the only wiring; sees everything
 //! http      actors                 the faces, and the shells around machines
 //!   ↓         ↓        storage  transport  egress     adapters, blind to each other
-//! outbound  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; signatures; keys; quota
+//! outbound  media  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; files; signatures; keys; quota
 //!   ↓
 //! ports                            the traits the inside needs
 //!   ↓
@@ -25,6 +25,7 @@ pub mod egress;
 pub mod failpoint;
 pub mod history;
 pub mod http;
+pub mod media;
 pub mod meters;
 pub mod outbound;
 pub mod ports;

@@ -11,6 +11,7 @@ mod m20261125_000003_operators;
 mod m20261125_000004_retention;
 mod m20261125_000005_restraint;
 mod m20261130_000006_content;
+mod m20261130_000007_media;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_retention::Retention),
             Box::new(m20261125_000005_restraint::Restraint),
             Box::new(m20261130_000006_content::Content),
+            Box::new(m20261130_000007_media::Media),
         ]
     }
 }

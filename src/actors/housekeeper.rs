@@ -1,4 +1,4 @@
-//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, other processes' news, last uses of keys.
+//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, files that are kept no longer, other processes' news, last uses of keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,6 +7,7 @@ use actix::prelude::*;
 use super::arbiters::Placement;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
+use crate::media;
 use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
@@ -40,6 +41,7 @@ pub struct Ports {
     pub key_use: Arc<dyn KeyUse>,
     pub signals: Arc<dyn Signals>,
     pub vaults: Arc<dyn Vaults>,
+    pub media: media::Ports,
 }
 
 /// Does the rounds. All its work is in rows: a round that fails is made up by the next.
@@ -133,6 +135,11 @@ async fn round(ports: Ports, round: u64) -> Result<(), Failed> {
     }
     if round.is_multiple_of(ERASE_EVERY) {
         parts.push(erase(&ports, wall).await);
+        let records = &ports.media.records;
+        parts.push(until_done("expire media", || records.expire(SystemScope, wall, BATCH)).await);
+    }
+    if round.is_multiple_of(TIDY_EVERY) {
+        parts.push(until_done("remove media", || ports.media.remove_gone(BATCH)).await);
     }
     parts.into_iter().collect()
 }

@@ -15,6 +15,7 @@ use crate::ports::Stores;
 use crate::ports::clock::Clock;
 use crate::ports::edge::EdgeBudget;
 use crate::ports::limits::TenantWindows;
+use crate::ports::media::MediaFiles;
 use crate::ports::readiness::Readiness;
 use crate::ports::sealer::Sealer;
 use crate::ports::tickets::Tickets;
@@ -22,6 +23,7 @@ use crate::ports::vault::Vaults;
 use crate::storage::embedded::edge::Alone;
 use crate::storage::embedded::limits::MemoryWindows;
 use crate::storage::embedded::tickets::MemoryTickets;
+use crate::storage::media::MediaFolder;
 use crate::storage::redis::Redis;
 use crate::storage::redis::edge::RedisEdge;
 use crate::storage::redis::feed::Relay;
@@ -44,6 +46,8 @@ pub struct Backends {
     pub sandbox: Arc<SandboxTransport>,
     /// It, and the bridges.
     pub engines: Engines,
+    /// Files.
+    pub files: Arc<dyn MediaFiles>,
     /// Sums of tenants' attempts.
     pub windows: Arc<dyn TenantWindows>,
     /// Tickets to the feed.
@@ -95,9 +99,13 @@ impl Backends {
         };
         let Shared { tickets, edge_budget, redis } = shared;
         let nodes = redis.map(|(_, nodes)| nodes);
+        let files = MediaFolder::open(data.path()).map_err(|error| {
+            Failure::Unavailable(format!("cannot use the folder media in the data directory: {error}"))
+        })?;
+        let files: Arc<dyn MediaFiles> = Arc::new(files);
         let sandbox = SandboxTransport::new(wire(&config.sandbox, data, &clock)?, Arc::clone(&clock));
-        let sandbox = Arc::new(sandbox);
-        let engines = Engines::open(&config.bridges, data.path(), Arc::clone(&sandbox), &clock)?;
+        let sandbox = Arc::new(sandbox.with_files(Arc::clone(&files)));
+        let engines = Engines::open(&config.bridges, data.path(), Arc::clone(&sandbox), &files, &clock)?;
         let stores = sql.stores.clone();
         Ok(Self {
             stores,
@@ -105,6 +113,7 @@ impl Backends {
             vaults,
             sandbox,
             engines,
+            files,
             windows,
             tickets,
             edge_budget,

@@ -1,12 +1,17 @@
 //! What a process that only hands out the feed leaves to the one that does the rest. None of its routes leads here.
 
+use std::fs::File;
+use std::path::Path;
+
 use async_trait::async_trait;
 
-use crate::domain::id::{SessionId, TenantId};
+use crate::domain::id::{MediaId, SessionId, TenantId};
+use crate::domain::media::Handle;
 use crate::domain::message::{Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::ports::egress::{Egress, EgressError, Post, Reply};
+use crate::ports::media::{FilesError, Incoming, MediaFiles};
 use crate::ports::questions::{Answer, Question};
 use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use crate::ports::sealer::Sealer;
@@ -48,6 +53,10 @@ impl Supervisor for Elsewhere {
     }
 
     async fn ask(&self, _: SessionId, _: Question) -> Result<Answer, SupervisorError> {
+        Err(SupervisorError::Gone)
+    }
+
+    async fn fetch_media(&self, _: &Session, _: Handle, _: u64) -> Result<File, SupervisorError> {
         Err(SupervisorError::Gone)
     }
 
@@ -94,6 +103,37 @@ impl Egress for Elsewhere {
 
     async fn post(&self, _: Post) -> Result<Reply, EgressError> {
         Err(EgressError::ConnectionRefused)
+    }
+}
+
+#[async_trait]
+impl MediaFiles for Elsewhere {
+    async fn begin(&self, _: TenantId) -> Result<Box<dyn Incoming>, FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn open(&self, _: TenantId, _: MediaId) -> Result<File, FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn lend(&self, _: TenantId, _: MediaId, _: &Path) -> Result<(), FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn remove(&self, _: TenantId, _: MediaId) -> Result<(), FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn has(&self, _: TenantId, _: MediaId) -> Result<bool, FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>, FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
+    }
+
+    async fn of(&self, _: TenantId) -> Result<Vec<MediaId>, FilesError> {
+        Err(FilesError::Broken(WHERE.to_owned()))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::config::bridges::{BridgeOptions, BridgesOptions};
 use crate::domain::session::Engine;
 use crate::domain::time::Jitter;
 use crate::ports::clock::Clock;
+use crate::ports::media::MediaFiles;
 use crate::ports::transport::Transport;
 use crate::ports::vault::Writer;
 use crate::transport::absent::Absent;
@@ -32,6 +33,7 @@ impl Engines {
         options: &BridgesOptions,
         data: &Path,
         sandbox: Arc<SandboxTransport>,
+        files: &Arc<dyn MediaFiles>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
         let folder = data.join("bridges");
@@ -43,7 +45,7 @@ impl Engines {
         let mut bridges = vec![];
         for (engine, options) in [(Engine::Native, &options.native), (Engine::Baileys, &options.baileys)] {
             if options.is_set() {
-                bridges.push((engine, start(engine, options, &folder, clock)?));
+                bridges.push((engine, start(engine, options, &folder, files, clock)?));
             }
         }
         Ok(Self { sandbox, bridges })
@@ -82,6 +84,7 @@ fn start(
     engine: Engine,
     options: &BridgeOptions,
     folder: &Path,
+    files: &Arc<dyn MediaFiles>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<BridgeTransport>, Failure> {
     let script = (!options.script.is_empty()).then(|| options.script.clone());
@@ -101,6 +104,6 @@ fn start(
         records: folder.join("records"),
     };
     let draw = || Jitter::from_bits(rand::random());
-    BridgeTransport::start(options, Arc::clone(clock), draw)
+    BridgeTransport::start(options, Arc::clone(files), Arc::clone(clock), draw)
         .map_err(|error| Failure::Usage(format!("key `bridges.{engine}.path`: {error}")))
 }

@@ -26,6 +26,7 @@ use crate::domain::scope::SystemScope;
 use crate::http::gate::Gate;
 use crate::http::state::FeedState;
 use crate::http::{self, HttpPorts, HttpState};
+use crate::media;
 use crate::meters::Exposition;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedStream;
@@ -101,6 +102,12 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         outbox: stores.outbox,
         contacts: stores.contacts,
         messages: stores.messages,
+        media: media::Ports {
+            records: stores.media,
+            files: elsewhere.clone(),
+            directory: Arc::clone(&stores.directory),
+            clock: Arc::clone(&clock),
+        },
         sandbox: elsewhere.clone(),
         supervisor: elsewhere.clone(),
         signals: elsewhere.clone(),

@@ -33,12 +33,13 @@ use crate::domain::event::StatusEvent;
 use crate::domain::id::WebhookId;
 use crate::domain::scope::SystemScope;
 use crate::domain::session::Engine;
-use crate::domain::time::Jitter;
+use crate::domain::time::{Jitter, WallTime};
 use crate::egress;
 use crate::http::gate::Gate;
 use crate::http::render::RECORDS;
 use crate::http::state::FeedState;
 use crate::http::{self, HttpPorts, HttpState};
+use crate::media;
 use crate::meters::{self, Exposition};
 use crate::ports::clock::Clock;
 use crate::ports::egress::Egress;
@@ -118,6 +119,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         transport: Arc::clone(&backends.sandbox) as _,
         outbox: Arc::clone(&stores.outbox),
         contacts: Arc::clone(&stores.contacts),
+        media: Arc::clone(&stores.media),
         sessions: Arc::clone(&stores.sessions),
         vaults: Arc::clone(&backends.vaults),
         directory: Arc::clone(&stores.directory),
@@ -128,6 +130,12 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     let engines = &backends.engines;
     let registry = launch_registry(config, ports, engines, supervision, &roots, sessions.placement());
     Watchdog::launch(sessions.pulses(), &roots.placement(), || std::process::exit(EXIT_SOFTWARE));
+    let media = media::Ports {
+        records: Arc::clone(&stores.media),
+        files: Arc::clone(&backends.files),
+        directory: Arc::clone(&stores.directory),
+        clock: Arc::clone(&clock),
+    };
     let key_use: Arc<dyn KeyUse> = Arc::new(MemoryKeyUse::default());
     Housekeeper::launch(
         housekeeper::Ports {
@@ -137,6 +145,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
             key_use: Arc::clone(&key_use),
             signals: Arc::new(routes.clone()),
             vaults: Arc::clone(&backends.vaults),
+            media: media.clone(),
         },
         &roots.placement(),
     );
@@ -168,6 +177,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         outbox: Arc::clone(&stores.outbox),
         contacts: Arc::clone(&stores.contacts),
         messages: Arc::clone(&stores.messages),
+        media: media.clone(),
         sandbox: Arc::clone(&backends.sandbox) as _,
         supervisor: Arc::new(registry.clone()),
         signals: Arc::new(routes),
@@ -191,6 +201,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     };
     let (http, address) = listen(http::routes, state, feed, config)?;
 
+    actix_web::rt::spawn(reconcile(media, clock.wall()));
     let wanted = stores
         .sessions
         .restore(SystemScope, clock.wall())
@@ -204,6 +215,13 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     gate.open();
     let arbiters = [roots, sessions, mail];
     Ok(Running { address, registry, gate, hub, couriers, http, key_use, backends, armed, arbiters, data })
+}
+
+/// Beside everything else: what it finds was left by an earlier process, and nobody waits for it.
+async fn reconcile(media: media::Ports, begun: WallTime) {
+    if let Err(error) = media.reconcile(begun).await {
+        tracing::warn!(%error, "bytes and records of media were not compared; the next start does it");
+    }
 }
 
 /// Serves the paths of `table` from now on.

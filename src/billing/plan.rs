@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::plan::{Interval, Pacing, Plan, Quota};
+use crate::domain::plan::{Interval, MEDIA_BYTES_MAX, MEDIA_BYTES_TOTAL, Pacing, Plan, Quota};
 use crate::domain::refusal::Fault;
 
 const PER_MINUTE: RangeInclusive<i64> = 1..=60_000;
@@ -18,6 +18,8 @@ const QUEUE: RangeInclusive<i64> = 1..=1_000_000;
 const SESSIONS: RangeInclusive<i64> = 0..=100_000;
 const RETENTION: RangeInclusive<i64> = 1..=3_650;
 const FIRST_CONTACTS: RangeInclusive<i64> = 0..=10_000;
+const MEDIA_MAX: RangeInclusive<i64> = 0..=100 * 1024 * 1024;
+const MEDIA_TOTAL: RangeInclusive<i64> = 0..=1024 * 1024 * 1024 * 1024;
 const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
 const PLUGINS: usize = 64;
 
@@ -66,6 +68,14 @@ pub struct Proposal {
     #[serde(default)]
     #[schemars(range(min = *FIRST_CONTACTS.start(), max = *FIRST_CONTACTS.end()))]
     pub first_contacts_per_day: Option<i64>,
+    /// Bytes of the largest file it takes; 16 MiB if it is left out, and WhatsApp takes no more than 100.
+    #[serde(default)]
+    #[schemars(range(min = *MEDIA_MAX.start(), max = *MEDIA_MAX.end()))]
+    pub media_bytes_max: Option<i64>,
+    /// Bytes of all files that are kept of a tenant at once; 1 GiB if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = *MEDIA_TOTAL.start(), max = *MEDIA_TOTAL.end()))]
+    pub media_bytes_total: Option<i64>,
     /// Price of one message beyond the quota.
     #[serde(default)]
     #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
@@ -115,6 +125,10 @@ impl Proposal {
         let sessions_max = within("/sessions_max", self.sessions_max, SESSIONS);
         let first_contacts =
             self.first_contacts_per_day.map(|most| within("/first_contacts_per_day", most, FIRST_CONTACTS));
+        let media_max = self.media_bytes_max.unwrap_or(MEDIA_BYTES_MAX as i64);
+        let media_max = within("/media_bytes_max", media_max, MEDIA_MAX);
+        let media_total = self.media_bytes_total.unwrap_or(MEDIA_BYTES_TOTAL as i64);
+        let media_total = within("/media_bytes_total", media_total, MEDIA_TOTAL);
         let overage_minor = self.overage_minor.map(|price| within("/overage_minor", price, MONEY));
         let retention_days = within("/retention_days", self.retention_days, RETENTION);
 
@@ -135,6 +149,8 @@ impl Proposal {
             sessions_max: sessions_max as u32,
             pacing: self.pacing,
             first_contacts_per_day: first_contacts.map(|most| most as u32),
+            media_bytes_max: media_max as u64,
+            media_bytes_total: media_total as u64,
             overage_minor,
             retention_days: retention_days as u32,
             plugins: self.plugins,
@@ -208,6 +224,8 @@ mod tests {
             ("queue_max", QUEUE),
             ("sessions_max", SESSIONS),
             ("overage_minor", MONEY),
+            ("media_bytes_max", MEDIA_MAX),
+            ("media_bytes_total", MEDIA_TOTAL),
             ("retention_days", RETENTION),
         ] {
             for value in [*range.start(), *range.end()] {

@@ -1,11 +1,13 @@
 //! Calls to a server, and what its answers mean to whoever typed the command.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::io::AsyncWriteExt as _;
 
 use super::exit::{Exit, Failure};
 use super::refused::{Asked, refused, unreachable};
@@ -13,6 +15,8 @@ use super::target::{As, Credential, Target};
 
 /// A server that accepts connections answers within this time; deleting a tenant with many sessions is the longest.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A file may be large, and come from WhatsApp first.
+const FILE_PATIENCE: Duration = Duration::from_secs(600);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Rows a page has at most.
 pub const PAGE: u32 = 200;
@@ -112,8 +116,61 @@ impl Api {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        self.answered(who, &method, path, request).await
+    }
+
+    /// Sends a file of this disk as the body, in pieces.
+    pub async fn upload(&self, path: &str, file: &Path, mime: &str) -> Result<Answer, Failure> {
+        let body = tokio::fs::File::open(file).await;
+        let unreadable = |error| Failure::usage(format!("{} cannot be read: {error}", file.display()));
+        let body = body.map_err(unreadable)?;
+        let credential = self.credential(As::Tenant)?;
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&*credential.text);
+        let request = request.header("content-type", mime).timeout(FILE_PATIENCE).body(body);
+        self.answered(As::Tenant, &Method::POST, path, request).await
+    }
+
+    /// Writes an answer into a new file of this disk, in pieces; how many bytes it has.
+    pub async fn download(&self, path: &str, to: &Path) -> Result<u64, Failure> {
+        let credential = self.credential(As::Tenant)?;
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&*credential.text);
+        let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
+        let mut response = request.timeout(FILE_PATIENCE).send().await.map_err(lost)?;
+        if !response.status().is_success() {
+            return self.judged(As::Tenant, &Method::GET, path, response).await.map(|_| 0);
+        }
+        let unwritable = |error| Failure::usage(format!("{} cannot be written: {error}", to.display()));
+        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(to).await;
+        let (mut file, mut bytes) = (file.map_err(unwritable)?, 0);
+        while let Some(piece) = response.chunk().await.map_err(lost)? {
+            file.write_all(&piece).await.map_err(unwritable)?;
+            bytes += piece.len() as u64;
+        }
+        file.flush().await.map_err(unwritable)?;
+        Ok(bytes)
+    }
+
+    async fn answered(
+        &self,
+        who: As,
+        method: &Method,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, Failure> {
         let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
         let response = request.send().await.map_err(lost)?;
+        self.judged(who, method, path, response).await
+    }
+
+    /// What the server has answered, or why it refused.
+    async fn judged(
+        &self,
+        who: As,
+        method: &Method,
+        path: &str,
+        response: reqwest::Response,
+    ) -> Result<Answer, Failure> {
+        let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
         let status = response.status().as_u16();
         let wait =
             response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()).map(str::to_owned);
@@ -129,8 +186,8 @@ impl Api {
         if !value.get("code").is_some_and(Value::is_string) {
             return Err(not_ours(&self.url));
         }
-        let credential = &credential.origin;
-        Err(refused(&value, &Asked { who, path, method: &method, credential, retry_after: wait.as_deref() }))
+        let credential = &self.credential(who)?.origin;
+        Err(refused(&value, &Asked { who, path, method, credential, retry_after: wait.as_deref() }))
     }
 
     /// A list, page by page if all of it is wanted. `path` may have a query. `seen` hears how many rows there are so far.

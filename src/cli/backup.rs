@@ -14,6 +14,10 @@ use crate::app::{self, moving};
 const LEFT_OUT: &str = "not in it: auth state (vault.db). An older state of it would use message keys a second time, and \
     recipients drop such messages without a word; after a restore without the vault every session is paired again";
 
+/// Why bytes of media are in no backup.
+const MEDIA_LEFT_OUT: &str =
+    "not in it: files of messages (the folder media); copy that beside it, its files never change";
+
 /// The store into a new file.
 #[derive(Debug, Args)]
 pub struct Backup {
@@ -50,11 +54,12 @@ impl Backup {
                 done.tables.iter().map(|&(name, rows)| (name.to_owned(), rows.into())).collect();
             return screen.line(json!({
                 "file": to, "rows": rows, "tables": tables, "waiting": done.waiting,
-                "audit_head": done.audit, "left_out": ["auth state"],
+                "audit_head": done.audit, "left_out": ["auth state", "media"],
             }));
         }
         screen.line(format_args!("{rows} rows in {to}, checked; the audit log ends at {}", done.audit))?;
         screen.hint(LEFT_OUT);
+        screen.hint(MEDIA_LEFT_OUT);
         screen.hint(format_args!(
             "when it is restored, the {} messages that wait in it become unknown: they may have been sent since",
             done.waiting

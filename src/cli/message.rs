@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::api::{Answer, Api, Paging, escaped};
 use super::exit::{Exit, Failure};
 use super::life::{self, Goal};
+use super::media::Attached;
 use super::plan::read_json;
 use super::reply::{self, Column};
 use super::screen::{Form, Screen, cell};
@@ -92,10 +93,15 @@ pub struct Send {
     #[arg(long, value_name = "CHAT", required_unless_present = "body")]
     to: Option<String>,
     /// The text, or - for standard input; with --edit the new one.
-    #[arg(long, value_name = "TEXT", required_unless_present_any = ["body", "react", "revoke", "location"])]
+    #[arg(
+        long, value_name = "TEXT", conflicts_with = "attached",
+        required_unless_present_any = ["body", "react", "revoke", "location", "attached"],
+    )]
     text: Option<String>,
+    #[command(flatten)]
+    attached: Attached,
     /// Put a sign on the message that --about names; an empty one takes it away.
-    #[arg(long, value_name = "EMOJI", requires = "about", conflicts_with_all = ["text", "revoke", "location"])]
+    #[arg(long, value_name = "EMOJI", requires = "about", conflicts_with_all = ["text", "revoke", "location", "attached"])]
     react: Option<String>,
     /// The message a sign is put on.
     #[arg(long, value_name = "msg_…", requires = "react")]
@@ -104,10 +110,13 @@ pub struct Send {
     #[arg(long, value_name = "msg_…", requires = "text")]
     edit: Option<MessageId>,
     /// Take this message back for everybody, at most 60 hours after it left.
-    #[arg(long, value_name = "msg_…", conflicts_with_all = ["text", "location"])]
+    #[arg(long, value_name = "msg_…", conflicts_with_all = ["text", "location", "attached"])]
     revoke: Option<MessageId>,
     /// A place, in degrees north and east.
-    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true, conflicts_with = "text", value_parser = place)]
+    #[arg(
+        long, value_name = "LAT,LON", allow_hyphen_values = true, value_parser = place,
+        conflicts_with_all = ["text", "attached"],
+    )]
     location: Option<Place>,
     /// A JSON file with the body as the API takes it, or - for standard input; flags win over it. Polls and contact cards
     /// are sent this way.
@@ -222,7 +231,7 @@ impl Send {
         })
     }
 
-    fn body(&self) -> Result<Value, Failure> {
+    async fn body(&self, api: &Api) -> Result<Value, Failure> {
         let mut body = match &self.body {
             None => Map::new(),
             Some(path) => match read_json(path)? {
@@ -234,6 +243,7 @@ impl Send {
             body.insert("type".to_owned(), kind.into());
             body.insert(kind.to_owned(), content);
         }
+        body.extend(self.attached.fields(api).await?);
         let flags = [
             ("to", self.to.clone()),
             ("category", self.category.map(|word| word.to_string())),
@@ -251,7 +261,8 @@ impl Send {
         let path = format!("/v1/sessions/{}/messages", self.session);
         let key =
             self.idempotency_key.clone().unwrap_or_else(|| format!("cli-{}", uuid::Uuid::new_v4().simple()));
-        let sent = api.call(As::Tenant, Method::POST, &path, Some(self.body()?), Some(&key)).await;
+        let body = self.body(api).await?;
+        let sent = api.call(As::Tenant, Method::POST, &path, Some(body), Some(&key)).await;
         let answer = sent.map_err(|failure| match failure.exit {
             Exit::Unavailable | Exit::Later => {
                 let next = failure.next.clone().unwrap_or_default();

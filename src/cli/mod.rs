@@ -14,6 +14,7 @@ mod feed;
 mod key;
 mod life;
 mod manual;
+mod media;
 mod message;
 mod migrate;
 mod openapi;
@@ -88,6 +89,8 @@ enum Command {
     Session(Remote<session::Session>),
     /// Send messages, and look at what was sent and received.
     Message(Remote<message::Message>),
+    /// Files that messages carry: upload, look at, download, remove.
+    Media(Remote<media::Media>),
     /// Where a tenant is told of its events: make, try, change, send again.
     Webhook(Remote<webhook::Webhook>),
     /// Show a tenant's events as they happen.
@@ -162,6 +165,7 @@ impl Command {
             Self::Operator(Remote { target, .. }) => target.form(),
             Self::Session(Remote { target, .. }) => target.form(),
             Self::Message(Remote { target, .. }) => target.form(),
+            Self::Media(Remote { target, .. }) => target.form(),
             Self::Webhook(Remote { target, .. }) => target.form(),
             Self::Feed(Listen { target, .. }) => target.form(),
             Self::Audit(Remote { target, .. }) => target.form(),
@@ -185,6 +189,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
             calling(what.run(&target.api()?, target.screen(), target.has_key()))
         }
         Command::Message(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Media(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Webhook(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Feed(Listen { feed, target }) => calling(feed.run(&target.api()?, target.screen())),
         Command::Audit(Remote { what, target }) => what.run(target),

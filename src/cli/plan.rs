@@ -21,7 +21,7 @@ const COLUMNS: [Column; 7] = [
     ("PER MONTH", "/messages_per_month"),
     ("SESSIONS", "/sessions_max"),
 ];
-const FIELDS: [Column; 15] = [
+const FIELDS: [Column; 17] = [
     ("code", "/code"),
     ("name", "/name"),
     ("price (minor unit)", "/price_minor"),
@@ -34,6 +34,8 @@ const FIELDS: [Column; 15] = [
     ("queue", "/queue_max"),
     ("sessions", "/sessions_max"),
     ("pacing", "/pacing"),
+    ("largest file (bytes)", "/media_bytes_max"),
+    ("files (bytes)", "/media_bytes_total"),
     ("overage (minor unit)", "/overage_minor"),
     ("retention (days)", "/retention_days"),
     ("plugins", "/plugins"),
@@ -107,6 +109,12 @@ pub struct Terms {
     /// People who never wrote that a session may write to in any 24 h; what its number's age allows, if it is not said.
     #[arg(long, value_name = "N")]
     first_contacts_per_day: Option<u32>,
+    /// Bytes of the largest file; 16 MiB, if it is not said.
+    #[arg(long, value_name = "BYTES")]
+    media_bytes_max: Option<u64>,
+    /// Bytes of all files of a tenant that are kept at once; 1 GiB, if it is not said.
+    #[arg(long, value_name = "BYTES")]
+    media_bytes_total: Option<u64>,
     /// Price of a message beyond a soft quota, in the minor unit.
     #[arg(long, value_name = "N")]
     overage_minor: Option<i64>,
@@ -124,7 +132,7 @@ impl Terms {
                 _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
             }
         }
-        let flags: [(&str, Option<Value>); 14] = [
+        let flags: [(&str, Option<Value>); 16] = [
             ("name", self.name.clone().map(Value::from)),
             ("price_minor", self.price_minor.map(Value::from)),
             ("currency", self.currency.clone().map(Value::from)),
@@ -137,6 +145,8 @@ impl Terms {
             ("sessions_max", self.sessions_max.map(Value::from)),
             ("pacing", self.pacing.clone().map(Value::from)),
             ("first_contacts_per_day", self.first_contacts_per_day.map(Value::from)),
+            ("media_bytes_max", self.media_bytes_max.map(Value::from)),
+            ("media_bytes_total", self.media_bytes_total.map(Value::from)),
             ("overage_minor", self.overage_minor.map(Value::from)),
             ("retention_days", self.retention_days.map(Value::from)),
         ];

@@ -82,8 +82,12 @@ impl Code {
             Self::Conflict => {
                 "The thing exists already, is used by something else, or is past the point where this could be done."
             }
-            Self::PayloadTooLarge => "The body is larger than the server takes (256 KiB by default).",
-            Self::UnsupportedMediaType => "The body was not sent as plain `application/json`.",
+            Self::PayloadTooLarge => {
+                "The body is larger than the server takes (256 KiB by default), or a file than the plan takes (`media_bytes_max`)."
+            }
+            Self::UnsupportedMediaType => {
+                "The body was not sent as plain `application/json`; or a file was sent as a form or encoded."
+            }
             Self::Suppressed => "The recipient has asked not to be written to.",
             Self::Unsupported => "This server, or the session's engine, cannot do this.",
             Self::QuotaExceeded => {
@@ -119,7 +123,9 @@ impl Code {
             }
             Self::Conflict => "`detail` says what stands in the way.",
             Self::PayloadTooLarge => "Send less.",
-            Self::UnsupportedMediaType => "Set `Content-Type: application/json`, and no `Content-Encoding`.",
+            Self::UnsupportedMediaType => {
+                "Set `Content-Type: application/json`, or that of the file, and no `Content-Encoding`."
+            }
             Self::Suppressed => "Do not write to them.",
             Self::Unsupported => "`detail` says what can be done instead.",
             Self::QuotaExceeded => {

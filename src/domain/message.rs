@@ -125,6 +125,8 @@ words! {
         NotOnWhatsapp,
         /// Failed: the server refused this message (400, 479, 487, 491), or what it says something about is not kept any more.
         Refused,
+        /// Failed: its file was removed before it left.
+        MediaGone,
         /// Failed: the session's engine cannot send messages of this kind.
         Unsupported,
         /// Queued again: the server asked for patience (429).

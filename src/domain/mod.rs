@@ -8,6 +8,7 @@ pub mod content;
 pub mod event;
 pub mod id;
 pub mod idempotency;
+pub mod media;
 pub mod message;
 pub mod operator;
 pub mod page;

@@ -10,6 +10,11 @@ use super::restraint::CEILING;
 use super::session::Engine;
 use super::word::words;
 
+/// The largest file that a plan takes unless it says otherwise: 16 MiB, WhatsApp's bound for films and sounds.
+pub const MEDIA_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What a plan keeps of a tenant's files at once unless it says otherwise: 1 GiB.
+pub const MEDIA_BYTES_TOTAL: u64 = 1024 * 1024 * 1024;
+
 words! {
     /// What happens when the month's messages are used up.
     #[derive(Default)]
@@ -80,6 +85,12 @@ pub struct Plan {
     /// sandbox any number. Only the operator can set it, so this is also how the ramp is loosened.
     #[serde(default)]
     pub first_contacts_per_day: Option<u32>,
+    /// Bytes of the largest file it takes.
+    #[serde(default = "default_media_bytes_max")]
+    pub media_bytes_max: u64,
+    /// Bytes of all files that are kept of a tenant at once.
+    #[serde(default = "default_media_bytes_total")]
+    pub media_bytes_total: u64,
     /// Price of one message beyond the quota, in the minor unit.
     #[serde(default)]
     pub overage_minor: Option<i64>,
@@ -92,6 +103,14 @@ pub struct Plan {
 
 fn default_queue_max() -> u32 {
     10_000
+}
+
+fn default_media_bytes_max() -> u64 {
+    MEDIA_BYTES_MAX
+}
+
+fn default_media_bytes_total() -> u64 {
+    MEDIA_BYTES_TOTAL
 }
 
 /// The part of a plan that binds at once, in both directions.

@@ -192,6 +192,15 @@ impl Refusal {
     }
 
     /// 409.
+    pub fn session_not_ready_to_fetch() -> Self {
+        Self::new(
+            Code::SessionNotReady,
+            409,
+            "the file lies with the network, and its session is not connected: start it, and ask again",
+        )
+    }
+
+    /// 409.
     pub fn not_connected() -> Self {
         Self::new(Code::SessionNotReady, 409, "the session is not connected: start it and wait until it is")
     }
@@ -223,6 +232,12 @@ impl Refusal {
     /// 415.
     pub fn unsupported_media_type() -> Self {
         Self::new(Code::UnsupportedMediaType, 415, "send the body as content-type application/json")
+    }
+
+    /// 415: a file is the body itself.
+    pub fn not_a_plain_file() -> Self {
+        let detail = "send the file itself as the body, with its own Content-Type, and no Content-Encoding";
+        Self::new(Code::UnsupportedMediaType, 415, detail)
     }
 
     /// 422.

@@ -167,6 +167,8 @@ impl From<SupervisorError> for Problem {
             ),
             SupervisorError::Busy => Refusal::unavailable("too many commands wait; try again"),
             SupervisorError::NotPairing => Refusal::not_pairing("the session is not waiting for a person"),
+            // A file is asked for by `media::fetch`, which says more.
+            SupervisorError::Fetch(_) => Refusal::unavailable("the file did not come; try again"),
             SupervisorError::NotConnected => Refusal::not_connected(),
             SupervisorError::Unsupported => Refusal::unsupported("the session's engine cannot do this"),
         }

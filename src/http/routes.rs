@@ -16,7 +16,7 @@ use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions,
+    chats, deliveries, events, feed, health, limits, media, messages, metrics, pairing, sandbox, sessions,
     suppressions, usage, webhooks,
 };
 use crate::domain::refusal::Refusal;
@@ -86,6 +86,9 @@ fn v1(v1: &mut ServiceConfig) {
         .service(
             resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),
         )
+        .service(resource("/media").route(post().to(media::create)))
+        .service(resource("/media/{id}").route(get().to(media::get)).route(delete().to(media::delete)))
+        .service(resource("/media/{id}/content").route(get().to(media::content)))
         .service(
             resource("/suppressions")
                 .route(get().to(suppressions::list))

@@ -11,6 +11,7 @@ use crate::actors::subscriber::Setup;
 use crate::config::http::HttpOptions;
 use crate::domain::address::AddressRange;
 use crate::domain::session::Engine;
+use crate::media::{self, fetch::Fetcher, upload::Uploads};
 use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
@@ -44,6 +45,7 @@ pub struct HttpPorts {
     pub outbox: Arc<dyn Outbox>,
     pub contacts: Arc<dyn Contacts>,
     pub messages: Arc<dyn Messages>,
+    pub media: media::Ports,
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
@@ -78,6 +80,9 @@ pub struct HttpState {
     /// What sessions can be made for.
     pub engines: Arc<[Engine]>,
     pub accept: Accept,
+    pub media: media::Ports,
+    pub uploads: Uploads,
+    pub fetcher: Fetcher,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
@@ -102,6 +107,13 @@ impl HttpState {
                 signals: ports.signals.clone(),
                 clock: ports.clock.clone(),
             },
+            uploads: Uploads::new(ports.media.clone()),
+            fetcher: Fetcher::new(
+                ports.media.clone(),
+                Arc::clone(&ports.sessions),
+                Arc::clone(&ports.supervisor),
+            ),
+            media: ports.media,
             trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,

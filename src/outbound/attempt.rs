@@ -12,9 +12,10 @@ use crate::failpoint::{self, Point};
 use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::outbox::{Outbox, Outcome, Settlement, Work};
-use crate::ports::transport::{SendError, Transport};
+use crate::ports::transport::{SendError, Transport, patience};
 
-/// An attempt ends by then. Recovery by a later owner begins after it, so the two never meet.
+/// A question to the network is over by then, and so is an attempt at what carries no file: recovery by a later owner begins
+/// after it, so the two never meet. What carries one has [more time](patience).
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How an attempt ended, as far as the session's agenda is concerned.
@@ -39,7 +40,7 @@ pub struct Ports {
 
 /// Sends `work` once and writes what became of it.
 pub async fn attempt(ports: Ports, mut work: Work, jitter: Jitter) -> End {
-    let sent = tokio::time::timeout(DEADLINE, send(&ports, &mut work)).await;
+    let sent = tokio::time::timeout(patience(&work.content), send(&ports, &mut work)).await;
     let answer = match sent.unwrap_or(Err(Unsent::Answer(SendError::NoAck))) {
         Err(Unsent::TooLate) => return take_back(&ports, work.lease, work.message, work.number).await,
         Err(Unsent::Answer(error)) => Err(error),

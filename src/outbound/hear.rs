@@ -3,8 +3,10 @@
 //! From: the link of a session's incarnation. To: the hub, by way of the event the same transaction writes.
 
 use super::settle::until_written;
+use crate::domain::media::{Handle, MediaFile};
 use crate::domain::session::Lease;
 use crate::failpoint::{self, Point};
+use crate::ports::media::Media;
 use crate::ports::outbox::{Inbound, Outbox, Receipt, Stored};
 use crate::ports::store::StoreError;
 
@@ -21,10 +23,24 @@ pub async fn receipt(outbox: &dyn Outbox, lease: Lease, receipt: Receipt) -> Res
     .await
 }
 
-/// Writes a message that came in, likewise; what it led to.
-pub async fn inbound(outbox: &dyn Outbox, lease: Lease, inbound: Inbound) -> Result<Stored, StoreError> {
+/// Writes a message that came in, likewise; what it led to. `handle` brings its file here, if it has one: the record of that is
+/// written first, so that no message names a file that nobody knows.
+pub async fn inbound(
+    outbox: &dyn Outbox,
+    media: &dyn Media,
+    lease: Lease,
+    inbound: Inbound,
+    handle: Option<Handle>,
+) -> Result<Stored, StoreError> {
+    let named = inbound.letter.content.media().zip(handle);
+    let file = named
+        .map(|(file, handle)| MediaFile::announced(lease.tenant, lease.session, file, handle, inbound.at));
     until_written(async || {
         failpoint::hit(Point::InboundBefore).await?;
+        if let Some(file) = &file {
+            // If the message was stored before, nothing names this one; it goes when its time is over.
+            media.note(lease, file.clone()).await?;
+        }
         let stored = outbox.inbound(lease, inbound.clone()).await?;
         failpoint::hit(Point::InboundAfter).await?;
         Ok(stored)

@@ -35,6 +35,7 @@ pub fn judge(number: u32, answer: Result<(), SendError>, wall: WallTime, jitter:
         }
         Err(SendError::Unsupported) => Outcome::Failed(R::Unsupported),
         Err(SendError::Gone) => Outcome::Failed(R::Refused),
+        Err(SendError::NoFile) => Outcome::Failed(R::MediaGone),
         Err(SendError::Nack { code, until }) => match code {
             463 | 475 => Outcome::Held { until: until.unwrap_or(wall + LOCK), reason: R::Timelock },
             404 => Outcome::Failed(R::NotOnWhatsapp),
@@ -89,6 +90,7 @@ mod tests {
             (40, Err(SendError::NoLink), retry(1, R::LinkLost)),
             (1, Err(SendError::Unsupported), Outcome::Failed(R::Unsupported)),
             (1, Err(SendError::Gone), Outcome::Failed(R::Refused)),
+            (1, Err(SendError::NoFile), Outcome::Failed(R::MediaGone)),
         ] {
             assert_eq!(judged(number, answer), Verdict::Settle(outcome), "{answer:?} to attempt {number}");
         }

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod key_use;
 pub mod limits;
 pub mod log_level;
+pub mod media;
 pub mod messages;
 pub mod outbox;
 pub mod questions;
@@ -39,6 +40,7 @@ pub struct Stores {
     pub outbox: Arc<dyn outbox::Outbox>,
     pub messages: Arc<dyn messages::Messages>,
     pub contacts: Arc<dyn contacts::Contacts>,
+    pub media: Arc<dyn media::Media>,
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,

@@ -1,11 +1,14 @@
 //! What the faces ask of whoever runs the sessions.
 
+use std::fs::File;
+
 use async_trait::async_trait;
 use thiserror::Error;
 
 use super::questions::{Answer, Question};
-use super::transport::PairingCode;
+use super::transport::{FetchError, PairingCode};
 use crate::domain::id::{SessionId, TenantId};
+use crate::domain::media::Handle;
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::domain::time::WallTime;
@@ -52,6 +55,9 @@ pub enum SupervisorError {
     /// The engine cannot do this.
     #[error("unsupported by this engine")]
     Unsupported,
+    /// A file did not come.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 /// Runs sessions. A command that must happen is in the session's row first; these calls only say "look".
@@ -75,6 +81,14 @@ pub trait Supervisor: Send + Sync {
 
     /// A code to be typed into the phone with this number.
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError>;
+
+    /// Brings a file that came in on this session here, see [`Transport::fetch_media`](super::transport::Transport::fetch_media).
+    async fn fetch_media(
+        &self,
+        session: &Session,
+        handle: Handle,
+        most: u64,
+    ) -> Result<File, SupervisorError>;
 
     /// Asks the session's network, within 10 s.
     async fn ask(&self, session: SessionId, question: Question) -> Result<Answer, SupervisorError>;

@@ -1,5 +1,6 @@
 //! The network side of a session. Every engine implements it; what one cannot do it says.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use thiserror::Error;
 use super::outbox::Work;
 use super::questions::{Answer, Question};
 use super::vault::Vault;
+use crate::domain::content::Content;
+use crate::domain::media::Handle;
 use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
@@ -51,6 +54,8 @@ pub enum LinkEvent {
         delivery: DeliveryId,
         /// What came.
         letter: Box<Letter>,
+        /// What brings its file here, if it carries one.
+        handle: Option<Handle>,
     },
     /// The account may not write to new chats until then (463).
     Timelocked {
@@ -86,12 +91,26 @@ pub enum SendError {
     /// The engine has no such kind of message. Nothing was sent.
     #[error("unsupported by this engine")]
     Unsupported,
+    /// Its file is not here any more. Nothing was sent.
+    #[error("no such file")]
+    NoFile,
     /// What it says something about is not kept any more. Nothing was sent.
     #[error("what it is about is gone")]
     Gone,
     /// It may have left; nothing came back. A receipt may still tell.
     #[error("no ack")]
     NoAck,
+}
+
+/// How long an attempt to send this may take: 10 s, and for a file one more for each 512 KiB, 50 s at most, so that it is over
+/// before a message without an ack becomes `unknown`. A later owner of the session may recover the message meanwhile; the one
+/// link of the later owner is what keeps an earlier owner's frame from leaving then.
+pub fn patience(content: &Content) -> Duration {
+    const TEXT: u64 = 10;
+    const A_SECOND: u64 = 512 * 1024;
+    const MOST: u64 = 50;
+    let more = content.media().map_or(0, |media| media.size.div_ceil(A_SECOND));
+    Duration::from_secs(TEXT.saturating_add(more).min(MOST))
 }
 
 /// A code to be typed into the phone.
@@ -118,6 +137,26 @@ pub enum TransportError {
     Unsupported,
 }
 
+/// A file that did not come from the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FetchError {
+    /// There is no open link of this lease.
+    #[error("no link")]
+    NoLink,
+    /// The engine cannot do this.
+    #[error("unsupported by this engine")]
+    Unsupported,
+    /// The network does not have it any more.
+    #[error("no such file")]
+    Absent,
+    /// It is larger than was asked for.
+    #[error("too large")]
+    TooLarge,
+    /// It did not come, or not as it was said to be.
+    #[error("broken off")]
+    Broken,
+}
+
 /// All that a health probe can do: ask. It has no way to log out or to touch credentials.
 #[async_trait]
 pub trait Probe: Send + Sync {
@@ -135,7 +174,7 @@ pub trait Transport: Probe {
     fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent>;
 
     /// Sends one message under its `wa_id` and waits for the server's ack. `Ok` means acked, not written.
-    /// The caller sets the deadline of 10 s by dropping the future.
+    /// The caller drops the future after [`patience`].
     async fn send(&self, work: &Work) -> Result<(), SendError>;
 
     /// Tells the network that a delivery is safe with us. Idempotent.
@@ -143,6 +182,12 @@ pub trait Transport: Probe {
 
     /// Asks the network whether a number has an account. Nobody is told.
     async fn has_account(&self, lease: Lease, phone: &Phone) -> Result<bool, TransportError>;
+
+    /// Brings a file that came in here, at most `most` bytes of it: open for reading from its start, and with no name any more,
+    /// so that it is gone when it is closed. Ends within two minutes.
+    async fn fetch_media(&self, _: Lease, _: &Handle, _: u64) -> Result<File, FetchError> {
+        Err(FetchError::Unsupported)
+    }
 
     /// Asks a connected session, or asks it to do something beside sending; the answer that the question names. The caller
     /// sets the deadline.

@@ -4,7 +4,7 @@ and can be told to misbehave. Only for tests.
 Usage: scripted.py MODE [ENGINE VERSION]. Modes are listed in `MODES`.
 
 Its network is played within: a session without a device is shown a code and scanned at once; a text is acked,
-delivered, and answered by the same text when its body begins with "echo ". Numbers ending in 0463 are refused with
+delivered, and answered by the same text when its body begins with "echo "; a file comes back with its caption. Numbers ending in 0463 are refused with
 that code, those ending in 0408 are never acked, those ending in 0666 end the process in the middle of the command.
 """
 
@@ -37,6 +37,16 @@ MODES = [
     "forks",  # leaves a child in its process group
     "closes-slowly",  # takes two seconds to close a session
     "never-closes",  # does not close a session, and answers nothing to it
+    # What it leaves in the media folder when it is to fetch a file:
+    "media-symlink",  # a link to another file
+    "media-hardlink",  # another name of another file
+    "media-pipe",  # a pipe that nobody writes to
+    "media-larger",  # more than it says
+    "media-smaller",  # less than it says
+    "media-nothing",  # nothing
+    "media-elsewhere",  # a file, under another name
+    "media-dies",  # half of it: it ends in the middle
+    "media-silent",  # half of it: it never answers
 ]
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
@@ -62,6 +72,7 @@ class Bridge:
         self.sessions = {}
         self.newest = {}
         self.draining = False
+        self.media, self.bodies = None, {}
 
     def say(self, frame):
         line = (json.dumps(frame) + "\n").encode()
@@ -72,7 +83,7 @@ class Bridge:
             end(0)
 
     def hello(self):
-        capabilities = ["pair_qr", "pair_code", "hold_inbound", "caller_ids", "text", "check_number", "endpoint"]
+        capabilities = ["pair_qr", "pair_code", "hold_inbound", "caller_ids", "text", "check_number", "endpoint", "media"]
         if MODE == "testbed":
             capabilities.append("testbed")
         self.say(
@@ -179,6 +190,7 @@ class Bridge:
             frame = json.loads(line)
             kind = frame["t"]
             if kind == "welcome":
+                self.media = frame["media"]
                 threading.Thread(target=self.heartbeat, args=(frame["heartbeat_ms"],), daemon=True).start()
                 if MODE == "deaf":
                     time.sleep(3600)
@@ -323,14 +335,75 @@ class Session:
                 return bridge.fail(frame, "draining")
             if self.state != "connected":
                 return bridge.fail(frame, "no_link")
+            if do["content"]["type"] == "media":
+                return self.send_file(frame, do)
             if do["content"]["type"] != "text":
                 return bridge.fail(frame, "unsupported")
             if do["to"].endswith("0666"):
                 os.kill(os.getpid(), signal.SIGKILL)
             bridge.reply(frame, ok={"is": "sent"})
             self.answer(do)
+        elif name == "fetch_media":
+            self.fetch(frame, do)
         else:
             bridge.fail(frame, "unsupported")
+
+    def send_file(self, frame, do):
+        """What is sent comes back from whom it was sent to."""
+        file = do["content"]["file"]
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW
+            with os.fdopen(os.open(os.path.join(self.bridge.media, file["name"]), flags), "rb") as plain:
+                body = plain.read()
+        except OSError:
+            return self.bridge.fail(frame, "not_found")
+        if len(body) != file["size"]:
+            return self.bridge.fail(frame, "invalid")
+        handle = b64(do["wa_id"].encode())
+        self.bridge.bodies[handle] = body
+        self.bridge.reply(frame, ok={"is": "sent"})
+        self.event({"event": "ack", "wa_id": do["wa_id"]})
+        more = {key: file[key] for key in ("file_name", "seconds") if key in file}
+        file = {"handle": handle, "mime": file["mime"], "size": file["size"], **more}
+        event = {
+            "event": "inbound",
+            "wa_id": "IN" + do["wa_id"],
+            "chat": do["to"],
+            "from": do["to"],
+            "at_ms": 1795000000000,
+            "content": {**do["content"], "file": file},
+        }
+        self.event(event)
+
+    def fetch(self, frame, do):
+        body = self.bridge.bodies.get(do["handle"])
+        if body is None:
+            return self.bridge.fail(frame, "not_found")
+        if len(body) > do["max_bytes"] and not MODE.startswith("media-"):
+            return self.bridge.fail(frame, "too_large")
+        path = os.path.join(self.bridge.media, do["name"])
+        secret = os.path.join(os.path.dirname(self.bridge.media), "secret")
+        if MODE == "media-symlink":
+            os.symlink(secret, path)
+            body = b"secret"
+        elif MODE == "media-hardlink":
+            os.link(secret, path)
+            body = b"secret"
+        elif MODE == "media-pipe":
+            os.mkfifo(path)
+        elif MODE != "media-nothing":
+            if MODE == "media-elsewhere":
+                path += "x"
+            left = {"media-larger": body + b"x", "media-smaller": body[:-1]}.get(MODE, body)
+            if MODE in ("media-dies", "media-silent"):
+                left = body[: len(body) // 2]
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as plain:
+                plain.write(left)
+            if MODE == "media-dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if MODE == "media-silent":
+                return
+        self.bridge.reply(frame, ok={"is": "media", "size": len(body)})
 
     def answer(self, do):
         if do["to"].endswith("0408"):

@@ -15,14 +15,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("billing", &["domain", "ports"]),
     ("tenancy", &["domain", "ports"]),
     ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
+    ("media", &["domain", "ports"]),
     ("webhooks", &["domain", "ports"]),
     ("egress", &["domain", "ports", "config"]),
-    ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "webhooks", "config"]),
+    ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "media", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "meters", "ports", "config"]),
     (
         "http",
-        &["domain", "meters", "ports", "outbound", "webhooks", "tenancy", "billing", "actors", "config"],
+        &[
+            "domain", "meters", "ports", "outbound", "media", "webhooks", "tenancy", "billing", "actors",
+            "config",
+        ],
     ),
     ("cli", &["app", "config", "domain", "failpoint", "ports"]),
 ];

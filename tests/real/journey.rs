@@ -19,7 +19,7 @@ const STRANGER: &str = "+15551110003";
 const CALLER: &str = "+15551110004";
 const NOBODY: &str = "+15551110099";
 
-/// The phone scans the code that a session shows.
+/// The phone with this number scans the code that a session shows.
 pub async fn scanned(api: &Api, testbed: &Testbed, session: &str, phone: &str) -> Value {
     let path = format!("/v1/sessions/{session}/qr");
     let shown = async {
@@ -47,7 +47,7 @@ pub fn settings(bridge: &Bridge, folder: &Path, testbed: &Testbed) -> [(String, 
     ]
 }
 
-async fn listens(api: &Api) -> Feed {
+pub async fn listens(api: &Api) -> Feed {
     let mut feed = api.feed(json!({"op": "subscribe"})).await;
     feed.patience = PATIENCE;
     feed

@@ -15,6 +15,7 @@ mod holding;
 mod journey;
 mod kills;
 mod kinds;
+mod media;
 mod messages;
 mod oracle;
 mod pairing;

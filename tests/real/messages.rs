@@ -15,7 +15,7 @@ const BOB: &str = "+15551230002";
 /// The next text that comes in; the others are passed over.
 pub async fn inbound(link: &mut Link) -> (columba::ports::transport::DeliveryId, String, Chat, String) {
     find(link, |event| match event {
-        LinkEvent::Inbound { delivery, letter } => {
+        LinkEvent::Inbound { delivery, letter, .. } => {
             let Content::Text(Text { body }) = letter.content else { return None };
             Some((delivery, letter.wa_id.0, letter.chat, body))
         }

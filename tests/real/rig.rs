@@ -18,6 +18,7 @@ use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::ports::outbox::Work;
 use columba::ports::transport::{LinkEvent, Transport as _};
 use columba::ports::vault::{Vault, Writer};
+use columba::storage::media::MediaFolder;
 use columba::transport::bridge::{BridgeOptions, BridgeTransport, Program};
 use futures_util::stream::{BoxStream, StreamExt as _};
 use rustix::process::{Pid, Signal, kill_process};
@@ -251,7 +252,9 @@ impl Rig {
             runtime: folder.path().join("run"),
             records: folder.path().join("records"),
         };
-        let engine = BridgeTransport::start(options, Arc::new(SystemClock::new()), || Jitter::NONE).unwrap();
+        let files = Arc::new(MediaFolder::open(folder.path()).unwrap());
+        let clock = Arc::new(SystemClock::new());
+        let engine = BridgeTransport::start(options, files, clock, || Jitter::NONE).unwrap();
         Self { engine, folder }
     }
 

@@ -1,5 +1,6 @@
 //! What the rest of the program holds. Every verb is legal and idempotent in every phase.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use super::messages::{Boot, Drain, Find, Heed, Remove, Restart};
 use super::routes::Routes;
 use super::table::Phase;
 use crate::domain::id::{SessionId, TenantId};
+use crate::domain::media::Handle;
 use crate::domain::phone::Phone;
 use crate::domain::scope::SystemScope;
 use crate::domain::session::{Generation, Session};
 use crate::ports::questions::{Answer, Question};
 use crate::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
-use crate::ports::transport::PairingCode;
+use crate::ports::transport::{FetchError, PairingCode};
 use crate::ports::vault::Vaults;
 
 /// How long a removal waits for the actor before the credentials are destroyed under it.
@@ -93,6 +95,16 @@ impl Supervisor for RegistryHandle {
     async fn pairing_code(&self, session: &Session, phone: Phone) -> Result<PairingCode, SupervisorError> {
         let handle = self.routes.get(session.id).ok_or(SupervisorError::NotPairing)?;
         handle.pairing_code(phone).await
+    }
+
+    async fn fetch_media(
+        &self,
+        session: &Session,
+        handle: Handle,
+        most: u64,
+    ) -> Result<File, SupervisorError> {
+        let actor = self.routes.get(session.id).ok_or(FetchError::NoLink)?;
+        actor.fetch_media(handle, most).await
     }
 
     async fn ask(&self, session: SessionId, question: Question) -> Result<Answer, SupervisorError> {

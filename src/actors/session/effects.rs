@@ -292,10 +292,10 @@ async fn fact(ports: Arc<Ports>, lease: Lease, event: LinkEvent) -> Input {
             let stored = heard(ports, lease, delivery, stored).await;
             Input::Heard { wa_id: Some(wa_id), freed: None, stored }
         }
-        LinkEvent::Inbound { delivery, letter } => {
+        LinkEvent::Inbound { delivery, letter, handle } => {
             let (at, chat) = (ports.clock.wall(), letter.chat.clone());
             let inbound = Inbound { id: MessageId::mint(at), letter: *letter, at };
-            let stored = hear::inbound(&*ports.outbox, lease, inbound).await;
+            let stored = hear::inbound(&*ports.outbox, &*ports.media, lease, inbound, handle).await;
             let freed = stored.as_ref().is_ok_and(|stored| stored.freed).then_some(chat);
             let stored = heard(ports, lease, delivery, stored.map(drop)).await;
             Input::Heard { wa_id: None, freed, stored }

@@ -1,14 +1,17 @@
 //! What the rest of the program holds. No `Addr` and no mailbox error leaves this file.
 
+use std::fs::File;
+
 use actix::{Addr, MailboxError, Recipient};
 
 use super::SessionActor;
 use super::messages::{
-    Ask, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+    Ask, AskMedia, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
 };
 use crate::actors::admission::Permit;
 use crate::actors::{admission::Admission, signal};
 use crate::domain::id::TenantId;
+use crate::domain::media::Handle;
 use crate::domain::phone::Phone;
 use crate::ports::questions::{Answer, Question};
 use crate::ports::supervisor::{SupervisorError, Trouble};
@@ -16,6 +19,8 @@ use crate::ports::transport::PairingCode;
 
 /// Questions that may wait at one session.
 const QUESTIONS: usize = 32;
+/// Files that may be on their way to one session. They take long, so they take no place of a question.
+const FETCHES: usize = 4;
 
 /// One incarnation of a session. After its end every call answers [`SupervisorError::Gone`]; ask the registry again.
 #[derive(Clone)]
@@ -24,6 +29,7 @@ pub struct SessionHandle {
     hints: Recipient<Wake>,
     wakes: Admission,
     questions: Admission,
+    fetches: Admission,
     tenant: TenantId,
 }
 
@@ -34,7 +40,9 @@ fn gone(_: MailboxError) -> SupervisorError {
 impl SessionHandle {
     pub(super) fn new(addr: Addr<SessionActor>, tenant: TenantId) -> Self {
         let hints = addr.clone().recipient();
-        Self { addr, hints, wakes: Admission::new(1), questions: Admission::new(QUESTIONS), tenant }
+        let (wakes, questions, fetches) =
+            (Admission::new(1), Admission::new(QUESTIONS), Admission::new(FETCHES));
+        Self { addr, hints, wakes, questions, fetches, tenant }
     }
 
     /// Whose session it is.
@@ -89,6 +97,12 @@ impl SessionHandle {
     pub async fn pairing_code(&self, phone: Phone) -> Result<PairingCode, SupervisorError> {
         let permit = self.permit()?;
         self.addr.send(AskPairingCode { phone, permit }).await.map_err(gone)?
+    }
+
+    /// Brings a file that came in here.
+    pub async fn fetch_media(&self, handle: Handle, most: u64) -> Result<File, SupervisorError> {
+        let permit = self.fetches.admit().ok_or(SupervisorError::Busy)?;
+        self.addr.send(AskMedia { handle, most, permit }).await.map_err(gone)?
     }
 
     /// Asks the network something.

@@ -1,9 +1,12 @@
 //! What enters a session's mailbox. Facts do not: effects report them inside the actor, as
 //! [`Input`](super::machine::Input)s, so nothing outside can forge one.
 
+use std::fs::File;
+
 use actix::Message;
 
 use crate::actors::admission::Permit;
+use crate::domain::media::Handle;
 use crate::domain::phone::Phone;
 use crate::domain::session::{Reason, SessionStatus};
 use crate::ports::questions::{Answer, Question};
@@ -77,6 +80,18 @@ pub struct Description {
     pub pairing: Option<PairingView>,
     /// Messages it knows to wait.
     pub waiting: usize,
+}
+
+/// A file that came in, please.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<File, SupervisorError>")]
+pub struct AskMedia {
+    /// What brings it here.
+    pub handle: Handle,
+    /// Bytes it may have.
+    pub most: u64,
+    /// Bounds how many are on their way.
+    pub permit: Permit,
 }
 
 /// A code to be typed into the phone, please.

@@ -1,5 +1,6 @@
 //! One connected number: a machine that decides, and the shell that performs.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use actix::prelude::*;
 
 use self::machine::{Input, Machine, State};
 use self::messages::{
-    Ask, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
+    Ask, AskMedia, AskPairingCode, Describe, Description, Kill, LogOut, Outdated, Play, Start, Stop, Wake,
 };
 use super::death::DownGuard;
 use super::pulse::NameTag;
@@ -20,11 +21,12 @@ use crate::ports::clock::Clock;
 use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::limits::TenantWindows;
+use crate::ports::media::Media;
 use crate::ports::outbox::Outbox;
 use crate::ports::questions::Answer;
 use crate::ports::sessions::Sessions;
 use crate::ports::supervisor::{SupervisorError, Trouble};
-use crate::ports::transport::{PairingCode, Transport};
+use crate::ports::transport::{FetchError, PairingCode, Transport};
 use crate::ports::vault::{Vault, Vaults, Writer};
 
 pub mod agenda;
@@ -48,6 +50,7 @@ pub struct Ports {
     pub transport: Arc<dyn Transport>,
     pub outbox: Arc<dyn Outbox>,
     pub contacts: Arc<dyn Contacts>,
+    pub media: Arc<dyn Media>,
     pub sessions: Arc<dyn Sessions>,
     pub vaults: Arc<dyn Vaults>,
     pub directory: Arc<dyn Directory>,
@@ -262,6 +265,21 @@ impl Handler<AskPairingCode> for SessionActor {
             let _held = ask.permit;
             let lease = lease.filter(|_| pairing).ok_or(SupervisorError::NotPairing)?;
             effects::pairing_code(&*transport, lease, &ask.phone).await
+        })
+    }
+}
+
+impl Handler<AskMedia> for SessionActor {
+    type Result = ResponseFuture<Result<File, SupervisorError>>;
+
+    /// The bytes come as an open file; they do not pass through here.
+    fn handle(&mut self, ask: AskMedia, _: &mut Context<Self>) -> Self::Result {
+        let connected = self.machine.state() == State::Connected;
+        let (transport, lease) = (Arc::clone(&self.ports.transport), self.lease);
+        Box::pin(async move {
+            let _held = ask.permit;
+            let lease = lease.filter(|_| connected).ok_or(FetchError::NoLink)?;
+            Ok(transport.fetch_media(lease, &ask.handle, ask.most).await?)
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod operator;
 pub mod path;
 pub mod query;
 pub mod tenant;
+pub mod upload;
 
 use actix_web::web;
 

@@ -16,7 +16,7 @@ pub mod trace_context;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::{HttpMessage as _, web};
 
@@ -32,14 +32,18 @@ fn refuse(mut request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxB
     if request.headers().contains_key(header::TRANSFER_ENCODING) {
         // Of a chunked body that was let go the framework waits for the rest, for ever. One that is still held when
         // the answer is written makes it hang up.
-        let payload = request.take_payload();
-        actix_web::rt::spawn(async move {
-            tokio::time::sleep(HELD).await;
-            drop(payload);
-        });
+        hold(Some(request.take_payload()));
     }
     // Not `into_response`, which forgets the error.
     request.error_response(Problem::from(refusal))
+}
+
+/// Keeps what is left of a body until the answer is written.
+fn hold(payload: Option<Payload>) {
+    actix_web::rt::spawn(async move {
+        tokio::time::sleep(HELD).await;
+        drop(payload);
+    });
 }
 
 fn state(request: &ServiceRequest) -> web::Data<HttpState> {

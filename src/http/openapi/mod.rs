@@ -22,7 +22,7 @@ use self::schemas::Schemas;
 use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, limits, messages, metrics, pairing, sandbox, sessions,
+    chats, deliveries, events, feed, health, limits, media, messages, metrics, pairing, sandbox, sessions,
     suppressions, usage, webhooks,
 };
 
@@ -54,6 +54,11 @@ pub fn groups() -> Vec<Group> {
             "Messages",
             "Sent, read, taken back. A `202` means: on disk, and never lost.",
             messages::operations().into_iter().chain(chats::operations()).collect(),
+        ),
+        group(
+            "Media",
+            "Files that messages carry. Bodies are streamed; no message, event or webhook holds one.",
+            media::operations(),
         ),
         group(
             "Suppressions",

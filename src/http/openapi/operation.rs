@@ -180,8 +180,7 @@ impl Operation {
         }
         if let Some(body) = &self.route.body {
             let content = json!({"schema": (body.schema)(schemas), "example": self.asked});
-            said["requestBody"] =
-                json!({"required": body.required, "content": {"application/json": content}});
+            said["requestBody"] = json!({"required": body.required, "content": {body.media: content}});
         }
         said
     }

@@ -9,8 +9,9 @@ use crate::domain::audit::{Act, Action, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Content, Text};
 use crate::domain::id::{
-    DeliveryId, EventId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
+    DeliveryId, EventId, KeyId, MediaId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
 };
+use crate::domain::media::{MediaFile, MediaState};
 use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times, WaId};
 use crate::domain::operator::{OperatorAccount, Role, TokenHash};
 use crate::domain::phone::Phone;
@@ -86,6 +87,11 @@ pub fn suppression_id() -> SuppressionId {
     id("sup_019a2b3c4d5e7f808192a3b4c5d6e7f9")
 }
 
+/// A file's id.
+pub fn media_id() -> MediaId {
+    id("med_019a2b3c4d5e7f808192a3b4c5d6e7fa")
+}
+
 /// A number of the sandbox.
 pub fn phone() -> Phone {
     Phone::stored("+15551230001".to_owned())
@@ -149,6 +155,24 @@ pub fn message(status: MessageStatus) -> Message {
     }
 }
 
+/// A file that was uploaded.
+pub fn media_file() -> MediaFile {
+    MediaFile {
+        id: media_id(),
+        tenant: tenant_id(),
+        session: None,
+        direction: Direction::Out,
+        mime: "image/jpeg".to_owned(),
+        size: 48_213,
+        sha256: Some([0x5E; 32]),
+        file_name: Some("menu.jpg".to_owned()),
+        state: MediaState::Stored,
+        handle: None,
+        created_at: NOW,
+        kept_from: NOW,
+    }
+}
+
 /// A group.
 pub fn group() -> Chat {
     Chat::stored("120363000000000001@g.us".to_owned())
@@ -175,6 +199,8 @@ pub fn plan() -> Plan {
         sessions_max: 3,
         pacing: crate::domain::plan::Pacing::Human,
         first_contacts_per_day: None,
+        media_bytes_max: None,
+        media_bytes_total: None,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],

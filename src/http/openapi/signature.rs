@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, web};
 use schemars::JsonSchema;
+use serde_json::json;
 
 use super::parameter::Parameter;
-use super::schemas::{SchemaOf, asked};
+use super::schemas::{SchemaOf, Schemas, asked};
 use crate::domain::refusal::{Code, Refusal};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
@@ -16,6 +17,7 @@ use crate::http::extract::operator::Operator;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Parameters, Query};
 use crate::http::extract::tenant::{Need, Tenant};
+use crate::http::extract::upload::Upload;
 use crate::http::state::FeedState;
 
 /// What is known of a route.
@@ -39,6 +41,8 @@ pub struct Route {
 
 /// A body that a route takes.
 pub struct Body {
+    /// As what it is sent.
+    pub media: &'static str,
     /// Its form.
     pub schema: SchemaOf,
     /// Reads it as the route would.
@@ -87,7 +91,7 @@ impl<F: Form + JsonSchema> Argument for Json<F> {
             faults if faults.is_empty() => Ok(()),
             faults => Err(Refusal::malformed("the shape is wrong", faults)),
         };
-        route.body = Some(Body { schema: asked::<F>, read, required: true });
+        route.body = Some(Body { media: "application/json", schema: asked::<F>, read, required: true });
         let said =
             [(400, Code::InvalidRequest), (413, Code::PayloadTooLarge), (415, Code::UnsupportedMediaType)];
         route.refusals.extend(said);
@@ -98,6 +102,16 @@ impl<F: Form + Default + JsonSchema> Argument for JsonOrNothing<F> {
     fn tell(route: &mut Route) {
         Json::<F>::tell(route);
         route.body = route.body.take().map(|body| Body { required: false, ..body });
+    }
+}
+
+impl Argument for Upload {
+    fn tell(route: &mut Route) {
+        let schema = |_: &mut Schemas| json!({"type": "string", "format": "binary"});
+        route.body = Some(Body { media: "*/*", schema, read: |_| Ok(()), required: true });
+        let said =
+            [(400, Code::InvalidRequest), (413, Code::PayloadTooLarge), (415, Code::UnsupportedMediaType)];
+        route.refusals.extend(said);
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::value::to_raw_value;
 
 use crate::webhooks::payload::Records;
 
+pub mod media;
 pub mod message;
 pub mod session;
 pub mod webhook;

@@ -6,9 +6,11 @@ use strum::IntoStaticStr;
 use unicode_properties::UnicodeEmoji as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::attachment::Attachment;
 use super::messages::OutboundDraft;
 use crate::domain::content::{Card, Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target};
 use crate::domain::id::MessageId;
+use crate::domain::media::MediaKind;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::http::extract::json::Object;
 
@@ -98,6 +100,10 @@ impl OutboundDraft {
             Content::Edit(Edit { target: target(edit.message), body: edit.body })
         } else if let Some(Object(revoke)) = self.revoke.take() {
             Content::Revoke(Revoke { target: target(revoke.message) })
+        } else if let Some((kind, Object(file))) = self.file() {
+            let (content, wrong) = file.check(kind);
+            faults.extend(wrong);
+            content
         } else {
             let kind: &str = self.r#type.into();
             return Err(Refusal::unsupported(format!("messages of type {kind} cannot be sent yet")));
@@ -107,6 +113,18 @@ impl OutboundDraft {
             faults.push(Fault::new("/reply_to", "not_allowed", detail));
         }
         Ok(content)
+    }
+
+    /// The file it carries, if it is of a kind that does.
+    fn file(&mut self) -> Option<(MediaKind, Object<Attachment>)> {
+        let files = [
+            (MediaKind::Image, self.image.take()),
+            (MediaKind::Video, self.video.take()),
+            (MediaKind::Audio, self.audio.take()),
+            (MediaKind::Document, self.document.take()),
+            (MediaKind::Sticker, self.sticker.take()),
+        ];
+        files.into_iter().find_map(|(kind, file)| Some((kind, file?)))
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::attachment::Attachment;
 use super::content::{Kind, NewEdit, NewReaction, NewRevoke};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Contacts, Location, Poll, Text};
@@ -31,6 +32,7 @@ use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
 use crate::http::render::message::record;
 use crate::ports::messages::MessageFilter;
+use crate::ports::store::WriteError;
 
 const CLIENT_REF: usize = 64;
 /// How long a message waits unless it says otherwise.
@@ -48,7 +50,7 @@ pub struct OutboundDraft {
     to: String,
     /// What it holds; the object of this name has it.
     #[schemars(with = "String", extend("enum" = [
-        "text", "location", "contacts", "reaction", "poll", "edit", "revoke"
+        "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "reaction", "poll", "edit", "revoke"
     ]))]
     pub(super) r#type: Kind,
     #[serde(default)]
@@ -72,21 +74,26 @@ pub struct OutboundDraft {
     #[serde(default)]
     #[schemars(with = "Option<NewRevoke>")]
     pub(super) revoke: Option<Object<NewRevoke>>,
+    /// A picture: JPEG or PNG, at most 5 MiB.
     #[serde(default)]
-    #[schemars(skip)]
-    image: Option<IgnoredAny>,
+    #[schemars(with = "Option<Attachment>")]
+    pub(super) image: Option<Object<Attachment>>,
+    /// A film: MP4 or 3GPP, at most 16 MiB.
     #[serde(default)]
-    #[schemars(skip)]
-    video: Option<IgnoredAny>,
+    #[schemars(with = "Option<Attachment>")]
+    pub(super) video: Option<Object<Attachment>>,
+    /// A sound: AAC, AMR, MP3, MP4 or Ogg Opus, at most 16 MiB.
     #[serde(default)]
-    #[schemars(skip)]
-    audio: Option<IgnoredAny>,
+    #[schemars(with = "Option<Attachment>")]
+    pub(super) audio: Option<Object<Attachment>>,
+    /// Any file, at most 100 MiB.
     #[serde(default)]
-    #[schemars(skip)]
-    document: Option<IgnoredAny>,
+    #[schemars(with = "Option<Attachment>")]
+    pub(super) document: Option<Object<Attachment>>,
+    /// A sticker: WebP, at most 500 KiB.
     #[serde(default)]
-    #[schemars(skip)]
-    sticker: Option<IgnoredAny>,
+    #[schemars(with = "Option<Attachment>")]
+    pub(super) sticker: Option<Object<Attachment>>,
     #[serde(default)]
     #[schemars(skip)]
     template: Option<IgnoredAny>,
@@ -245,7 +252,14 @@ pub async fn send(
             return Err(taken.into());
         }
     };
-    let draft = body.check(state.clock.wall());
+    let draft = match body.check(state.clock.wall()) {
+        Ok(draft) => match state.media.attach(tenant.scope(), draft).await {
+            Ok(draft) => Ok(draft),
+            Err(WriteError::Refused(refusal)) => Err(refusal),
+            Err(WriteError::Store(error)) => return Err(error.into()),
+        },
+        Err(refusal) => Err(refusal),
+    };
     let metered = !tenant.principal().test;
     let accepted = state.accept.accept(tenant.scope(), session, metered, draft, idempotent.0).await?;
     drop(flight);
@@ -378,7 +392,9 @@ mod tests {
             ("text", json!({"body": ""}), 422, "/text/body"),
             ("text", json!({"body": "ä".repeat(4_097)}), 422, "/text/body"),
             ("text", json!({"body": "a\0b"}), 422, "/text/body"),
-            ("image", json!({}), 400, "/image"),
+            ("image", json!({}), 400, "/image/media"),
+            ("image", json!({"media": "med_1"}), 400, "/image/media"),
+            ("image", json!({"media": "med_019a2b3c4d5e7f808192a3b4c5d6e7f8"}), 400, "/image"),
             ("recipient", json!(""), 400, "/recipient"),
             ("reply_to", json!("msg_1"), 400, "/reply_to"),
             ("category", json!("spam"), 400, "/category"),
@@ -424,14 +440,17 @@ mod tests {
 
     #[test]
     fn a_kind_that_comes_later_is_unsupported_and_wrong_fields_are_said_before() {
-        let image = |to: &str| {
-            let body = json!({"to": to, "type": "image", "image": {"link": "https://example.com/a.png"}});
+        let template = |to: &str| {
+            let body = json!({"to": to, "type": "template", "template": {"name": "hello"}});
             let draft: OutboundDraft = parse(body.to_string().as_bytes()).expect("readable");
             assert_eq!(draft.misshapen(), []);
             draft.check(NOW).expect_err("not sent yet")
         };
-        assert_eq!((image("+15551230001").status, image("+15551230001").code), (422, Code::Unsupported));
-        assert_eq!(image("nobody").code, Code::InvalidRequest);
+        assert_eq!(
+            (template("+15551230001").status, template("+15551230001").code),
+            (422, Code::Unsupported)
+        );
+        assert_eq!(template("nobody").code, Code::InvalidRequest);
     }
 
     #[test]

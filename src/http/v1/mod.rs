@@ -1,5 +1,6 @@
 //! What tenants ask. One file per resource; `routes` holds the table.
 
+pub mod attachment;
 pub mod chats;
 mod content;
 pub mod deliveries;
@@ -7,6 +8,7 @@ pub mod events;
 pub mod feed;
 pub mod health;
 pub mod limits;
+pub mod media;
 pub mod messages;
 pub mod metrics;
 pub mod pairing;

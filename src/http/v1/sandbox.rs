@@ -4,11 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::attachment::Attachment;
 use super::content::{wrong_cards, wrong_emoji, wrong_place, wrong_poll, wrong_text};
 use super::owned;
 use crate::domain::chat::Chat;
 use crate::domain::content::{Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target, Text};
 use crate::domain::id::SessionId;
+use crate::domain::media::MediaKind;
 use crate::domain::message::{Letter, WaId};
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::Epoch;
@@ -55,7 +57,7 @@ pub fn operations() -> Vec<Operation> {
             .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict]),
         post("/v1/sandbox/messages", write)
             .named("playMessage", "Play a correspondent who writes")
-            .about("Anything but files; also in a group, or on another device of the account.")
+            .about("Anything, a file among it that was uploaded before; also in a group, or on another device of the account.")
             .asking(json!({"session": sample::session_id(), "from": sample::phone(), "text": "Hello"}))
             .answering(202, "Written; it arrives as an inbound message.", &Written { wa_id: sample::wa_id() })
             .refusing(&[Code::NotFound, Code::SessionNotReady, Code::Conflict, Code::InvalidRequest]),
@@ -96,7 +98,8 @@ pub async fn scan(
     accepted(Played { session })
 }
 
-/// The body of `POST /sandbox/messages`. Holds one of `text`, `location`, `contacts`, `poll`, `reaction`, `edit`, `revoke`.
+/// The body of `POST /sandbox/messages`. Holds one of `text`, `image`, `video`, `audio`, `document`,
+/// `sticker`, `location`, `contacts`, `poll`, `reaction`, `edit`, `revoke`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlayedMessage {
@@ -119,6 +122,17 @@ pub struct PlayedMessage {
     #[serde(default)]
     #[schemars(length(min = 1, max = 4_096))]
     text: Option<String>,
+    /// A file that was uploaded before (`POST /v1/media`): the sandbox carries no bytes of its own.
+    #[serde(default)]
+    image: Option<Attachment>,
+    #[serde(default)]
+    video: Option<Attachment>,
+    #[serde(default)]
+    audio: Option<Attachment>,
+    #[serde(default)]
+    document: Option<Attachment>,
+    #[serde(default)]
+    sticker: Option<Attachment>,
     #[serde(default)]
     location: Option<Location>,
     #[serde(default)]
@@ -163,9 +177,15 @@ pub struct PlayedRevoke {
 
 impl PlayedMessage {
     fn given(&self) -> usize {
-        let Self { text, location, contacts, poll, reaction, edit, revoke, .. } = self;
+        let Self { text, image, video, audio, document, sticker, .. } = self;
+        let Self { location, contacts, poll, reaction, edit, revoke, .. } = self;
         [
             text.is_some(),
+            image.is_some(),
+            video.is_some(),
+            audio.is_some(),
+            document.is_some(),
+            sticker.is_some(),
             location.is_some(),
             contacts.is_some(),
             poll.is_some(),
@@ -178,12 +198,28 @@ impl PlayedMessage {
         .count()
     }
 
+    /// The file it carries, if it does.
+    fn file(&mut self) -> Option<(MediaKind, Attachment)> {
+        let files = [
+            (MediaKind::Image, self.image.take()),
+            (MediaKind::Video, self.video.take()),
+            (MediaKind::Audio, self.audio.take()),
+            (MediaKind::Document, self.document.take()),
+            (MediaKind::Sticker, self.sticker.take()),
+        ];
+        files.into_iter().find_map(|(kind, file)| Some((kind, file?)))
+    }
+
     /// What it holds. What is not allowed in it goes to `faults`.
     fn content(&mut self, faults: &mut Vec<Fault>) -> Content {
         let target = |wa_id| Target { message: None, wa_id: Some(wa_id) };
         if let Some(body) = self.text.take() {
             faults.extend(wrong_text(&body, "/text"));
             Content::Text(Text { body })
+        } else if let Some((kind, file)) = self.file() {
+            let (content, wrong) = file.check(kind);
+            faults.extend(wrong);
+            content
         } else if let Some(place) = self.location.take() {
             faults.extend(wrong_place(&place, "/location"));
             Content::Location(place)
@@ -238,7 +274,7 @@ impl PlayedMessage {
 
 impl Form for PlayedMessage {
     fn misshapen(&self) -> Vec<Fault> {
-        let detail = "exactly one of text, location, contacts, poll, reaction, edit, revoke";
+        let detail = "exactly one of text, image, video, audio, document, sticker, location, contacts, poll, reaction, edit, revoke";
         let wrong = (self.given() != 1).then(|| Fault::new("", "missing", detail));
         wrong.into_iter().collect()
     }
@@ -260,6 +296,8 @@ pub async fn write(
     let session = body.session;
     owned(&state, tenant.principal(), session).await?;
     let letter = body.letter(WaId::mint(state.clock.wall(), rand::random()))?;
+    let content = state.media.filled(tenant.scope(), letter.content).await?;
+    let letter = Letter { content, ..letter };
     let wa_id = state.sandbox.write(session, letter).await?;
     accepted(Written { wa_id })
 }

@@ -140,6 +140,7 @@ impl Directory for MemoryDirectory {
             let own = state.sessions.values().filter(|row| row.session.tenant == id && !row.deleted);
             let own: Vec<_> = own.map(|row| row.session.id).collect();
             own.into_iter().for_each(|session| state.delete_session(session, at));
+            state.take_media_away(usize::MAX, |file| file.tenant == id);
             Ok(())
         })
     }

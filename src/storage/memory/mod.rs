@@ -5,6 +5,7 @@ mod audit;
 mod contacts;
 mod directory;
 mod feed;
+mod media;
 mod messages;
 mod outbox;
 mod sessions;
@@ -34,6 +35,7 @@ pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Sto
         outbox: store.clone(),
         messages: store.clone(),
         contacts: store.clone(),
+        media: store.clone(),
         sweep: store.clone(),
         feed_log: store.clone(),
         webhooks: store,

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::media::MediaRow;
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{DeliveryId, KeyId, MediaId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
@@ -34,6 +35,7 @@ pub struct State {
     pub sessions: BTreeMap<SessionId, SessionRow>,
     pub messages: BTreeMap<MessageId, MessageRow>,
     pub contacts: BTreeMap<(TenantId, Chat), Contact>,
+    pub media: BTreeMap<MediaId, MediaRow>,
     pub last_position: Position,
     pub attempts: Vec<Attempt>,
     pub usage: BTreeMap<(TenantId, WallTime), UsageRow>,
@@ -137,6 +139,7 @@ pub enum Made {
     Delivery(DeliveryId),
     Range(Repeated),
     Operator(OperatorId),
+    Media(MediaId),
 }
 
 impl State {
@@ -322,9 +325,10 @@ impl State {
         waiting.len() as u64
     }
 
-    /// Marks a session deleted and takes back what waits.
+    /// Marks a session deleted, takes back what waits and takes away the files that came in on it.
     pub fn delete_session(&mut self, id: SessionId, at: WallTime) {
         self.cancel_waiting(id, MessageReason::SessionGone, at);
+        self.take_media_away(usize::MAX, |file| file.session == Some(id));
         if let Some(row) = self.sessions.get_mut(&id) {
             row.deleted = true;
         }

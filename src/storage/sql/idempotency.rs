@@ -44,6 +44,7 @@ pub(super) enum Kind {
     Delivery,
     Range,
     Operator,
+    Media,
 }
 
 /// The first request with a key.

@@ -25,6 +25,7 @@ mod idempotency;
 mod kept;
 mod line;
 mod load;
+mod media;
 mod messages;
 #[cfg(test)]
 mod outage;
@@ -177,6 +178,7 @@ async fn stores(
         }),
         messages: Arc::new(messages::SqlMessages { writer: writer(), readers: readers() }),
         contacts: Arc::new(contacts::SqlContacts { writer: writer(), readers: readers() }),
+        media: Arc::new(media::SqlMedia { writer: writer(), readers: readers() }),
         sweep: Arc::new(sweep::SqlSweep { writer: writer(), readers: readers(), clock }),
         feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
         webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),

@@ -55,6 +55,8 @@ fn large(number: u32) -> CreatePlan {
         sessions_max: 1,
         pacing: Pacing::Human,
         first_contacts_per_day: None,
+        media_bytes_max: 1024 * 1024,
+        media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
         retention_days: 1,
         plugins: vec![],

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use super::dialect::sqlite;
 use super::errands::{forget, waiting};
-use super::{attempts, audit, messages, outbox, sweep, webhooks};
+use super::{attempts, audit, media, messages, outbox, sweep, webhooks};
 
 async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
@@ -64,6 +64,8 @@ async fn no_hot_statement_walks_through_a_table() {
         sqlite::WEBHOOK_EVENTS_ABOUT,
         sqlite::ERASABLE,
         sqlite::ERASE,
+        sqlite::EXPIRED_MEDIA,
+        media::BYTES,
     ]
     .into_iter()
     .chain(sqlite::WEBHOOK_STATEMENTS)
@@ -109,6 +111,8 @@ async fn what_waits_is_found_by_the_index_of_what_waits() {
         (sqlite::DUE_DELIVERIES, "webhook_delivery_due"),
         (webhooks::NEXT_DUE, "webhook_delivery_due"),
         (sqlite::RANGE_OF_DELIVERIES, "webhook_delivery_list"),
+        (sqlite::EXPIRED_MEDIA, "media_kept"),
+        (media::BYTES, "COVERING INDEX media_size"),
     ] {
         let plan = plan_of(&db, text).await;
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, QueryResult};
 use serde::Serialize;
 use uuid::Uuid;
 use uuid::fmt::Simple;
@@ -48,6 +48,17 @@ const PLANS: &str = "
     SELECT t.id, p.body FROM tenant AS t JOIN plan AS p ON p.code = t.plan
     WHERE p.version = (SELECT max(n.version) FROM plan AS n WHERE n.code = p.code)";
 
+/// Reads it.
+pub(super) async fn plans(readers: &DatabaseConnection) -> Result<Vec<(Uuid, Plan)>, Fault> {
+    let rows = dialect::query(readers, PLANS, []).await?;
+    let read = |row: &QueryResult| {
+        let body: String = row.try_get_by_index(1)?;
+        let plan = serde_json::from_str(&body).map_err(|_| Fault::unreadable("plan"))?;
+        Ok((row.try_get_by_index(0)?, plan))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// What a tenant's plan keeps no longer.
 #[derive(Serialize)]
 struct Kept {
@@ -80,12 +91,10 @@ impl SqlSweep {
 
     async fn find_erasable(&self, at: WallTime, limit: u32) -> Result<Vec<MessageId>, Fault> {
         let mut kept = vec![];
-        for row in dialect::query(&self.readers, PLANS, []).await? {
-            let body: String = row.try_get_by_index(1)?;
-            let plan: Plan = serde_json::from_str(&body).map_err(|_| Fault::unreadable("plan"))?;
+        for (tenant, plan) in plans(&self.readers).await? {
             let before = at - plan.retention();
             let below = MessageId::below(before).uuid().simple();
-            kept.push(Kept { tenant: row.try_get_by_index::<Uuid>(0)?.simple(), below, before: before.0 });
+            kept.push(Kept { tenant: tenant.simple(), below, before: before.0 });
         }
         let values = [json(&kept)?.into(), i64::from(limit).into()];
         message_ids(&self.readers, dialect::ERASABLE, values).await

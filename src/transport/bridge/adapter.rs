@@ -1,6 +1,6 @@
 //! The port over an engine's shards.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -20,24 +20,29 @@ use wire::{Command, ErrorCode, Failure, Private, Reply, SessionKey};
 
 use super::fleet::Fleet;
 use super::links::{Answer, Item, LinkId};
+use super::media::{self, Lent, Ordered};
 use super::program::Program;
 use super::shard::{Opening, Order, Setup, Shard, Told};
 use super::{asked, words};
 use crate::domain::id::SessionId;
+use crate::domain::media::Handle as MediaHandle;
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::Jitter;
 use crate::meters;
 use crate::ports::clock::Clock;
+use crate::ports::media::{FilesError, MediaFiles};
 use crate::ports::outbox::Work;
 use crate::ports::questions::{self, Question};
 use crate::ports::transport::{
-    DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
+    DeliveryId, FetchError, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError, patience,
 };
 use crate::ports::vault::{Vault, Writer};
 
 /// The longest a call waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest a file may take to come.
+const FETCH: Duration = Duration::from_secs(120);
 /// A link from which nothing was heard by then is lost.
 const FIRST: Duration = Duration::from_secs(30);
 /// The path of a unix socket may have 107 bytes; a name has some twenty.
@@ -77,6 +82,7 @@ pub enum StartError {
 /// An engine that is processes.
 pub struct BridgeTransport {
     shared: Arc<Shared>,
+    files: Arc<dyn MediaFiles>,
     clock: Arc<dyn Clock>,
     endpoint: Option<String>,
     _driver: Driver,
@@ -107,6 +113,7 @@ impl BridgeTransport {
     /// When the program is not the pinned one, and when folder or thread cannot be made.
     pub fn start(
         options: BridgeOptions,
+        files: Arc<dyn MediaFiles>,
         clock: Arc<dyn Clock>,
         draw: fn() -> Jitter,
     ) -> Result<Arc<Self>, StartError> {
@@ -134,7 +141,7 @@ impl BridgeTransport {
         };
         let shared = Arc::new(shared);
         driver.runtime.spawn(account(Arc::downgrade(&shared), hearing));
-        Ok(Arc::new(Self { shared, clock, endpoint: options.endpoint, _driver: driver }))
+        Ok(Arc::new(Self { shared, files, clock, endpoint: options.endpoint, _driver: driver }))
     }
 
     /// How this engine signs the vaults it writes.
@@ -165,14 +172,41 @@ impl BridgeTransport {
     }
 
     async fn call(&self, lease: Lease, command: Command) -> Answer {
-        let key = words::key(lease);
-        let (answer, answered) = oneshot::channel();
-        let deadline_ms = PATIENCE.as_millis() as u32;
-        self.shared.order(&key.session.clone(), Order::Call { key, command, deadline_ms, answer })?;
-        match timeout(PATIENCE, answered).await {
+        match timeout(PATIENCE, self.command(lease, command, PATIENCE)?).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Failure::of(ErrorCode::Uncertain)),
         }
+    }
+}
+
+impl BridgeTransport {
+    /// Asks; where the answer comes. It is dropped if the bridge goes away.
+    fn command(
+        &self,
+        lease: Lease,
+        command: Command,
+        patience: Duration,
+    ) -> Result<oneshot::Receiver<Answer>, Failure> {
+        let key = words::key(lease);
+        let (answer, answered) = oneshot::channel();
+        let deadline_ms = patience.as_millis() as u32;
+        self.shared.order(&key.session.clone(), Order::Call { key, command, deadline_ms, answer })?;
+        Ok(answered)
+    }
+
+    /// Lends the file of a message to the bridge that sends it.
+    async fn lend(&self, work: &Work) -> Result<Option<Lent>, SendError> {
+        let Some(media) = work.content.media() else { return Ok(None) };
+        let folder = self.shared.media_of(&work.lease.session.to_string()).ok_or(SendError::NoLink)?;
+        let lent = Lent::to(&folder, &*self.files, work.lease.tenant, media.media).await;
+        lent.map(Some).map_err(|error| match error {
+            FilesError::Absent if folder.is_dir() => SendError::NoFile,
+            // The bridge's process has just ended, or the disk is full: nothing was sent.
+            error => {
+                tracing::warn!(%error, "a file cannot be lent to the bridge");
+                SendError::NoLink
+            }
+        })
     }
 }
 
@@ -207,6 +241,12 @@ impl Shared {
         let shard = crew.fleet.shard_of(session).and_then(|shard| crew.shards.get(shard));
         let sent = shard.is_some_and(|shard| shard.send(order).is_ok());
         if sent { Ok(()) } else { Err(Failure::of(ErrorCode::NoLink)) }
+    }
+
+    /// The media folder of the shard that has the session.
+    fn media_of(&self, session: &str) -> Option<PathBuf> {
+        let shard = self.crew().fleet.shard_of(session)?;
+        Some(self.setup.media_folder(&self.setup.name(shard)))
     }
 
     /// Places a session and opens it there. `false` when nothing opens any more.
@@ -311,22 +351,26 @@ impl Transport for BridgeTransport {
     async fn send(&self, work: &Work) -> Result<(), SendError> {
         let key = words::key(work.lease);
         let wa_id = work.wa_id.0.clone();
+        let lent = self.lend(work).await?;
+        let content = match &lent {
+            Some(lent) => media::sent(&work.content, &lent.name),
+            None => words::content(&work.content, work.referred.as_deref()),
+        };
         let command = Command::Send {
             to: words::address(&work.to),
             wa_id: wa_id.clone(),
-            content: Box::new(
-                words::content(&work.content, work.referred.as_deref()).ok_or(SendError::Unsupported)?,
-            ),
+            content: Box::new(content.ok_or(SendError::Unsupported)?),
             quote: words::quote(work).map(Box::new),
         };
         let (answer, answered) = oneshot::channel();
         let (ack, acked) = oneshot::channel();
-        let deadline_ms = PATIENCE.as_millis() as u32;
+        let deadline_ms = patience(&work.content).as_millis() as u32;
         let session = key.session.clone();
         let order = Order::Send { key, wa_id, command, deadline_ms, answer, ack };
         self.shared.order(&session, order).map_err(|failure| words::send_error(&failure))?;
         // A bridge that went away with the command may have carried it out.
         let answer = answered.await.unwrap_or(Err(Failure::of(ErrorCode::Uncertain)));
+        drop(lent);
         answer.map_err(|failure| words::send_error(&failure))?;
         acked.await.unwrap_or(Err(SendError::NoAck))
     }
@@ -351,6 +395,26 @@ impl Transport for BridgeTransport {
             }
             _ => Err(TransportError::NoLink),
         }
+    }
+
+    async fn fetch_media(&self, lease: Lease, handle: &MediaHandle, most: u64) -> Result<File, FetchError> {
+        let folder = self.shared.media_of(&lease.session.to_string()).ok_or(FetchError::NoLink)?;
+        let ordered = Ordered::in_folder(folder);
+        let command = Command::FetchMedia {
+            handle: handle.0.clone().into(),
+            name: ordered.name.clone(),
+            max_bytes: most,
+        };
+        let answered = self.command(lease, command, FETCH).map_err(|failure| words::fetch_error(&failure))?;
+        // Whatever comes after this side has given up is removed all the same.
+        let fetched = tokio::spawn(async move {
+            match answered.await.unwrap_or(Err(Failure::of(ErrorCode::Uncertain))) {
+                Ok(Reply::Media { size }) => ordered.take(size, most).await,
+                Ok(_) => Err(FetchError::Broken),
+                Err(failure) => Err(words::fetch_error(&failure)),
+            }
+        });
+        timeout(FETCH, fetched).await.ok().and_then(Result::ok).unwrap_or(Err(FetchError::Broken))
     }
 
     async fn ask(&self, lease: Lease, question: Question) -> Result<questions::Answer, TransportError> {

@@ -250,8 +250,11 @@ impl Link {
                 kind: words::receipt(kind),
             }),
             Event::Inbound(inbound) => {
-                let letter = words::heard(*inbound).map(Box::new);
-                letter.is_none_or(|letter| self.deliver(LinkEvent::Inbound { delivery: delivery(), letter }))
+                let heard = words::heard(*inbound, wall);
+                heard.is_none_or(|(letter, handle)| {
+                    let letter = Box::new(letter);
+                    self.deliver(LinkEvent::Inbound { delivery: delivery(), letter, handle })
+                })
             }
             Event::Restricted { kind, until_ms } => {
                 let until = words::lock_end(until_ms, wall);

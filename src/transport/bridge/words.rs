@@ -6,11 +6,12 @@ use wire::{ErrorCode, Failure};
 use super::links::LinkId;
 use crate::domain::chat::Chat;
 use crate::domain::content::{Card, Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target, Text};
+use crate::domain::media::Handle;
 use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Referred, Work};
-use crate::ports::transport::{DeliveryId, SendError, TransportError};
+use crate::ports::transport::{DeliveryId, FetchError, SendError, TransportError};
 
 /// A lock or ban whose end WhatsApp does not say.
 const UNSAID: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -76,6 +77,17 @@ pub fn send_error(failure: &Failure) -> SendError {
     }
 }
 
+/// Why a file did not come.
+pub fn fetch_error(failure: &Failure) -> FetchError {
+    match failure.code {
+        ErrorCode::NoLink | ErrorCode::Fenced | ErrorCode::Draining => FetchError::NoLink,
+        ErrorCode::Unsupported => FetchError::Unsupported,
+        ErrorCode::NotFound => FetchError::Absent,
+        ErrorCode::TooLarge => FetchError::TooLarge,
+        _ => FetchError::Broken,
+    }
+}
+
 /// Why a call did not work.
 pub fn call_error(failure: &Failure) -> TransportError {
     match failure.code {
@@ -109,7 +121,7 @@ pub fn lock_end(until_ms: Option<i64>, now: WallTime) -> WallTime {
     until_ms.map_or(now + UNSAID, WallTime)
 }
 
-/// What is sent; nothing for what cannot be sent yet.
+/// What is sent without a file; nothing for what cannot be sent so.
 pub fn content(content: &Content, referred: Option<&Referred>) -> Option<wire::Content> {
     Some(match content {
         Content::Text(text) => wire::Content::Text { body: text.body.clone().into() },
@@ -167,13 +179,17 @@ pub fn address(chat: &Chat) -> wire::Private {
     wire::Private::from(chat.as_str())
 }
 
-/// A message the house can keep. Broadcasts and channels have no place in its records.
-pub fn heard(inbound: wire::Inbound) -> Option<Letter> {
+/// A message the house can keep, and what brings its file here. Broadcasts and channels have no place in its records.
+pub fn heard(inbound: wire::Inbound, at: WallTime) -> Option<(Letter, Option<Handle>)> {
     let chat = Chat::reported(inbound.chat.as_str())?;
     let author = if chat.is_group() { Some(Chat::reported(inbound.from.as_str())?) } else { None };
     let quoted = inbound.quote.map(|quote| WaId(quote.wa_id));
-    let content = told(inbound.content);
-    Some(Letter { wa_id: WaId(inbound.wa_id), chat, author, own: inbound.from_me, content, quoted })
+    let (content, handle) = match inbound.content {
+        wire::Content::Media { media, file, caption } => super::media::heard(media, file, caption, at),
+        content => (told(content), None),
+    };
+    let wa_id = WaId(inbound.wa_id);
+    Some((Letter { wa_id, chat, author, own: inbound.from_me, content, quoted }, handle))
 }
 
 fn told(content: wire::Content) -> Content {
@@ -200,7 +216,7 @@ fn told(content: wire::Content) -> Content {
             let card = |card: wire::Card| Card { name: card.name.0, vcard: card.vcard.0 };
             Content::Contacts(Contacts { cards: cards.into_iter().map(card).collect() })
         }
-        // A file has no place in the records yet: that something came is kept.
+        // Files are told of by `media`.
         wire::Content::Media { .. } | wire::Content::Other => Content::Other,
     }
 }

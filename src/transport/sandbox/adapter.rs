@@ -1,5 +1,6 @@
 //! The sandbox engine: the ports over a [`Wire`], and the credential in between.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,20 @@ use tokio::time::timeout;
 
 use super::wire::{Hello, Outgoing, Wire, WireEvent};
 use super::{device, recipients};
-use crate::domain::id::SessionId;
+use crate::domain::content::Media;
+use crate::domain::id::{MediaId, SessionId};
+use crate::domain::media::{Handle, MediaKind};
 use crate::domain::message::{Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::{CloseReason, Lease};
+use crate::domain::time::WallTime;
 use crate::ports::clock::Clock;
+use crate::ports::media::{FilesError, MediaFiles};
 use crate::ports::outbox::Work;
 use crate::ports::questions::{Answer, Question};
 use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use crate::ports::transport::{
-    DeliveryId, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
+    DeliveryId, FetchError, LinkEvent, PairingCode, Probe, SendError, Transport, TransportError,
 };
 use crate::ports::vault::{Vault, Writer};
 
@@ -30,12 +35,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct SandboxTransport {
     wire: Arc<dyn Wire>,
     clock: Arc<dyn Clock>,
+    files: Option<Arc<dyn MediaFiles>>,
 }
 
 impl SandboxTransport {
     /// Speaks to the network behind `wire`.
     pub fn new(wire: Arc<dyn Wire>, clock: Arc<dyn Clock>) -> Self {
-        Self { wire, clock }
+        Self { wire, clock, files: None }
+    }
+
+    /// The same, with files that correspondents send: the network sees no bodies, so what they send is what the tenant has
+    /// uploaded before.
+    pub fn with_files(self, files: Arc<dyn MediaFiles>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// How this engine signs the vaults it writes.
@@ -57,13 +69,23 @@ async fn report(event: WireEvent, lease: Lease, vault: Arc<dyn Vault>, clock: Ar
         WireEvent::Receipt { delivery, wa_id, kind } => {
             LinkEvent::Receipt { delivery: DeliveryId(delivery), wa_id, kind }
         }
-        WireEvent::Inbound { delivery, letter } => {
-            LinkEvent::Inbound { delivery: DeliveryId(delivery), letter }
+        WireEvent::Inbound { delivery, mut letter } => {
+            let handle = announced(&mut letter, clock.wall());
+            LinkEvent::Inbound { delivery: DeliveryId(delivery), letter, handle }
         }
         WireEvent::Timelocked { until } => LinkEvent::Timelocked { until },
         WireEvent::NewChatsUsedUp { until } => LinkEvent::NewChatsUsedUp { until },
         WireEvent::Closed(reason) => LinkEvent::Closed(reason),
     }
+}
+
+/// A file that a correspondent has sent is a new one, as an engine tells of it, and is brought here by the name of that which was
+/// uploaded.
+fn announced(letter: &mut Letter, at: WallTime) -> Option<Handle> {
+    let (kind, uploaded) = MediaKind::of(&letter.content).zip(letter.content.media().cloned())?;
+    let handle = Handle(uploaded.media.to_string().into_bytes());
+    letter.content = kind.holding(Media { media: MediaId::mint(at), ..uploaded });
+    Some(handle)
 }
 
 fn lost(lease: Lease, error: &device::DeviceError) -> LinkEvent {
@@ -144,7 +166,13 @@ impl Transport for SandboxTransport {
         events.boxed()
     }
 
+    /// The network gets no bytes, but a file that is not there is not sent here either.
     async fn send(&self, work: &Work) -> Result<(), SendError> {
+        if let (Some(media), Some(files)) = (work.content.media(), &self.files)
+            && !files.has(work.lease.tenant, media.media).await.map_err(|_| SendError::NoLink)?
+        {
+            return Err(SendError::NoFile);
+        }
         let (wa_id, to) = (work.wa_id.clone(), work.to.clone());
         self.wire.send(Outgoing { caller: work.lease.into(), wa_id, to }).await
     }
@@ -156,6 +184,19 @@ impl Transport for SandboxTransport {
     /// The sandbox tells only who sends: a number without an account refuses the message.
     async fn has_account(&self, _: Lease, _: &Phone) -> Result<bool, TransportError> {
         Err(TransportError::Unsupported)
+    }
+
+    /// The handle names a file of the tenant's.
+    async fn fetch_media(&self, lease: Lease, handle: &Handle, most: u64) -> Result<File, FetchError> {
+        let files = self.files.as_ref().ok_or(FetchError::Unsupported)?;
+        let named = std::str::from_utf8(&handle.0).ok().and_then(|text| text.parse().ok());
+        let file = files.open(lease.tenant, named.ok_or(FetchError::Absent)?).await;
+        let file = file.map_err(|error| match error {
+            FilesError::Absent => FetchError::Absent,
+            FilesError::Broken(_) => FetchError::Broken,
+        })?;
+        let size = file.metadata().map_err(|_| FetchError::Broken)?.len();
+        if size > most { Err(FetchError::TooLarge) } else { Ok(file) }
     }
 
     /// The network keeps nothing of this, so the answers are made up here; that the link works is real.

@@ -694,7 +694,7 @@ async fn while_an_account_is_locked_new_chats_wait_and_replies_go_on() {
     let (anna, _) = fleet.connected().await;
     fleet.network.say(
         anna.id,
-        LinkEvent::Inbound { delivery: DeliveryId("in".to_owned()), letter: Box::new(hello()) },
+        LinkEvent::Inbound { delivery: DeliveryId("in".to_owned()), letter: Box::new(hello()), handle: None },
     );
     let until = fleet.clock.wall() + Duration::from_secs(120);
     fleet.network.say(anna.id, LinkEvent::Timelocked { until });
@@ -727,7 +727,11 @@ async fn a_delivery_is_stored_once_and_confirmed_each_time_it_comes() {
     for delivery in ["d1", "d2"] {
         fleet.network.say(
             anna.id,
-            LinkEvent::Inbound { delivery: DeliveryId(delivery.to_owned()), letter: Box::new(hello()) },
+            LinkEvent::Inbound {
+                delivery: DeliveryId(delivery.to_owned()),
+                letter: Box::new(hello()),
+                handle: None,
+            },
         );
     }
     fleet.pass(SECOND).await;

@@ -1,6 +1,8 @@
 //! Ports that keep just enough to answer the HTTP face. What it never asks panics.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use columba::domain::chat::Chat;
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{KeyId, MessageId, OperatorId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
+use columba::domain::media::Handle;
 use columba::domain::message::{Letter, Message, WaId};
 use columba::domain::operator::OperatorAccount;
 use columba::domain::page::{Page, Slice};
@@ -35,7 +38,7 @@ use columba::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use columba::ports::signals::Signals;
 use columba::ports::store::{Created, StoreError, WriteError};
 use columba::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
-use columba::ports::transport::PairingCode;
+use columba::ports::transport::{FetchError, PairingCode};
 use tokio::sync::{Notify, Semaphore};
 
 pub const NOW: WallTime = WallTime(1_795_000_000_000);
@@ -58,6 +61,8 @@ pub struct Inner {
     pub pairing: Option<PairingView>,
     pub codes: HashMap<String, SessionId>,
     pub frames: Vec<Frame>,
+    /// The file that the network has, if a session is connected to it.
+    pub at_the_network: Option<Vec<u8>>,
     /// What happened, in order.
     pub notes: Vec<String>,
     now: u64,
@@ -553,6 +558,15 @@ impl Supervisor for Fakes {
     async fn ask(&self, _: SessionId, question: Question) -> Result<Answer, SupervisorError> {
         self.note(format!("ask {question:?}"));
         Err(SupervisorError::Unsupported)
+    }
+
+    async fn fetch_media(&self, _: &Session, _: Handle, _: u64) -> Result<File, SupervisorError> {
+        self.note("fetch_media");
+        let bytes = self.inner().at_the_network.clone().ok_or(FetchError::NoLink)?;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        file.rewind().unwrap();
+        Ok(file)
     }
 
     async fn play(&self, _: SessionId, trouble: Trouble) -> Result<(), SupervisorError> {

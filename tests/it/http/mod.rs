@@ -5,6 +5,7 @@ mod auth;
 mod edge_limit;
 mod fakes;
 mod idempotency;
+mod media;
 mod openapi;
 mod operators;
 mod pairing;

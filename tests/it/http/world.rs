@@ -7,6 +7,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
+use actix_web::web::Bytes;
 use actix_web::{App, web};
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
@@ -24,11 +25,13 @@ use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
+use columba::media;
 use columba::meters::Exposition;
 use columba::ports::Stores;
 use columba::storage::embedded::edge::Alone;
 use columba::storage::embedded::key_use::MemoryKeyUse;
 use columba::storage::embedded::tickets::MemoryTickets;
+use columba::storage::media::MediaFolder;
 use columba::storage::memory;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
@@ -48,6 +51,8 @@ pub struct World {
     pub session: SessionId,
     /// Where webhooks are kept.
     stores: Stores,
+    /// Where files are.
+    pub data: tempfile::TempDir,
 }
 
 /// What came back.
@@ -56,13 +61,15 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
+    pub bytes: Bytes,
 }
 
 impl Reply {
     pub async fn of(response: ServiceResponse) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8_lossy(&read_body(response).await).into_owned();
-        Self { status, headers, text }
+        let bytes = read_body(response).await;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Self { status, headers, text, bytes }
     }
 
     pub fn json(&self) -> Value {
@@ -97,7 +104,15 @@ impl World {
         let fakes = Fakes::new();
         // What is asked about webhooks; its tenants are added as they are elsewhere.
         let stores = memory::open(fakes.clone(), quota::decide, Arc::new(EventLog::default()));
+        let data = tempfile::tempdir().unwrap();
+        let media = media::Ports {
+            records: stores.media.clone(),
+            files: Arc::new(MediaFolder::open(data.path()).unwrap()),
+            directory: fakes.clone(),
+            clock: fakes.clone(),
+        };
         let ports = HttpPorts {
+            media,
             exposition: Exposition::install().unwrap(),
             log_level: fakes.clone(),
             engines: vec![columba::domain::session::Engine::Sandbox],
@@ -130,6 +145,7 @@ impl World {
             key: String::new(),
             session: SessionId::mint(NOW),
             stores,
+            data,
         };
         world.tenant = world.add_tenant("Acme");
         world.key = world.add_key(world.tenant, |_| ());
@@ -275,5 +291,6 @@ pub fn plan(code: &str) -> Value {
     json!({
         "code": code, "name": "Starter", "price_minor": 1900, "currency": "EUR", "interval": "month",
         "messages_per_minute": 20, "messages_per_month": 10_000, "sessions_max": 2, "retention_days": 30,
+        "media_bytes_max": 1024 * 1024, "media_bytes_total": 4 * 1024 * 1024,
     })
 }

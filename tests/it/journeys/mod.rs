@@ -37,6 +37,7 @@ mod faults;
 mod first_message;
 mod isolation;
 mod kill_loop;
+mod media;
 mod metrics;
 mod moving;
 mod outages;

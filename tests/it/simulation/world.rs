@@ -136,6 +136,8 @@ pub fn plan(code: &str, per_minute: u64, sum: Option<u64>, pacing: Pacing) -> Pl
         sessions_max: 5,
         pacing,
         first_contacts_per_day: None,
+        media_bytes_max: 1024 * 1024,
+        media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],

@@ -3,6 +3,7 @@
 #[macro_use]
 pub mod contract;
 mod embedded;
+mod media;
 mod redis;
 mod shared;
 mod sql;

@@ -14,8 +14,10 @@ use columba::domain::message::{Letter, ReceiptKind, WaId};
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, WallTime};
 use columba::meters::Exposition;
+use columba::ports::media::MediaFiles;
 use columba::ports::transport::{LinkEvent, Probe as _, SendError, Transport as _, TransportError};
 use columba::ports::vault::VaultError;
+use columba::storage::media::MediaFolder;
 use columba::transport::bridge::{BridgeTransport, ProgramError, StartError, lay};
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -81,7 +83,7 @@ async fn an_inbound_message_comes_again_until_it_is_confirmed() {
     let work = rig.message(PERSON, "echo are you there?");
     rig.engine.send(&work).await.unwrap();
     let heard = async |link: &mut _| loop {
-        if let LinkEvent::Inbound { delivery, letter } = next(link).await {
+        if let LinkEvent::Inbound { delivery, letter, .. } = next(link).await {
             return (delivery, *letter);
         }
     };
@@ -428,13 +430,16 @@ async fn only_the_pinned_program_is_started() {
     let mut given = options(folder.path(), "good");
     given.program.args[2] = copy.display().to_string();
     given.program.pinned = BTreeMap::from([(copy.clone(), sha256(&copy))]);
-    let engine = BridgeTransport::start(given.clone(), Arc::clone(&clock), || Jitter::NONE).unwrap();
+    let files: Arc<dyn MediaFiles> = Arc::new(MediaFolder::open(folder.path()).unwrap());
+    let start =
+        |given| BridgeTransport::start(given, Arc::clone(&files), Arc::clone(&clock), || Jitter::NONE);
+    let engine = start(given.clone()).unwrap();
     // Changed after the server has looked: looked at again before each start.
     fs::write(&copy, "import os\nos.system('touch /tmp/never')\n").unwrap();
     let mut link = engine.open(lease(), Arc::<MemoryVault>::default());
     assert_eq!(rest(&mut link).await, [LOST]);
     assert!(!folder.path().join("records/scripted-0.json").exists(), "nothing was started");
-    let refused = BridgeTransport::start(given, clock, || Jitter::NONE).err().expect("a refusal");
+    let refused = start(given).err().expect("a refusal");
     assert!(matches!(refused, StartError::Program(ProgramError::Changed { .. })), "{refused}");
     assert!(refused.to_string().contains(&sha256(&copy)), "says what it found: {refused}");
 }

@@ -15,6 +15,7 @@ use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::ports::outbox::Work;
 use columba::ports::transport::{LinkEvent, Transport as _};
 use columba::ports::vault::Writer;
+use columba::storage::media::MediaFolder;
 use columba::transport::bridge::{BridgeOptions, BridgeTransport, Program};
 use futures_util::stream::{BoxStream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
@@ -59,6 +60,8 @@ pub fn options(folder: &Path, mode: &str) -> BridgeOptions {
 pub struct Rig {
     pub folder: TempDir,
     pub engine: Arc<BridgeTransport>,
+    /// What tenants have uploaded.
+    pub files: Arc<MediaFolder>,
     pub vault: Arc<MemoryVault>,
     pub lease: Lease,
     messages: u32,
@@ -74,8 +77,9 @@ impl Rig {
         let mut options = options(folder.path(), mode);
         change(&mut options);
         let clock = Arc::new(SystemClock::new());
-        let engine = BridgeTransport::start(options, clock, || Jitter::NONE).unwrap();
-        Self { folder, engine, vault: Arc::default(), lease: lease(), messages: 0 }
+        let files = Arc::new(MediaFolder::open(folder.path()).unwrap());
+        let engine = BridgeTransport::start(options, files.clone(), clock, || Jitter::NONE).unwrap();
+        Self { folder, engine, files, vault: Arc::default(), lease: lease(), messages: 0 }
     }
 
     pub fn open(&self) -> Link {

@@ -86,6 +86,8 @@ pub const TABLES: &[Table] = tables! {
         sending_at: Number, sent_at: Number, delivered_at: Number, read_at: Number, failed_at: Number,
         unknown_at: Number, expired_at: Number, canceled_at: Number, dead_at: Number, received_at: Number, author: Text,
         quoted: Text;
+    media [id: Id] tenant_id: Id, session_id: Id, direction: Text, mime: Text, size: Number, sha256: Bytes,
+        file_name: Text, state: Text, handle: Bytes, created_at: Number, kept_from: Number, deleted_at: Number;
     send_attempt [ord: Number] message_id: Id, number: Number, session_id: Id, tenant_id: Id, epoch: Number,
         boot_id: Id, moment: Number, wall: Number;
     usage [tenant_id: Id, period_start: Number] period_end: Number, allowance: Number, quota: Text, used: Number,

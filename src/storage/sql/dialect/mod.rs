@@ -306,6 +306,8 @@ in_both_tongues! {
     ERASABLE,
     /// `[message]`: deletes them, but for the same.
     ERASE,
+    /// `[{tenant, before}]`, how many: files that are kept from an earlier time, each with that time.
+    EXPIRED_MEDIA,
     /// `[{id, at}]`
     NOTE_USE_OF_KEYS,
     /// How many messages of a tenant wait.

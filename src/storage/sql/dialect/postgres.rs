@@ -570,6 +570,12 @@ pub(super) const ERASE: &str = "
     WHERE id IN (SELECT w.id::uuid FROM jsonb_array_elements_text($1::jsonb) AS w(id))
         AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
 
+pub(super) const EXPIRED_MEDIA: &str = "
+    SELECT m.id, m.kept_from FROM jsonb_to_recordset($1::jsonb) AS w(tenant uuid, before bigint)
+    JOIN media AS m ON m.tenant_id = w.tenant AND m.kept_from < w.before
+    WHERE m.deleted_at IS NULL
+    LIMIT $2";
+
 pub(super) const NOTE_USE_OF_KEYS: &str = "
     UPDATE api_key SET last_used_at = w.at
     FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, at bigint)

@@ -465,6 +465,12 @@ pub(in crate::storage::sql) const ERASE: &str = "
     WHERE id IN (SELECT unhex(value) FROM json_each($1))
         AND status NOT IN ('queued', 'held', 'sending') AND charge <> 'held'";
 
+pub(in crate::storage::sql) const EXPIRED_MEDIA: &str = "
+    SELECT m.id, m.kept_from FROM jsonb_each($1) AS w
+    CROSS JOIN media AS m ON m.tenant_id = unhex(w.value->>'tenant') AND m.kept_from < w.value->>'before'
+    WHERE m.deleted_at IS NULL
+    LIMIT $2";
+
 pub(super) const NOTE_USE_OF_KEYS: &str = "
     UPDATE api_key SET last_used_at = w.value->>'at'
     FROM jsonb_each($1) AS w

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod event;
+pub mod media;
 pub mod message;
 pub mod operator;
 pub mod plan;

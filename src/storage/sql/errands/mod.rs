@@ -3,6 +3,7 @@
 mod erase;
 pub(super) mod forget;
 mod keys;
+mod media;
 mod operators;
 mod plans;
 mod restore;
@@ -15,6 +16,9 @@ mod webhooks;
 pub(super) use erase::Erase;
 pub(super) use forget::Forget;
 pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
+pub(super) use media::{
+    DeleteMedia, ExpireMedia, FetchedMedia, ForgetMedia, HoldMedia, KeepMedia, LostMedia, NoteMedia,
+};
 pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;

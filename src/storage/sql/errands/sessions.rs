@@ -6,6 +6,7 @@ use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
 };
 
+use super::media::take_away;
 use super::waiting::cancel_waiting;
 use super::{earlier, remember};
 use crate::domain::id::{SessionId, TenantId};
@@ -19,7 +20,7 @@ use crate::domain::time::WallTime;
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::Fault;
-use crate::storage::sql::entities::{session, session_tally, tenant};
+use crate::storage::sql::entities::{media, session, session_tally, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::load::{Needs, subject};
 use crate::storage::sql::sessions::read_one;
@@ -84,7 +85,7 @@ async fn is_tenant(desk: &Desk<'_>, id: TenantId) -> Result<bool, Fault> {
     Ok(row.is_some_and(|row| row.deleted_at.is_none()))
 }
 
-/// Marks a session deleted and cancels what waits; whether there was one.
+/// Marks a session deleted, cancels what waits and takes away the files that came in on it; whether there was one.
 pub struct DeleteSession {
     pub scope: TenantScope,
     pub session: SessionId,
@@ -108,6 +109,7 @@ impl Errand for DeleteSession {
         }
         desk.close(book).await?;
         cancel_waiting(desk, self.session, MessageReason::SessionGone, self.at).await?;
+        take_away(desk, media::Column::SessionId.eq(self.session.uuid()), self.at).await?;
         Ok(Ok(true))
     }
 }

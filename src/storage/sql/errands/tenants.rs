@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter as _, sea_query::Expr,
 };
 
+use super::media::take_away;
 use super::plans::newest;
 use super::waiting::cancel_waiting;
 use super::{earlier, remember, touch_directory};
@@ -24,7 +25,7 @@ use crate::storage::sql::audit;
 use crate::storage::sql::book::passed;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
-use crate::storage::sql::entities::{api_key, session, tenant};
+use crate::storage::sql::entities::{api_key, media, session, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::load::{Needs, subject, usage_row};
 use crate::storage::sql::writer::Errand;
@@ -150,7 +151,7 @@ impl PatchTenant {
     }
 }
 
-/// Removes a tenant, its keys and its sessions.
+/// Removes a tenant, its keys, its sessions and its files.
 pub struct DeleteTenant {
     pub id: TenantId,
     pub at: WallTime,
@@ -188,6 +189,7 @@ impl Errand for DeleteTenant {
         for session in self.delete_sessions(desk).await? {
             cancel_waiting(desk, session, MessageReason::SessionGone, self.at).await?;
         }
+        take_away(desk, media::Column::TenantId.eq(self.id.uuid()), self.at).await?;
         let act = Act::new(Action::TenantDelete, "tenant", self.id).before(&before);
         audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;

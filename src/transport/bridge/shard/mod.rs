@@ -60,6 +60,18 @@ pub struct Setup {
     pub draw: fn() -> Jitter,
 }
 
+impl Setup {
+    /// What a shard is called.
+    pub fn name(&self, shard: usize) -> String {
+        format!("{}-{shard}", self.writer.engine)
+    }
+
+    /// Where the bridge of a shard reads and writes files.
+    pub fn media_folder(&self, shard: &str) -> PathBuf {
+        self.runtime.join(format!("{shard}.media"))
+    }
+}
+
 /// What a shard is asked.
 pub enum Order {
     /// Open a session.
@@ -177,7 +189,7 @@ impl Shard {
     ) -> JoinHandle<()> {
         let (words, heard) = mpsc::channel(256);
         let shard = Self {
-            name: format!("{}-{index}", setup.writer.engine),
+            name: setup.name(index),
             setup,
             machine: Machine::default(),
             links: Links::default(),
@@ -560,7 +572,7 @@ impl Shard {
     }
 
     fn media(&self) -> PathBuf {
-        self.setup.runtime.join(format!("{}.media", self.name))
+        self.setup.media_folder(&self.name)
     }
 
     async fn welcome(&mut self) {

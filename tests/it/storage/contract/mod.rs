@@ -78,6 +78,7 @@ mod differential;
 mod directory;
 mod feed;
 mod inbound;
+mod media;
 mod messages;
 mod recover;
 mod restraint;

@@ -64,6 +64,8 @@ pub fn plan(code: &str) -> Plan {
         sessions_max: 2,
         pacing: Pacing::Human,
         first_contacts_per_day: None,
+        media_bytes_max: 1024 * 1024,
+        media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],

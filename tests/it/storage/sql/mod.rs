@@ -124,6 +124,8 @@ pub fn plan(limit: u64) -> Plan {
         sessions_max: 100,
         pacing: Pacing::None,
         first_contacts_per_day: None,
+        media_bytes_max: 1024 * 1024,
+        media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
         retention_days: 30,
         plugins: vec![],
