@@ -444,7 +444,7 @@ fn given_up_after(frozen: Moment, loses_pings: bool, jitter: Jitter) -> Duration
         let works = now < frozen;
         if works && loses_pings {
             let last = Reading { now: frozen.min(now + PING), ..at };
-            machine.on(last, Input::Heard { wa_id: None, stored: Ok(()) });
+            machine.on(last, Input::Heard { wa_id: None, freed: None, stored: Ok(()) });
         }
         let answer = (works && !loses_pings).then_some(Duration::ZERO);
         at = if answer.is_some() { at } else { Reading { now: now + PING, ..at } };
@@ -547,7 +547,7 @@ fn a_login_that_brings_a_backlog_along_is_not_given_up_while_it_does() {
                 break;
             }
             if hears {
-                let effects = machine.on(at, Input::Heard { wa_id: None, stored: Ok(()) });
+                let effects = machine.on(at, Input::Heard { wa_id: None, freed: None, stored: Ok(()) });
                 (epoch, due) = last_timer(&effects).expect("it begins anew");
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod machine;
 mod pipes;
+mod process;
 mod report;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,7 +15,6 @@ use std::time::Duration;
 use columba_bridge_protocol as wire;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixListener;
-use tokio::process::ChildStdin;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, 
 
 use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
 use self::pipes::{Connection, Word};
+use self::process::Process;
 use super::links::{Answer, Item, LinkId, Links};
 use super::program::{Program, Running};
 use super::{desk, ghosts, words};
@@ -130,33 +131,6 @@ pub enum Told {
     Released(SessionKey),
     /// The bridge died while it served, perhaps because of one of these sessions.
     Suspects(BTreeSet<String>),
-}
-
-/// A process that was started.
-struct Process {
-    pid: u32,
-    token: String,
-    /// Its end is the supervisor's end.
-    stdin: Option<ChildStdin>,
-    /// Frames to it, once its hello was good.
-    out: Option<mpsc::Sender<Down>>,
-    connection: Option<Box<Connection>>,
-    tasks: Vec<JoinHandle<()>>,
-    exited: bool,
-    /// What is shown of it while it serves.
-    shown: Option<meters::Bridge>,
-}
-
-impl Process {
-    fn cut(&mut self) {
-        self.shown = None;
-        self.stdin = None;
-        self.out = None;
-        self.connection = None;
-        for task in self.tasks.drain(..) {
-            task.abort();
-        }
-    }
 }
 
 /// One shard.
