@@ -7,17 +7,21 @@ use columba::domain::message::{Letter, WaId};
 use columba::ports::outbox::{Referred, Work};
 use columba::ports::transport::{LinkEvent, Transport as _};
 
-use crate::rig::{Link, Rig, Testbed, find, native_testbed};
+use crate::rig::{Link, Rig, Session, Testbed, find, native_testbed};
 
 const ALICE: &str = "+15551230001";
 const BOB: &str = "+15551230002";
 
-async fn letter(link: &mut Link, wa_id: &WaId) -> Letter {
-    find(link, |event| match event {
-        LinkEvent::Inbound { letter, .. } if letter.wa_id == *wa_id => Some(*letter),
+/// The next message, which has this id. Confirmed: until it is, the bridge holds back what follows.
+async fn letter(rig: &Rig, bob: &Session, link: &mut Link, wa_id: &WaId) -> Letter {
+    let (delivery, letter) = find(link, |event| match event {
+        LinkEvent::Inbound { delivery, letter } => Some((delivery, *letter)),
         _ => None,
     })
-    .await
+    .await;
+    assert_eq!(letter.wa_id, *wa_id);
+    rig.engine.confirm(bob.lease, &delivery).await.unwrap();
+    letter
 }
 
 #[tokio::test]
@@ -25,10 +29,10 @@ async fn every_kind_arrives_as_it_was_sent_and_names_what_it_is_about() {
     let testbed = Testbed::start().await;
     let rig = Rig::start(native_testbed(), &testbed.url);
     let (alice, _link) = rig.paired(&testbed, ALICE).await;
-    let (_bob, mut link) = rig.paired(&testbed, BOB).await;
+    let (bob, mut link) = rig.paired(&testbed, BOB).await;
     let first = alice.message(BOB, "hello Bob");
     assert_eq!(rig.engine.send(&first).await, Ok(()));
-    assert_eq!(letter(&mut link, &first.wa_id).await.content, first.content);
+    assert_eq!(letter(&rig, &bob, &mut link, &first.wa_id).await.content, first.content);
 
     let about = Target { message: None, wa_id: Some(first.wa_id.clone()) };
     let named = Some(Box::new(Referred {
@@ -54,7 +58,7 @@ async fn every_kind_arrives_as_it_was_sent_and_names_what_it_is_about() {
         let kind = content.kind();
         let work = Work { content, referred, ..alice.message(BOB, "") };
         assert_eq!(rig.engine.send(&work).await, Ok(()), "{kind}");
-        let heard = letter(&mut link, &work.wa_id).await;
+        let heard = letter(&rig, &bob, &mut link, &work.wa_id).await;
         assert_eq!((heard.chat.as_str(), heard.own), (ALICE, false), "{kind}");
         assert!(heard.content == work.content, "{kind} came as {}", heard.content.kind());
         let quoted = work.referred.filter(|_| work.content.target().is_none()).map(|one| one.wa_id);
