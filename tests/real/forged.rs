@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use columba::domain::message::{Content, Text};
+use columba::domain::content::{Content, Text};
 use columba::ports::transport::{LinkEvent, Probe as _, Transport as _};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -100,17 +100,17 @@ async fn a_message_that_only_the_own_phone_may_send_changes_nothing_when_another
 async fn said(rig: &Rig, session: &Session, link: &mut Link, wanted: &str) -> Vec<String> {
     let mut before = vec![];
     loop {
-        let (delivery, from, content) = find(link, |event| match event {
-            LinkEvent::Inbound { delivery, from, content, .. } => Some((delivery, from, content)),
+        let (delivery, letter) = find(link, |event| match event {
+            LinkEvent::Inbound { delivery, letter, .. } => Some((delivery, letter)),
             LinkEvent::Closed(reason) => panic!("closed: {reason:?}"),
             _ => None,
         })
         .await;
         rig.engine.confirm(session.lease, &delivery).await.unwrap();
-        if content == Content::Text(Text { body: wanted.to_owned() }) {
+        if letter.content == Content::Text(Text { body: wanted.to_owned() }) {
             return before;
         }
-        before.push(from.as_str().to_owned());
+        before.push(letter.chat.as_str().to_owned());
     }
 }
 

@@ -15,7 +15,7 @@ const BOB: &str = "+15551230002";
 /// The next message, which has this id. Confirmed: until it is, the bridge holds back what follows.
 async fn letter(rig: &Rig, bob: &Session, link: &mut Link, wa_id: &WaId) -> Letter {
     let (delivery, letter) = find(link, |event| match event {
-        LinkEvent::Inbound { delivery, letter } => Some((delivery, *letter)),
+        LinkEvent::Inbound { delivery, letter, .. } => Some((delivery, *letter)),
         _ => None,
     })
     .await;

@@ -179,9 +179,13 @@ pub fn address(chat: &Chat) -> wire::Private {
     wire::Private::from(chat.as_str())
 }
 
-/// A message the house can keep, and what brings its file here. Broadcasts and channels have no place in its records.
+/// A message the house can keep, and what brings its file here. Broadcasts and channels have no place in its records, nor has
+/// what somebody else claims about a message.
 pub fn heard(inbound: wire::Inbound, at: WallTime) -> Option<(Letter, Option<Handle>)> {
     let chat = Chat::reported(inbound.chat.as_str())?;
+    if is_forged(&inbound, &chat) {
+        return None;
+    }
     let author = if chat.is_group() { Some(Chat::reported(inbound.from.as_str())?) } else { None };
     let quoted = inbound.quote.map(|quote| WaId(quote.wa_id));
     let (content, handle) = match inbound.content {
@@ -190,6 +194,17 @@ pub fn heard(inbound: wire::Inbound, at: WallTime) -> Option<(Letter, Option<Han
     };
     let wa_id = WaId(inbound.wa_id);
     Some((Letter { wa_id, chat, author, own: inbound.from_me, content, quoted }, handle))
+}
+
+/// Only who wrote a message edits it and takes it back; the admins of a group take back anybody's.
+fn is_forged(inbound: &wire::Inbound, chat: &Chat) -> bool {
+    let target = match &inbound.content {
+        wire::Content::Edit { target, .. } => target,
+        wire::Content::Revoke { target } if !chat.is_group() => target,
+        _ => return false,
+    };
+    let another = target.author.as_ref().is_some_and(|author| author.as_str() != inbound.from.as_str());
+    target.from_me != inbound.from_me || (chat.is_group() && !inbound.from_me && another)
 }
 
 fn told(content: wire::Content) -> Content {
@@ -226,4 +241,47 @@ pub fn spaced(code: &str) -> String {
     let plain: Vec<char> = code.chars().filter(|letter| *letter != '-').collect();
     let (head, tail) = plain.split_at(plain.len() / 2);
     format!("{}-{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_wrote_a_message_edits_it_and_takes_it_back_but_for_the_admins_of_a_group() {
+        const ADA: &str = "+15551230001";
+        const GROUP: &str = "120363000000000001@g.us";
+        let revoke = |target| wire::Content::Revoke { target };
+        let edit = |target| wire::Content::Edit { target, body: "other words".to_owned().into() };
+        let react = |target| wire::Content::Reaction { target, emoji: "x".to_owned().into() };
+        type Make = fn(wire::MessageRef) -> wire::Content;
+        let (revoke, edit, react): (Make, Make, Make) = (revoke, edit, react);
+        for (what, make, chat, own, of_mine, author, kept) in [
+            ("her own", revoke, ADA, false, false, None, true),
+            ("mine", revoke, ADA, false, true, None, false),
+            ("mine", edit, ADA, false, true, None, false),
+            ("her own", edit, ADA, false, false, None, true),
+            ("mine, by me", edit, ADA, true, true, None, true),
+            ("hers, by me", revoke, ADA, true, false, None, false),
+            ("a sign on mine", react, ADA, false, true, None, true),
+            ("mine, in a group, perhaps by an admin", revoke, GROUP, false, true, None, true),
+            ("mine, in a group", edit, GROUP, false, true, None, false),
+            ("another's, in a group", edit, GROUP, false, false, Some("+15551230002"), false),
+            ("her own, in a group", edit, GROUP, false, false, Some(ADA), true),
+        ] {
+            let author = author.map(wire::Private::from);
+            let target = wire::MessageRef { wa_id: "3EB0AA".to_owned(), from_me: of_mine, author };
+            let inbound = wire::Inbound {
+                wa_id: "3EB0BB".to_owned(),
+                chat: wire::Private::from(chat),
+                from: wire::Private::from(ADA),
+                from_me: own,
+                at_ms: 0,
+                content: make(target),
+                quote: None,
+                name: None,
+            };
+            assert_eq!(heard(inbound, WallTime(0)).is_some(), kept, "{what}");
+        }
+    }
 }

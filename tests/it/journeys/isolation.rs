@@ -114,6 +114,9 @@ async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
     let made = acme.post("/v1/webhooks", json!({"url": "https://hooks.example.com/acme"})).await.expect(201);
     let webhook = made["id"].as_str().unwrap();
     let entry = acme.post("/v1/suppressions", json!({"phone": "+15551230066"})).await.expect(201);
+    let file = [0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0].as_slice();
+    let jpeg = [("content-type", "image/jpeg")];
+    let media = acme.raw(Method::POST, "/v1/media", file.to_vec(), &jpeg).await.expect(201);
     let tested = acme.act(&format!("/v1/webhooks/{webhook}/test")).await.expect(202);
     // Of each kind of id that a path may name, one that is Acme's. A new kind needs its line here.
     let ids = BTreeMap::from([
@@ -122,6 +125,7 @@ async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
         ("WebhookId", webhook),
         ("DeliveryId", tested["id"].as_str().unwrap()),
         ("SuppressionId", entry["id"].as_str().unwrap()),
+        ("MediaId", media["id"].as_str().unwrap()),
     ]);
 
     let document: Value = serde_json::from_str(&openapi::document()).unwrap();
