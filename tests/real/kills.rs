@@ -146,10 +146,9 @@ async fn long_whoever_dies_at_either_side_of_any_durable_step_nothing_is_lost_do
 
 /// One row: two sessions that know each other, or are about to, and one death.
 async fn run(case: Case) {
-    assert!(
-        cfg!(feature = "failpoints"),
-        "the supervisor has no failpoints: build with --features failpoints"
-    );
+    if !cfg!(feature = "failpoints") {
+        panic!("the supervisor has no failpoints: build with --features failpoints");
+    }
     let mut stage = Stage::set(2).await;
     let mut links = 2;
     if case.deed == Deed::Link {
