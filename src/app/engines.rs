@@ -45,6 +45,13 @@ impl Engines {
         let mut bridges = vec![];
         for (engine, options) in [(Engine::Native, &options.native), (Engine::Baileys, &options.baileys)] {
             if options.is_set() {
+                if options.endpoint.is_empty() {
+                    tracing::warn!(
+                        %engine,
+                        "this engine speaks to WhatsApp itself, as an unofficial client: numbers can be restricted or banned at any \
+                         time; its bridge has been tried against a test server only"
+                    );
+                }
                 bridges.push((engine, start(engine, options, &folder, files, clock)?));
             }
         }
