@@ -21,5 +21,5 @@ cargo deny --locked --log-level error check bans licenses sources
 # Each bridge's own lock, by the same rules. It reads what crates declare: wacore-libsignal declares MIT, and 31 of its source files
 # carry the header AGPL-3.0-only, which is seen by nobody but a reader (CONTRIBUTING, "In flight").
 for part in bridges/native bridges/native-testbed testbed; do
-  cargo deny --manifest-path "$part/Cargo.toml" --locked --log-level error check --config deny.toml bans licenses sources
+  cargo deny --manifest-path "$part/Cargo.toml" --config deny.toml --locked --log-level error check bans licenses sources
 done

@@ -8,7 +8,7 @@
 # Without COLUMBA_REAL_LONG it is the short form, which the gate runs: four minutes after the build. Left out is what takes minutes by
 # nature (`long_…`): both probes of a half-open socket, the whole table of kill points, a hundred kills under load.
 #
-# Arguments go to the journeys' test binary, such as the name of a test.
+# `scripts/e2e-real.sh build` only builds and installs. Other arguments go to the journeys' test binary, such as the name of a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,7 +34,11 @@ if ! command -v node npm > /dev/null; then
   echo "node 20.19 and npm are wanted for the Baileys bridge; scripts/e2e-real.sh leaves nothing out" >&2
   exit 1
 fi
-(cd bridges/baileys && npm ci && npm test)
+(cd bridges/baileys && npm ci)
+cargo build --locked -p columba-bridge-conformance
+cargo test --locked --features failpoints --no-run --test real
+if [ "${1:-}" = build ]; then exit; fi
+(cd bridges/baileys && npm test)
 baileys="bridges/baileys/bridge.mjs"
 baileys_testbed="bridges/baileys/testbed.mjs"
 

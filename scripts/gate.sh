@@ -17,6 +17,8 @@ if [ ! -d target/debug/deps ]; then
 fi
 run "servers that tests start" scripts/servers.sh postgresql redis-server
 run "build" cargo test --workspace --locked --no-run
+run "build with failpoints" cargo test --locked --features failpoints --no-run --test failpoints
+run "build of the bridges" scripts/e2e-real.sh build
 run "format, lints, docs, licences" scripts/check.sh
 run "tests" cargo test --workspace --locked
 run "faces" scripts/faces.sh

@@ -2,7 +2,7 @@
 //!
 //! 1. `http::v1::messages` parses the body into a draft.
 //! 2. `http::extract::tenant` says on whose behalf.
-//! 3. [`accept`] checks what only rules can check; [`reference`] that what the message names is there.
+//! 3. [`accept`] checks what only rules can check; [`reference`](mod@reference) that what the message names is there.
 //! 4. [`billing::quota`](crate::billing::quota) decides, inside the transaction of
 //! 5. [`Outbox::accept`](crate::ports::outbox::Outbox::accept): message, hold, idempotency row and event; then `202`.
 //! 6. [`Signals::wake`](crate::ports::signals::Signals::wake) rings at the session.
