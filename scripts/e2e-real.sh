@@ -35,6 +35,7 @@ if ! command -v node npm > /dev/null; then
   exit 1
 fi
 (cd bridges/baileys && npm ci)
+(cd bridges/native && CARGO_TARGET_DIR="$target" cargo test --locked --lib --no-run)
 cargo build --locked -p columba-bridge-conformance
 cargo test --locked --features failpoints --no-run --test real
 if [ "${1:-}" = build ]; then exit; fi
