@@ -133,6 +133,14 @@ id!(
     MessageId, "msg_"
 );
 id!(
+    /// One invoice. Its number is another thing.
+    InvoiceId, "inv_"
+);
+id!(
+    /// One credit note.
+    CreditNoteId, "crn_"
+);
+id!(
     /// One API key; not the key itself.
     KeyId, "key_"
 );

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::outbox::{Period, Usage};
+use super::outbox::{Usage};
 use super::store::{StoreError, WriteError};
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{Direction, Message, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::phone::Phone;
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Period, WallTime};
 
 /// Which messages are wanted; what is `None` does not narrow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -14,16 +14,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::restraint::Approach;
 use crate::domain::session::{Lease, Standing};
 use crate::domain::stop::{self, Wish};
-use crate::domain::time::{Moment, Reading, WallTime};
-
-/// A month of usage: `[start, end)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Period {
-    /// First instant.
-    pub start: WallTime,
-    /// First instant of the next.
-    pub end: WallTime,
-}
+use crate::domain::time::{Moment, Period, Reading, WallTime};
 
 /// What binds one acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

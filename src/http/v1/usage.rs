@@ -11,7 +11,7 @@ use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::openapi::operation::{self, Operation};
 use crate::http::openapi::sample;
-use crate::ports::outbox::Period;
+use crate::domain::time::Period;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Usage")]

@@ -11,9 +11,9 @@ use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Period, WallTime};
 use crate::ports::messages::{MessageFilter, Messages};
-use crate::ports::outbox::{Period, Usage};
+use crate::ports::outbox::{Usage};
 use crate::ports::store::{StoreError, WriteError};
 
 fn fits(filter: &MessageFilter, message: &Message) -> bool {

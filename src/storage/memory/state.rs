@@ -13,9 +13,9 @@ use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
 use crate::domain::tenant::{ApiKey, Tenant};
-use crate::domain::time::{Reading, WallTime};
+use crate::domain::time::{Period, Reading, WallTime};
 use crate::ports::contacts::Contact;
-use crate::ports::outbox::{Period, Position, Usage};
+use crate::ports::outbox::{Position, Usage};
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Repeated;
 

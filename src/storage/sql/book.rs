@@ -22,7 +22,7 @@ use crate::domain::session::{
 use crate::domain::time::{Reading, WallTime};
 use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
 use crate::ports::contacts::{Contact, Stop};
-use crate::ports::outbox::Period;
+use crate::domain::time::Period;
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Settled;
 

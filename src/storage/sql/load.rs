@@ -19,8 +19,8 @@ use crate::domain::message::WaId;
 use crate::domain::phone::Phone;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{Epoch, SessionCounters, Standing, Supervision};
-use crate::domain::time::WallTime;
-use crate::ports::outbox::{Claim, Period};
+use crate::domain::time::{Period, WallTime};
+use crate::ports::outbox::{Claim};
 
 pub(super) mod acquaintance;
 

@@ -14,10 +14,10 @@ use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::Message;
 use crate::domain::page::{Page, Slice};
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Period, WallTime};
 use crate::failpoint::{self, Point};
 use crate::ports::messages::{MessageFilter, Messages};
-use crate::ports::outbox::{Period, Usage};
+use crate::ports::outbox::{Usage};
 use crate::ports::store::{StoreError, WriteError};
 
 pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";

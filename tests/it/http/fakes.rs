@@ -18,14 +18,14 @@ use columba::domain::refusal::Refusal;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
 use columba::domain::tenant::{ApiKey, Minted, Tenant};
-use columba::domain::time::{BootId, Moment, Reading, WallTime};
+use columba::domain::time::{BootId, Moment, Period, Reading, WallTime};
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
 use columba::ports::log_level::LogLevel;
 use columba::ports::messages::{MessageFilter, Messages};
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered,
     Settlement, Usage,
 };
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
