@@ -1,17 +1,20 @@
 //! How a subscription moves: trial, periods, non-payment, change of plan, end. Values in, values out: what is due by now is
 //! one [`Step`] after the other, each of them a transaction.
 
-use chrono_tz::Tz;
 use std::time::Duration;
+
+use chrono_tz::Tz;
 
 use super::period::{month_of, months_from};
 use super::tariff;
+use crate::domain::id::TenantId;
 use crate::domain::invoice::{InvoiceDraft, Line, LineKind};
-use crate::domain::money::share;
-use crate::domain::plan::{Interval, Quota};
+use crate::domain::money::{Currency, share};
+use crate::domain::plan::Interval;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::subscription::{Charged, Deal, Subscription, SubscriptionStatus as Status};
 use crate::domain::time::{Period, WallTime};
+use crate::ports::ledger::Metered;
 
 /// How patient the operator is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,31 +23,6 @@ pub struct Patience {
     pub reminder: Duration,
     /// From the beginning of grace until the tenant is suspended.
     pub grace: Duration,
-}
-
-/// A month's messages beyond its quota, as far as no invoice has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metered {
-    /// Which month.
-    pub month: Period,
-    /// Messages the quota covers.
-    pub limit: u64,
-    /// What happens beyond.
-    pub quota: Quota,
-    /// Messages that reached `sent`.
-    pub used: u64,
-    /// Messages beyond the quota that are on an invoice, or were waived.
-    pub billed: u64,
-}
-
-impl Metered {
-    /// Messages beyond the quota.
-    pub fn beyond(&self) -> u64 {
-        match self.quota {
-            Quota::Hard => 0,
-            Quota::Soft => self.used.saturating_sub(self.limit),
-        }
-    }
 }
 
 /// What a step is decided on.
@@ -82,7 +60,7 @@ impl Step {
 }
 
 /// A subscription that begins now.
-pub fn begin(tenant: crate::domain::id::TenantId, deal: Deal, trial: Duration, now: WallTime, zone: Tz) -> Step {
+pub fn begin(tenant: TenantId, deal: Deal, trial: Duration, now: WallTime, zone: Tz) -> Step {
     let mut subscription = Subscription {
         tenant,
         status: Status::Trialing,
@@ -121,6 +99,12 @@ pub fn next(was: &Subscription, facts: Facts<'_>, now: WallTime) -> Option<Step>
     dun.map(|(at, status)| Step::to(Subscription { status, since: at, ..was.clone() }))
 }
 
+/// When the next thing may be due, as far as it is known now.
+pub fn wakes_at(was: &Subscription, facts: Facts<'_>) -> WallTime {
+    let trial_ends = was.trial_end.filter(|_| was.status == Status::Trialing);
+    [trial_ends, dunned(was, facts).map(|(at, _)| at)].into_iter().flatten().fold(was.month.end, WallTime::min)
+}
+
 /// The trial is over: the first invoice, or the end.
 fn end_trial(was: &Subscription, at: WallTime, facts: Facts<'_>) -> Step {
     let (_, billed) = overage(was, Period { start: was.month.start, end: WallTime(i64::MAX) }, facts);
@@ -152,7 +136,6 @@ fn dunned(was: &Subscription, facts: Facts<'_>) -> Option<(WallTime, Status)> {
         Status::Grace => Some((due + facts.patience.reminder + facts.patience.grace, Status::Suspended)),
         Status::Trialing | Status::Suspended | Status::Canceled => None,
     }
-    .map(|(at, status)| (at.max(was.since), status))
 }
 
 /// The month is over: messages beyond its quota, and the next term where one begins.
@@ -256,7 +239,7 @@ fn months(interval: Interval) -> u32 {
 }
 
 /// `None` when nothing costs anything.
-fn invoice(lines: Vec<Line>, currency: crate::domain::money::Currency, start: WallTime, end: WallTime) -> Option<InvoiceDraft> {
+fn invoice(lines: Vec<Line>, currency: Currency, start: WallTime, end: WallTime) -> Option<InvoiceDraft> {
     let lines: Vec<_> = lines.into_iter().filter(|line| line.amount_minor != 0).collect();
     let period = Period { start, end };
     (!lines.is_empty()).then_some(InvoiceDraft { lines, currency, period })

