@@ -227,7 +227,7 @@ pub fn events(events: &[StatusEvent]) {
         let status: &'static str = match event.change {
             Change::Message(_, status) => status.into(),
             Change::Received(_) => "received",
-            Change::Session(_) | Change::Usage(_) | Change::Webhook(_) => continue,
+            Change::Session(_) | Change::Usage(_) | Change::Webhook(_) | Change::Billing(_) => continue,
         };
         counter!(MESSAGES.name, "status" => status).increment(1);
     }

@@ -10,6 +10,7 @@ mod m20261125_000002_webhooks;
 mod m20261125_000003_operators;
 mod m20261125_000004_retention;
 mod m20261125_000005_restraint;
+mod m20261130_000008_billing;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000003_operators::Operators),
             Box::new(m20261125_000004_retention::Retention),
             Box::new(m20261125_000005_restraint::Restraint),
+            Box::new(m20261130_000008_billing::Billing),
         ]
     }
 }

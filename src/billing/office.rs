@@ -36,6 +36,10 @@ pub struct Issuer {
     pub patience: Patience,
     /// On whose clocks months begin.
     pub zone: Tz,
+    /// What numbers of its invoices begin with.
+    pub invoices: String,
+    /// What numbers of its credit notes begin with.
+    pub credit_notes: String,
 }
 
 /// What a plan means for the period that begins.
@@ -165,6 +169,7 @@ impl Issuer {
         let tax_minor = tax(act.account.noted_minor) - tax(asked.account.noted_minor);
         let new = NewNote {
             id: note.id,
+            series: self.credit_notes.clone(),
             invoice: asked.id,
             amount_minor: note.amount_minor,
             tax_minor,
@@ -241,7 +246,8 @@ impl Issuer {
 
     fn with_facts<T>(&self, books: &Books, was: &Subscription, act: impl FnOnce(Facts<'_>) -> T) -> T {
         let of = |code: &str| books.plans.get(code).and_then(|plan| deal(plan).ok());
-        let (next, present) = (was.next_plan.as_deref().and_then(of), of(&was.deal.plan));
+        // An operator may have given the tenant another plan: its caps bind already, its price with the next period.
+        let (next, present) = (was.next_plan.as_deref().and_then(of), of(&books.plan));
         act(Facts {
             due: open(books).map(|invoice| invoice.due_at).min(),
             metered: &books.metered,
@@ -282,6 +288,7 @@ impl Issuer {
         let (account, status) = invoice::issue(&draft, tax, credit);
         Issue {
             id: InvoiceId::mint(now),
+            series: self.invoices.clone(),
             draft,
             account,
             status,

@@ -18,6 +18,13 @@ pub fn months_from(at: WallTime, count: u32, zone: Tz) -> Period {
     Period { start: begin(first, zone), end: begin(after, zone) }
 }
 
+/// The day that `at` lies in, on the clocks of `zone`: 23 to 25 hours where they are set.
+pub fn day_of(at: WallTime, zone: Tz) -> Period {
+    let date = at.utc().with_timezone(&zone).date_naive();
+    let after = date.succ_opt().unwrap_or(date);
+    Period { start: begin(date, zone), end: begin(after, zone) }
+}
+
 /// The first instant of a day. Where clocks are set forward over midnight a day begins later, where they are set back
 /// over it the first of both midnights counts.
 fn begin(day: NaiveDate, zone: Tz) -> WallTime {

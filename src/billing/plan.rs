@@ -8,7 +8,9 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::plan::{Interval, Pacing, Plan, Quota};
+use super::tariff;
+use crate::domain::money::{AMOUNT_MAX, Currency, NotACurrency};
+use crate::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound, Tier};
 use crate::domain::refusal::Fault;
 
 const PER_MINUTE: RangeInclusive<i64> = 1..=60_000;
@@ -18,7 +20,8 @@ const QUEUE: RangeInclusive<i64> = 1..=1_000_000;
 const SESSIONS: RangeInclusive<i64> = 0..=100_000;
 const RETENTION: RangeInclusive<i64> = 1..=3_650;
 const FIRST_CONTACTS: RangeInclusive<i64> = 0..=10_000;
-const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
+const MONEY: RangeInclusive<i64> = 0..=AMOUNT_MAX;
+const TRIAL: RangeInclusive<i64> = 0..=365;
 const PLUGINS: usize = 64;
 
 /// A plan as an operator wrote it.
@@ -70,6 +73,17 @@ pub struct Proposal {
     #[serde(default)]
     #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
     pub overage_minor: Option<i64>,
+    /// What messages beyond a soft quota cost, tier by tier; not beside `overage_minor`.
+    #[serde(default)]
+    #[schemars(length(max = tariff::TIERS_MAX))]
+    pub overage_tiers: Vec<Tier>,
+    /// Days a new tenant may try it before the first invoice; none if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = *TRIAL.start(), max = *TRIAL.end()))]
+    pub trial_days: Option<i64>,
+    /// What its tenants' sessions do while they are suspended for what they owe.
+    #[serde(default)]
+    pub suspended_inbound: SuspendedInbound,
     /// Days a message's content is kept.
     #[schemars(range(min = *RETENTION.start(), max = *RETENTION.end()))]
     pub retention_days: i64,
@@ -93,10 +107,17 @@ impl Proposal {
         if !(1..=128).contains(&self.name.chars().count()) || self.name.contains('\0') {
             faults.push(Fault::new("/name", "out_of_range", "1 to 128 characters, none of them NUL"));
         }
-        if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
-            faults.push(Fault::new("/currency", "not_allowed", "an ISO 4217 code: three upper-case letters"));
+        if let Err(no @ NotACurrency) = self.currency.parse::<Currency>() {
+            faults.push(Fault::new("/currency", "not_allowed", no.to_string()));
         }
         faults.extend(wrong_plugins(&self.plugins));
+        if !self.overage_tiers.is_empty() {
+            faults.extend(tariff::faults(&self.overage_tiers, "/overage_tiers"));
+            if self.overage_minor.is_some() {
+                let detail = "overage_minor is given as well; one of both says what a message costs";
+                faults.push(Fault::new("/overage_tiers", "not_allowed", detail));
+            }
+        }
 
         let mut within = |pointer: &str, value: i64, range: RangeInclusive<i64>| {
             if !range.contains(&value) {
@@ -116,6 +137,7 @@ impl Proposal {
         let first_contacts =
             self.first_contacts_per_day.map(|most| within("/first_contacts_per_day", most, FIRST_CONTACTS));
         let overage_minor = self.overage_minor.map(|price| within("/overage_minor", price, MONEY));
+        let trial_days = within("/trial_days", self.trial_days.unwrap_or_default(), TRIAL);
         let retention_days = within("/retention_days", self.retention_days, RETENTION);
 
         let Some(messages_per_minute) = cap(per_minute).filter(|_| faults.is_empty()) else {
@@ -136,6 +158,9 @@ impl Proposal {
             pacing: self.pacing,
             first_contacts_per_day: first_contacts.map(|most| most as u32),
             overage_minor,
+            overage_tiers: self.overage_tiers,
+            trial_days: trial_days as u32,
+            suspended_inbound: self.suspended_inbound,
             retention_days: retention_days as u32,
             plugins: self.plugins,
         })
@@ -208,6 +233,7 @@ mod tests {
             ("queue_max", QUEUE),
             ("sessions_max", SESSIONS),
             ("overage_minor", MONEY),
+            ("trial_days", TRIAL),
             ("retention_days", RETENTION),
         ] {
             for value in [*range.start(), *range.end()] {
@@ -238,6 +264,9 @@ mod tests {
             ("name", json!("n".repeat(129)), "/name"),
             ("currency", json!("eur"), "/currency"),
             ("currency", json!("EURO"), "/currency"),
+            ("currency", json!("ZZZ"), "/currency"),
+            ("overage_tiers", json!([{"up_to": 5, "price_minor": 1}]), "/overage_tiers/0/up_to"),
+            ("overage_tiers", json!([{"price_minor": AMOUNT_MAX + 1}]), "/overage_tiers/0/price_minor"),
             ("plugins", json!(["a", "a"]), "/plugins/1"),
             ("plugins", json!(["A"]), "/plugins/0"),
             ("plugins", json!([""]), "/plugins/0"),
@@ -245,6 +274,23 @@ mod tests {
             let faults =
                 proposal(|body| body[field] = value.clone()).check("p".into()).expect_err("not allowed");
             assert_eq!((faults.len(), &*faults[0].pointer), (1, pointer), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn messages_beyond_the_quota_have_one_price_list() {
+        let both = proposal(|body| {
+            body["overage_minor"] = json!(2);
+            body["overage_tiers"] = json!([{"price_minor": 1}]);
+        });
+        let faults = both.check("p".into()).expect_err("two prices");
+        assert_eq!((faults.len(), &*faults[0].pointer), (1, "/overage_tiers"));
+        for (field, value, price) in [
+            ("overage_minor", json!(2), 6),
+            ("overage_tiers", json!([{"up_to": 1, "price_minor": 5}, {"price_minor": 1, "per": 2}]), 6),
+        ] {
+            let plan = proposal(|body| body[field] = value).check("p".into()).expect("a plan");
+            assert_eq!(tariff::price(&plan.tariff(), 3), price, "{field}");
         }
     }
 

@@ -332,16 +332,7 @@ pub fn end_now(was: &Subscription, now: WallTime) -> Result<Step, Refusal> {
     if was.status == Status::Canceled {
         return Err(ended());
     }
-    let ended = Subscription {
-        status: Status::Canceled,
-        since: now,
-        charged: None,
-        trial_end: None,
-        next_plan: None,
-        ends: false,
-        ..was.clone()
-    };
-    Ok(Step::to(ended))
+    Ok(Step::to(was.ended(now)))
 }
 
 /// Begins again after its end, without a trial.

@@ -5,7 +5,7 @@ use crate::domain::plan::Tier;
 use crate::domain::refusal::Fault;
 
 /// Most tiers of one tariff.
-const TIERS_MAX: usize = 20;
+pub const TIERS_MAX: usize = 20;
 /// Most messages that one price may stand for.
 const PER_MAX: u32 = 1_000_000;
 

@@ -148,6 +148,8 @@ pub struct Caps {
     pub queue_max: u32,
     /// Sessions a tenant may have.
     pub sessions_max: u32,
+    /// Nothing may be sent until the tenant has paid.
+    pub silent: bool,
 }
 
 impl Caps {
@@ -186,6 +188,7 @@ impl Plan {
             first_contacts_per_day: self.first_contacts_per_day,
             queue_max: self.queue_max,
             sessions_max: self.sessions_max,
+            silent: false,
         }
     }
 }
@@ -211,6 +214,7 @@ mod tests {
             first_contacts_per_day: None,
             queue_max: 1,
             sessions_max: 1,
+            silent: false,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::id::TenantId;
 use super::money::Currency;
 use super::plan::{Interval, Tier};
+use super::tenant::TenantStanding;
 use super::time::{Period, WallTime};
 use super::word::words;
 
@@ -28,9 +29,13 @@ words! {
 }
 
 impl SubscriptionStatus {
-    /// Whether nothing may be sent.
-    pub fn is_stopped(self) -> bool {
-        matches!(self, Self::Suspended | Self::Canceled)
+    /// What the tenant may do.
+    pub fn standing(self) -> TenantStanding {
+        match self {
+            Self::Trialing | Self::Active | Self::PastDue => TenantStanding::Active,
+            Self::Grace => TenantStanding::Grace,
+            Self::Suspended | Self::Canceled => TenantStanding::Stopped,
+        }
     }
 }
 
@@ -84,4 +89,19 @@ pub struct Subscription {
     pub next_plan: Option<String>,
     /// Whether it ends with the period.
     pub ends: bool,
+}
+
+impl Subscription {
+    /// Ended at `at`, whatever was agreed for later.
+    pub fn ended(&self, at: WallTime) -> Self {
+        Self {
+            status: SubscriptionStatus::Canceled,
+            since: at,
+            charged: None,
+            trial_end: None,
+            next_plan: None,
+            ends: false,
+            ..self.clone()
+        }
+    }
 }

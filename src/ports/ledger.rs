@@ -7,9 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::store::{StoreError, WriteError};
-use crate::domain::audit::{Action, Actor};
+use crate::domain::audit::{Act, Action, Actor};
+use crate::domain::event::BillingNews;
 use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 use crate::domain::invoice::{
     Account, CreditNote, Entry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Party,
@@ -20,6 +22,7 @@ use crate::domain::plan::{Plan, Quota};
 use crate::domain::refusal::Refusal;
 use crate::domain::subscription::Subscription;
 use crate::domain::time::{Period, WallTime};
+use crate::domain::webhook::Subject;
 
 /// A month's messages beyond its quota, as far as no invoice has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub struct Books {
 pub struct Issue {
     /// The id it gets.
     pub id: InvoiceId,
+    /// Begins its number. Each series has numbers of its own, from 1 without gaps.
+    pub series: String,
     /// What it asks for.
     pub draft: InvoiceDraft,
     /// How much.
@@ -105,11 +110,40 @@ pub struct Issue {
     pub note: String,
 }
 
+impl Issue {
+    /// The invoice that is number `count` of its series.
+    pub fn numbered(&self, count: u64, tenant: TenantId, at: WallTime) -> Invoice {
+        Invoice {
+            id: self.id,
+            tenant,
+            number: number(&self.series, count),
+            status: self.status,
+            currency: self.draft.currency,
+            lines: self.draft.lines.clone(),
+            account: self.account,
+            period: self.draft.period,
+            issued_at: at,
+            due_at: self.due_at,
+            settled_at: (self.status != InvoiceStatus::Open).then_some(at),
+            seller: self.seller.clone(),
+            buyer: self.buyer.clone(),
+            note: self.note.clone(),
+        }
+    }
+}
+
+/// `INV-000001`.
+fn number(series: &str, count: u64) -> String {
+    format!("{series}{count:06}")
+}
+
 /// A credit note to be issued: it gets the next number of its series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNote {
     /// The id it gets.
     pub id: CreditNoteId,
+    /// Begins its number, as at [`Issue::series`].
+    pub series: String,
     /// To which invoice.
     pub invoice: InvoiceId,
     /// How much, with tax.
@@ -118,6 +152,23 @@ pub struct NewNote {
     pub tax_minor: i64,
     /// Why.
     pub reason: String,
+}
+
+impl NewNote {
+    /// The credit note that is number `count` of its series.
+    pub fn numbered(&self, count: u64, of: &Invoice, at: WallTime) -> CreditNote {
+        CreditNote {
+            id: self.id,
+            number: number(&self.series, count),
+            tenant: of.tenant,
+            invoice: of.id,
+            amount_minor: self.amount_minor,
+            tax_minor: self.tax_minor,
+            currency: of.currency,
+            reason: self.reason.clone(),
+            issued_at: at,
+        }
+    }
 }
 
 /// What is written.
@@ -145,6 +196,74 @@ pub struct Outcome {
     pub action: Option<Action>,
 }
 
+impl Outcome {
+    /// What the audit is told, if somebody asked for it. Of people and businesses it says nothing: what stands there stays.
+    pub fn act(&self, tenant: TenantId, books: &Books) -> Option<Act> {
+        let action = self.action?;
+        let seen = |account: &Account, status: InvoiceStatus| json!({"status": status, "due_minor": account.due_minor()});
+        Some(match action {
+            Action::SubscriptionChange | Action::SubscriptionEnd | Action::SubscriptionReactivate => {
+                let mut act = Act::new(action, "subscription", tenant);
+                act = books.subscription.iter().fold(act, |act, was| act.before(was));
+                self.subscription.iter().fold(act, |act, is| act.after(is))
+            }
+            Action::BillingProfile => {
+                let rate = |profile: &BillingProfile| json!({"tax_rate_bps": profile.tax_rate_bps});
+                let act = Act::new(action, "tenant", tenant).before(&rate(&books.profile));
+                self.profile.iter().fold(act, |act, profile| act.after(&rate(profile)))
+            }
+            _ => match (self.changed.first(), self.entries.first()) {
+                (Some((id, account, status)), _) => {
+                    let was = books.invoices.iter().find(|invoice| invoice.id == *id);
+                    let act = Act::new(action, "invoice", id).after(&seen(account, *status));
+                    was.iter().fold(act, |act, was| act.before(&seen(&was.account, was.status)))
+                }
+                (None, Some(entry)) => {
+                    let act = match entry.invoice {
+                        Some(invoice) => Act::new(action, "invoice", invoice),
+                        None => Act::new(action, "tenant", tenant),
+                    };
+                    let Posting { kind, amount_minor, currency, .. } = entry;
+                    act.after(&json!({"kind": kind, "amount_minor": amount_minor, "currency": currency}))
+                }
+                (None, None) => Act::new(action, "tenant", tenant),
+            },
+        })
+    }
+}
+
+/// What a tenant is told of what was written, with the records as they are. That a subscription has begun is no news.
+pub fn news(books: &Books, written: &Written) -> Vec<(BillingNews, Subject)> {
+    let mut news = Vec::new();
+    for invoice in &written.invoices {
+        let was = books.invoices.iter().find(|was| was.id == invoice.id).map(|was| was.status);
+        let mut tell = |what| news.push((what, Subject::Invoice(Box::new(invoice.clone()))));
+        if was.is_none() {
+            tell(BillingNews::InvoiceIssued);
+        }
+        if invoice.status == InvoiceStatus::Paid && was != Some(InvoiceStatus::Paid) {
+            tell(BillingNews::InvoicePaid);
+        }
+    }
+    let seen = |one: &Subscription| (one.status, one.deal.plan.clone(), one.next_plan.clone(), one.ends);
+    if let (Some(was), Some(is)) = (&books.subscription, &written.subscription)
+        && seen(was) != seen(is)
+    {
+        news.push((BillingNews::SubscriptionUpdated, Subject::Subscription(Box::new(is.clone()))));
+    }
+    news
+}
+
+/// An invoice after an act that left it with these amounts and this status.
+pub fn after_act(was: &Invoice, account: Account, status: InvoiceStatus, at: WallTime) -> Invoice {
+    let settled_at = match status {
+        InvoiceStatus::Open => None,
+        same if same == was.status => was.settled_at,
+        _ => Some(at),
+    };
+    Invoice { account, status, settled_at, ..was.clone() }
+}
+
 /// An entry to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
@@ -160,6 +279,30 @@ pub struct Posting {
     pub reference: Option<String>,
 }
 
+impl Posting {
+    /// What the ledger gets for an invoice.
+    pub fn of(invoice: &Invoice) -> Self {
+        Self {
+            kind: EntryKind::Invoice,
+            amount_minor: invoice.account.total_minor,
+            currency: invoice.currency,
+            invoice: Some(invoice.id),
+            reference: Some(invoice.number.clone()),
+        }
+    }
+
+    /// What it gets for a credit note.
+    pub fn of_note(note: &CreditNote) -> Self {
+        Self {
+            kind: EntryKind::CreditNote,
+            amount_minor: -note.amount_minor,
+            currency: note.currency,
+            invoice: Some(note.invoice),
+            reference: Some(note.number.clone()),
+        }
+    }
+}
+
 /// What a decision is about, besides the tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matter {
@@ -172,6 +315,9 @@ pub struct Matter {
 
 /// A rule of `billing`: called in the transaction, once or, when a batch has to be halved, again.
 pub type Decide = Arc<dyn Fn(&Books) -> Result<Outcome, Refusal> + Send + Sync>;
+
+/// What the clock lets be decided on a tenant's books by a time: `billing::office::Issuer::next`.
+pub type ByTheClock = Arc<dyn Fn(TenantId, &Books, WallTime) -> Result<Outcome, Refusal> + Send + Sync>;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,7 +346,8 @@ pub trait Ledger: Send + Sync {
     /// The same ledger; what is written through it is written by `actor`.
     fn signed(self: Arc<Self>, actor: Actor) -> Arc<dyn Ledger>;
 
-    /// Reads the tenant's books, decides, writes: all or nothing.
+    /// Reads the tenant's books, decides, writes: all or nothing. A tenant that was deleted has books all the same, until
+    /// nothing is due any more; its clock stops once the month it was deleted in is closed.
     ///
     /// # Errors
     /// 404 for a tenant or an invoice that does not exist; what `decide` refuses.

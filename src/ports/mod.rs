@@ -42,4 +42,5 @@ pub struct Stores {
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,
+    pub ledger: Arc<dyn ledger::Ledger>,
 }

@@ -11,7 +11,7 @@ use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::Session;
-use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use crate::http::answer::{Answer, created, done, ok, to_the_end};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
@@ -97,6 +97,7 @@ pub async fn create(
         name: body.name,
         plan: body.plan,
         status: TenantStatus::Active,
+        standing: TenantStanding::Active,
         created_at: now,
     };
     let made = operator.signs(&state.directory).create_tenant(tenant, idempotent.0).await?;

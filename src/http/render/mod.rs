@@ -5,6 +5,7 @@ use serde_json::value::to_raw_value;
 use crate::webhooks::payload::Records;
 
 pub mod message;
+pub mod paper;
 pub mod session;
 pub mod webhook;
 

@@ -1,17 +1,18 @@
 //! What the tenant has used of its month and of its sessions.
 
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::billing::period::month_of;
 use crate::domain::refusal::{Code, Refusal};
+use crate::domain::time::Period;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::openapi::operation::{self, Operation};
 use crate::http::openapi::sample;
-use crate::domain::time::Period;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Usage")]
@@ -53,7 +54,7 @@ pub fn operations() -> Vec<Operation> {
                 200,
                 "The month so far.",
                 &UsageRecord {
-                    period: month_of(sample::NOW),
+                    period: month_of(sample::NOW, Tz::UTC),
                     messages: Messages { used: 120, held: 2, limit: 10_000, remaining: 9_878 },
                     sessions: Sessions { used: 1, limit: 3 },
                 },
@@ -66,7 +67,7 @@ pub fn operations() -> Vec<Operation> {
 pub async fn get(state: State, _: Query<Nothing>, tenant: Tenant<tenant::Read>) -> Answer {
     let snapshot = state.directory.snapshot();
     let plan = snapshot.plan_of(tenant.id()).ok_or_else(Refusal::not_found)?;
-    let period = month_of(state.clock.wall());
+    let period = month_of(state.clock.wall(), state.issuer.zone);
     let usage = state.messages.usage(tenant.scope(), period).await?;
     // Until the month's first message the plan says what the month will be given.
     let (used, held, limit) = usage

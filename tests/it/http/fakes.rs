@@ -23,7 +23,7 @@ use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
 use columba::ports::log_level::LogLevel;
-use columba::ports::messages::{MessageFilter, Messages};
+use columba::ports::messages::{MessageFilter, Messages, UsageDay};
 use columba::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered,
     Settlement, Usage,
@@ -475,6 +475,16 @@ impl Messages for Fakes {
 
     async fn usage(&self, _: TenantScope, _: Period) -> Result<Option<Usage>, StoreError> {
         Ok(None)
+    }
+
+    async fn days(
+        &self,
+        _: TenantScope,
+        _: Period,
+        _: Option<(WallTime, SessionId)>,
+        _: u32,
+    ) -> Result<Vec<UsageDay>, StoreError> {
+        Ok(vec![])
     }
 
     async fn attempts_since(&self, _: TenantScope, _: WallTime) -> Result<Vec<(SessionId, u64)>, StoreError> {

@@ -3,6 +3,7 @@
 mod erase;
 pub(super) mod forget;
 mod keys;
+mod ledger;
 mod operators;
 mod plans;
 mod restore;
@@ -14,6 +15,7 @@ mod webhooks;
 
 pub(super) use erase::Erase;
 pub(super) use forget::Forget;
+pub(super) use ledger::DecideLedger;
 pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
 pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};

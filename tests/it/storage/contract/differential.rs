@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::billing::period::month_of;
 use columba::domain::id::{MessageId, SuppressionId, WebhookId};
 use columba::domain::message::{
@@ -408,7 +409,7 @@ impl World {
     async fn view(&self) -> View {
         let (stage, page) = (&self.stage, Page { limit: 200, before: None });
         let list = stage.messages.list(stage.scope(), MessageFilter::default(), page).await.unwrap();
-        let usage = stage.messages.usage(stage.scope(), month_of(stage.now())).await.unwrap();
+        let usage = stage.messages.usage(stage.scope(), month_of(stage.now(), Tz::UTC)).await.unwrap();
         let mut counters = vec![];
         for lease in self.leases {
             let session = stage.sessions.get(stage.scope(), lease.session).await.unwrap().unwrap();

@@ -1,0 +1,3 @@
+//! What tenants pay.
+
+mod model;
