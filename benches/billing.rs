@@ -35,7 +35,9 @@ fn billing(criterion: &mut Criterion) {
         });
     }
     for zone in [Tz::UTC, Tz::America__New_York] {
-        group.bench_function(format!("month_of {zone}"), |bench| bench.iter(|| month_of(black_box(NOW), zone)));
+        group.bench_function(format!("month_of {zone}"), |bench| {
+            bench.iter(|| month_of(black_box(NOW), zone))
+        });
     }
     group.finish();
 }

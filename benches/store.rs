@@ -155,7 +155,14 @@ async fn tenants(stores: &Stores, clock: &dyn Clock) -> Vec<Lease> {
     for _ in 0..TENANTS {
         let id = TenantId::mint(at);
         let (name, plan_code) = ("bench".to_owned(), "bench".to_owned());
-        let tenant = Tenant { id, name, plan: plan_code, status: TenantStatus::Active, standing: TenantStanding::Active, created_at: at };
+        let tenant = Tenant {
+            id,
+            name,
+            plan: plan_code,
+            status: TenantStatus::Active,
+            standing: TenantStanding::Active,
+            created_at: at,
+        };
         stores.directory.create_tenant(tenant, None).await.expect("a tenant");
         let session = Session {
             id: SessionId::mint(at),
@@ -202,7 +209,13 @@ fn acceptance(clock: &dyn Clock, of: Lease, number: u32, metered: bool) -> Accep
             delivery: Delivery::AtLeastOnce,
             client_ref: None,
         },
-        terms: Terms { period: month_of(at, Tz::UTC), allowance, caps: plan().caps(), metered, strict: false },
+        terms: Terms {
+            period: month_of(at, Tz::UTC),
+            allowance,
+            caps: plan().caps(),
+            metered,
+            strict: false,
+        },
         idempotency: None,
         at,
     }

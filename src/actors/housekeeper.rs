@@ -135,7 +135,10 @@ async fn round(
     let mut parts = vec![
         ports.directory.refresh().await.map_err(Failed::of("refresh")),
         until_done("expire", || sweep.expire(SystemScope, wall, BATCH)).await,
-        standing::keep_books(&*ports.ledger, &ports.by_the_clock, wall).await.map(drop).map_err(Failed::of("books")),
+        standing::keep_books(&*ports.ledger, &ports.by_the_clock, wall)
+            .await
+            .map(drop)
+            .map_err(Failed::of("books")),
     ];
     let now = standing::stopped(&ports.directory.snapshot());
     if now != *stopped {

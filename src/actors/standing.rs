@@ -24,11 +24,7 @@ const ROUND: usize = 512;
 
 /// Decides whatever is due on tenants' books by `now`, until nothing is or the round is full; how many decisions that took.
 /// A tenant on whose books nothing can be decided is passed over, and said.
-pub async fn keep_books(
-    ledger: &dyn Ledger,
-    next: &ByTheClock,
-    now: WallTime,
-) -> Result<usize, StoreError> {
+pub async fn keep_books(ledger: &dyn Ledger, next: &ByTheClock, now: WallTime) -> Result<usize, StoreError> {
     let mut stuck = HashSet::new();
     let mut done = 0;
     while done < ROUND {
@@ -43,7 +39,9 @@ pub async fn keep_books(
         for (tenant, decided) in due.into_iter().zip(decided) {
             match decided {
                 Ok(()) => {}
-                Err(WriteError::Store(error @ (StoreError::Unavailable(_) | StoreError::Fenced))) => return Err(error),
+                Err(WriteError::Store(error @ (StoreError::Unavailable(_) | StoreError::Fenced))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::error!(%tenant, %error, "nothing can be decided on the books of a tenant");
                     stuck.insert(tenant);

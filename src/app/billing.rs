@@ -39,7 +39,9 @@ fn days(count: u32) -> Duration {
 
 /// What papers are written with; a file that is no font ends the start, named.
 pub fn fonts(options: &BillingOptions) -> Result<Fonts, Failure> {
-    let unusable = |path: &str, why: &dyn std::fmt::Display| Failure::Usage(format!("key `billing.fonts`: {path}: {why}"));
+    let unusable = |path: &str, why: &dyn std::fmt::Display| {
+        Failure::Usage(format!("key `billing.fonts`: {path}: {why}"))
+    };
     let mut files = Vec::new();
     for path in &options.fonts {
         files.push(std::fs::read(path).map_err(|error| unusable(path, &error))?);

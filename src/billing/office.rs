@@ -63,7 +63,11 @@ impl Issuer {
         let Some(was) = &books.subscription else {
             let plan = self.plan(books, &books.plan)?;
             let trial = Duration::from_secs(u64::from(plan.trial_days) * 24 * 3600);
-            return Ok(self.written(books, subscription::begin(tenant, deal(plan)?, trial, now, self.zone), now));
+            return Ok(self.written(
+                books,
+                subscription::begin(tenant, deal(plan)?, trial, now, self.zone),
+                now,
+            ));
         };
         let step = self.with_facts(books, was, |facts| subscription::next(was, facts, now));
         Ok(match step {
@@ -160,12 +164,18 @@ impl Issuer {
     pub fn note(&self, books: &Books, note: NoteAsked) -> Result<Outcome, Refusal> {
         let asked = named(books, note.invoice)?;
         if note.reason.trim().is_empty() {
-            return Err(Refusal::invalid(vec![Fault::new("/reason", "missing", "why, as the customer reads it")]));
+            return Err(Refusal::invalid(vec![Fault::new(
+                "/reason",
+                "missing",
+                "why, as the customer reads it",
+            )]));
         }
         short(Some(&note.reason), "/reason", REASON)?;
         let act = invoice::note(asked.account, asked.status, note.amount_minor)?;
         // The last one takes what is left of the tax, so that all of them together have exactly the invoice's.
-        let tax = |upto: i64| share(asked.account.tax_minor, upto.unsigned_abs(), asked.account.total_minor.unsigned_abs());
+        let tax = |upto: i64| {
+            share(asked.account.tax_minor, upto.unsigned_abs(), asked.account.total_minor.unsigned_abs())
+        };
         let tax_minor = tax(act.account.noted_minor) - tax(asked.account.noted_minor);
         let new = NewNote {
             id: note.id,
@@ -232,7 +242,10 @@ impl Issuer {
     }
 
     fn agreed<'a>(&self, books: &'a Books) -> Result<&'a Subscription, Refusal> {
-        books.subscription.as_ref().ok_or_else(|| Refusal::conflict("the subscription has not begun yet; ask again"))
+        books
+            .subscription
+            .as_ref()
+            .ok_or_else(|| Refusal::conflict("the subscription has not begun yet; ask again"))
     }
 
     fn plan<'a>(&self, books: &'a Books, code: &str) -> Result<&'a Plan, Refusal> {
@@ -267,12 +280,14 @@ impl Issuer {
         let mut credit = std::collections::HashMap::new();
         let mut issued = Vec::new();
         for draft in step.invoices {
-            let left = credit.entry(draft.currency.code()).or_insert_with(|| available(books, draft.currency));
+            let left =
+                credit.entry(draft.currency.code()).or_insert_with(|| available(books, draft.currency));
             let issue = self.issue(books, draft, *left, now);
             *left -= issue.account.applied_minor;
             issued.push(issue);
         }
-        let new_plan = books.subscription.as_ref().is_some_and(|was| was.deal.plan != step.subscription.deal.plan);
+        let new_plan =
+            books.subscription.as_ref().is_some_and(|was| was.deal.plan != step.subscription.deal.plan);
         Outcome {
             plan: new_plan.then(|| step.subscription.deal.plan.clone()),
             subscription: Some(step.subscription),
@@ -387,7 +402,8 @@ pub struct Adjustment {
 /// What a tenant has in credit.
 pub fn available(books: &Books, currency: Currency) -> i64 {
     let balance = books.balances.iter().find(|(of, _)| *of == currency).map_or(0, |(_, minor)| *minor);
-    let due = open(books).filter(|invoice| invoice.currency == currency).map(|invoice| invoice.account.due_minor());
+    let due =
+        open(books).filter(|invoice| invoice.currency == currency).map(|invoice| invoice.account.due_minor());
     invoice::available(balance, due.sum())
 }
 
@@ -400,7 +416,9 @@ fn named(books: &Books, id: InvoiceId) -> Result<&Invoice, Refusal> {
 }
 
 fn short(text: Option<&str>, pointer: &'static str, most: usize) -> Result<(), Refusal> {
-    let Some(text) = text.filter(|text| text.chars().count() > most || text.contains('\0')) else { return Ok(()) };
+    let Some(text) = text.filter(|text| text.chars().count() > most || text.contains('\0')) else {
+        return Ok(());
+    };
     let detail = format!("{} characters were given; at most {most}, none of them NUL", text.chars().count());
     Err(Refusal::invalid(vec![Fault::new(pointer, "out_of_range", detail)]))
 }

@@ -33,7 +33,9 @@ fn begin(day: NaiveDate, zone: Tz) -> WallTime {
     // days, so the search ends after one.
     for _ in 0..96 {
         match zone.from_local_datetime(&local) {
-            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => return WallTime(at.timestamp_millis()),
+            MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => {
+                return WallTime(at.timestamp_millis());
+            }
             MappedLocalTime::None => local += TimeDelta::minutes(15),
         }
     }

@@ -44,7 +44,14 @@ mod tests {
         strictly(false, metered, quota, used, held, queued)
     }
 
-    fn strictly(strict: bool, metered: bool, quota: Quota, used: u64, held: u64, queued: u64) -> Option<(Code, u64)> {
+    fn strictly(
+        strict: bool,
+        metered: bool,
+        quota: Quota,
+        used: u64,
+        held: u64,
+        queued: u64,
+    ) -> Option<(Code, u64)> {
         let caps = Caps {
             per_minute: std::num::NonZeroU32::new(20).expect("not zero"),
             per_minute_tenant: None,

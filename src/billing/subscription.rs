@@ -102,7 +102,10 @@ pub fn next(was: &Subscription, facts: Facts<'_>, now: WallTime) -> Option<Step>
 /// When the next thing may be due, as far as it is known now.
 pub fn wakes_at(was: &Subscription, facts: Facts<'_>) -> WallTime {
     let trial_ends = was.trial_end.filter(|_| was.status == Status::Trialing);
-    [trial_ends, dunned(was, facts).map(|(at, _)| at)].into_iter().flatten().fold(was.month.end, WallTime::min)
+    [trial_ends, dunned(was, facts).map(|(at, _)| at)]
+        .into_iter()
+        .flatten()
+        .fold(was.month.end, WallTime::min)
 }
 
 /// The trial is over: the first invoice, or the end.
@@ -187,7 +190,8 @@ fn overage(was: &Subscription, until: Period, facts: Facts<'_>) -> (Vec<Line>, V
         if was.status == Status::Trialing {
             continue;
         }
-        let amount = tariff::price(&was.deal.tariff, beyond) - tariff::price(&was.deal.tariff, metered.billed);
+        let amount =
+            tariff::price(&was.deal.tariff, beyond) - tariff::price(&was.deal.tariff, metered.billed);
         let late = if metered.month == was.month { "" } else { ", told of late" };
         lines.push(Line {
             kind: LineKind::Overage,

@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn each_tier_prices_what_lies_within_it() {
         let tiers = [tier(Some(100), 2, 1), tier(Some(1_000), 1, 1), tier(None, 500, 1_000)];
-        for (units, cost) in [(0, 0), (1, 2), (100, 200), (101, 201), (1_000, 1_100), (2_000, 1_600), (1_001, 1_101)]
+        for (units, cost) in
+            [(0, 0), (1, 2), (100, 200), (101, 201), (1_000, 1_100), (2_000, 1_600), (1_001, 1_101)]
         {
             assert_eq!(price(&tiers, units), cost, "{units}");
         }

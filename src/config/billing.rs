@@ -70,7 +70,8 @@ impl BillingOptions {
             return Err(("billing.time_zone", problem));
         }
         if self.tax_rate_bps > 10_000 {
-            let problem = format!("{} is not between 0 and 10000 hundredths of a per cent", self.tax_rate_bps);
+            let problem =
+                format!("{} is not between 0 and 10000 hundredths of a per cent", self.tax_rate_bps);
             return Err(("billing.tax_rate_bps", problem));
         }
         for (key, days) in [

@@ -88,7 +88,9 @@ impl Change {
     pub fn webhook(&self) -> Option<WebhookId> {
         match *self {
             Self::Webhook(id) => Some(id),
-            Self::Message(..) | Self::Received(_) | Self::Session(_) | Self::Usage(_) | Self::Billing(_) => None,
+            Self::Message(..) | Self::Received(_) | Self::Session(_) | Self::Usage(_) | Self::Billing(_) => {
+                None
+            }
         }
     }
 
@@ -184,8 +186,12 @@ impl StatusEvent {
         let subject = match (self.change, self.session) {
             (Change::Message(message, _) | Change::Received(message), _) => Subject::Message(message),
             (Change::Webhook(webhook), _) => Subject::Webhook(webhook),
-            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), Some(session)) => Subject::Session(session),
-            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), None) => Subject::Tenant(self.tenant),
+            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), Some(session)) => {
+                Subject::Session(session)
+            }
+            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), None) => {
+                Subject::Tenant(self.tenant)
+            }
         };
         let code = self.change.code();
         let kind = self.change.kind();

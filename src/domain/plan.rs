@@ -174,7 +174,9 @@ impl Plan {
     /// What messages beyond a soft quota cost.
     pub fn tariff(&self) -> Vec<Tier> {
         match self.overage_minor {
-            Some(price_minor) if self.overage_tiers.is_empty() => vec![Tier { up_to: None, price_minor, per: one() }],
+            Some(price_minor) if self.overage_tiers.is_empty() => {
+                vec![Tier { up_to: None, price_minor, per: one() }]
+            }
             _ => self.overage_tiers.clone(),
         }
     }

@@ -55,7 +55,8 @@ impl Snapshot {
     /// Whether a tenant's sessions are stopped, whatever is wanted of them: the tenant may not act, or has not paid and its plan
     /// does not keep them connected meanwhile.
     pub fn is_at_rest(&self, tenant: TenantId) -> bool {
-        let parks = || self.plan_of(tenant).is_none_or(|plan| plan.suspended_inbound == SuspendedInbound::Park);
+        let parks =
+            || self.plan_of(tenant).is_none_or(|plan| plan.suspended_inbound == SuspendedInbound::Park);
         self.is_suspended(tenant) || (self.standing_of(tenant) == TenantStanding::Stopped && parks())
     }
 

@@ -378,7 +378,12 @@ pub trait Ledger: Send + Sync {
     async fn notes(&self, invoice: InvoiceId) -> Result<Vec<CreditNote>, StoreError>;
 
     /// Entries of a tenant's ledger, newest first; the page goes by their order.
-    async fn entries(&self, tenant: TenantId, before: Option<i64>, limit: u32) -> Result<Vec<(i64, Entry)>, StoreError>;
+    async fn entries(
+        &self,
+        tenant: TenantId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, Entry)>, StoreError>;
 
     /// What the tenant owes, by currency: sums of its entries.
     async fn balances(&self, tenant: TenantId) -> Result<Vec<(Currency, i64)>, StoreError>;

@@ -12,7 +12,8 @@ use crate::billing::period::month_of;
 use crate::billing::plan::Proposal;
 use crate::domain::audit::{Act, Action, Actor, Entry, Head};
 use crate::domain::id::{
-    DeliveryId, EventId, InvoiceId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
+    DeliveryId, EventId, InvoiceId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId,
+    WebhookId,
 };
 use crate::domain::invoice::{Account, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party};
 use crate::domain::message::{
@@ -161,7 +162,14 @@ pub fn message(status: MessageStatus) -> Message {
 
 /// A tenant in good standing, or not.
 pub fn tenant(status: TenantStatus) -> Tenant {
-    Tenant { id: tenant_id(), name: "Acme".to_owned(), plan: "starter".to_owned(), status, standing: TenantStanding::Active, created_at: NOW }
+    Tenant {
+        id: tenant_id(),
+        name: "Acme".to_owned(),
+        plan: "starter".to_owned(),
+        status,
+        standing: TenantStanding::Active,
+        created_at: NOW,
+    }
 }
 
 /// A plan.

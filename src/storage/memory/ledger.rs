@@ -18,7 +18,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::subscription::{Subscription, SubscriptionStatus};
 use crate::domain::time::WallTime;
 use crate::ports::ledger::{
-    BillingProfile, Books, Decide, InvoiceFilter, Ledger, Matter, Metered, Outcome, Posting, Written, after_act, news,
+    BillingProfile, Books, Decide, InvoiceFilter, Ledger, Matter, Metered, Outcome, Posting, Written,
+    after_act, news,
 };
 use crate::ports::store::{StoreError, WriteError};
 
@@ -122,7 +123,8 @@ impl Ledger for MemoryLedger {
         let mut due: Vec<_> = state.ledger.subscriptions.iter().filter_map(awake).collect();
         due.sort();
         let known = &state.ledger.subscriptions;
-        let new = state.tenants.iter().filter(|(id, row)| row.deleted_at.is_none() && !known.contains_key(id));
+        let new =
+            state.tenants.iter().filter(|(id, row)| row.deleted_at.is_none() && !known.contains_key(id));
         let all = due.into_iter().map(|(_, tenant)| tenant).chain(new.map(|(&id, _)| id));
         Ok(all.take(limit as usize).collect())
     }
@@ -200,7 +202,9 @@ fn books(state: &State, tenant: TenantId, matter: &Matter) -> Option<Books> {
         profile: desk.profiles.get(&tenant).cloned().unwrap_or_default(),
         invoices,
         balances: desk.balances(tenant),
-        metered: metered.filter(|month| month.quota == Quota::Soft && month.beyond() > month.billed).collect(),
+        metered: metered
+            .filter(|month| month.quota == Quota::Soft && month.beyond() > month.billed)
+            .collect(),
         is_known: matter.payment.as_ref().is_some_and(|payment| desk.payments.contains(payment)),
     })
 }

@@ -14,11 +14,11 @@ use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
 use crate::domain::tenant::{ApiKey, Tenant};
 use crate::domain::time::{Period, Reading, WallTime};
+use crate::domain::webhook::Subject;
 use crate::ports::contacts::Contact;
 use crate::ports::messages::UsageDay;
 use crate::ports::outbox::{DayOf, Position, Usage};
 use crate::ports::store::StoreError;
-use crate::domain::webhook::Subject;
 use crate::ports::webhooks::Repeated;
 
 /// Percentages of the month's messages that are told when they are passed.

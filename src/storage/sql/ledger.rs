@@ -28,7 +28,8 @@ const SUBSCRIPTION: &str = "SELECT body FROM subscription WHERE tenant_id = $1";
 const PROFILE: &str = "SELECT body FROM billing_profile WHERE tenant_id = $1";
 
 /// The longest asleep first.
-pub(super) const DUE: &str = "SELECT tenant_id FROM subscription WHERE wakes_at <= $1 ORDER BY wakes_at LIMIT $2";
+pub(super) const DUE: &str =
+    "SELECT tenant_id FROM subscription WHERE wakes_at <= $1 ORDER BY wakes_at LIMIT $2";
 
 /// Those that never had a decision, the oldest first.
 const UNDECIDED: &str = "
@@ -230,7 +231,8 @@ pub(super) async fn balances(
     tenant: TenantId,
 ) -> Result<Vec<(Currency, i64)>, Fault> {
     let rows = dialect::query(db, BALANCES, [tenant.uuid().into()]).await?;
-    let read = |row: &QueryResult| Ok((currency(&row.try_get_by_index::<String>(0)?)?, row.try_get_by_index(1)?));
+    let read =
+        |row: &QueryResult| Ok((currency(&row.try_get_by_index::<String>(0)?)?, row.try_get_by_index(1)?));
     rows.iter().map(read).collect()
 }
 

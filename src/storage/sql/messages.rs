@@ -1,7 +1,9 @@
 //! Reading messages and taking them back.
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryResult};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryResult,
+};
 use uuid::Uuid;
 
 use super::commands::Cancel;
@@ -31,7 +33,7 @@ async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<
 }
 
 /// Days that are over and the one under way. A clock that was set back may leave two parts of one day.
-const DAYS: &str = "
+pub(super) const DAYS: &str = "
     SELECT d.session_id, d.day, CAST(sum(d.sent) AS BIGINT) AS sent, CAST(sum(d.failed) AS BIGINT) AS failed,
         CAST(sum(d.received) AS BIGINT) AS received
     FROM (
@@ -96,7 +98,8 @@ impl SqlMessages {
         limit: u32,
     ) -> Result<Vec<UsageDay>, Fault> {
         let db = &dialect::scoped(&self.readers, tenant).await?;
-        let (after, session) = after.map_or((i64::MIN, Uuid::nil()), |(day, session)| (day.0, session.uuid()));
+        let (after, session) =
+            after.map_or((i64::MIN, Uuid::nil()), |(day, session)| (day.0, session.uuid()));
         let values = [
             tenant.uuid().into(),
             period.start.0.into(),

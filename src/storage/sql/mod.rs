@@ -13,8 +13,8 @@ mod book;
 mod changes;
 mod commands;
 mod contacts;
-mod days;
 pub mod copy;
+mod days;
 mod desk;
 mod dialect;
 mod directory;
@@ -156,7 +156,8 @@ pub async fn open(
     }
     let is_backup = backup::Mark::read(&db).await?.is_some();
     let readers = dialect::open_readers(&place).await?;
-    let (task, writer) = Writer::new(place, db, Arc::clone(&clock), Calendar::new(rules.day_of.clone()), sink);
+    let (task, writer) =
+        Writer::new(place, db, Arc::clone(&clock), Calendar::new(rules.day_of.clone()), sink);
     let task = tokio::spawn(task.run());
     while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
     let stores = stores(&writer, &readers, clock, rules).await?;

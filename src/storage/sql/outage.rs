@@ -5,15 +5,15 @@ use std::sync::Arc;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::ConnectionTrait as _;
 
-use super::days::Calendar;
 use super::Place;
+use super::days::Calendar;
 use super::dialect::sqlite;
 use super::errands::CreatePlan;
 use super::writer::{Writer, WriterHandle};
 use crate::domain::audit::Actor;
 use crate::domain::event::StatusEvent;
 use crate::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
-use crate::domain::time::{Period, BootId, Moment, WallTime};
+use crate::domain::time::{BootId, Moment, Period, WallTime};
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
 use crate::ports::store::{StoreError, WriteError};

@@ -19,8 +19,8 @@ use super::idempotency::json;
 use super::kept::Kept;
 use super::load::ids;
 use crate::domain::event::StatusEvent;
-use crate::domain::invoice::Invoice;
 use crate::domain::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::domain::invoice::Invoice;
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
     DeliveryStatus, EventFilter, MessageState, SessionState, Subscription, WebhookReason, WebhookStatus,

@@ -155,7 +155,7 @@ pub struct Fleet {
     pub tenant: TenantId,
     /// Of rows made from now on.
     pub engine: Engine,
-    accept: Accept,
+    pub accept: Accept,
     births: UnboundedReceiver<Born>,
     frames: UnboundedReceiver<Frame>,
     links: UnboundedReceiver<LinkNews>,

@@ -43,7 +43,11 @@ fn deals() -> [Deal; 6] {
         interval,
         tariff: tariff
             .iter()
-            .map(|&(up_to, price_minor, per)| Tier { up_to, price_minor, per: per.try_into().expect("not zero") })
+            .map(|&(up_to, price_minor, per)| Tier {
+                up_to,
+                price_minor,
+                per: per.try_into().expect("not zero"),
+            })
             .collect(),
     };
     use Interval::{Month, Year};
@@ -64,8 +68,14 @@ enum Act1 {
     Send(u64),
     /// A message of an earlier month turns out to have left.
     LateReceipt,
-    Pay { nth: usize, all: bool },
-    Note { nth: usize, part: i64 },
+    Pay {
+        nth: usize,
+        all: bool,
+    },
+    Note {
+        nth: usize,
+        part: i64,
+    },
     Void(usize),
     WriteOff(usize),
     Grant(i64),
@@ -145,7 +155,10 @@ impl Product {
 
     fn credit(&self, currency: Currency) -> i64 {
         let balance = self.ledger.iter().filter(|(of, _)| *of == currency).map(|(_, minor)| minor).sum();
-        let open = self.invoices.iter().filter(|(_, status, of, ..)| *status == InvoiceStatus::Open && *of == currency);
+        let open = self
+            .invoices
+            .iter()
+            .filter(|(_, status, of, ..)| *status == InvoiceStatus::Open && *of == currency);
         invoice::available(balance, open.map(|(account, ..)| account.due_minor()).sum())
     }
 
@@ -183,14 +196,18 @@ impl Product {
     }
 
     fn tick(&mut self, deals: &[Deal], now: i64) {
-        while let Some(step) = self.with_facts(deals, |facts| subscription::next(&self.subscription, facts, at(now))) {
+        while let Some(step) =
+            self.with_facts(deals, |facts| subscription::next(&self.subscription, facts, at(now)))
+        {
             self.commit(step, now);
         }
     }
 
     fn touch(&mut self, nth: usize, act: impl FnOnce(Account, InvoiceStatus) -> Option<Act>) -> bool {
         let count = self.invoices.len();
-        let Some((account, status, currency, ..)) = count.checked_sub(nth + 1).map(|at| &mut self.invoices[at]) else {
+        let Some((account, status, currency, ..)) =
+            count.checked_sub(nth + 1).map(|at| &mut self.invoices[at])
+        else {
             return false;
         };
         let Some(done) = act(*account, *status) else { return false };
@@ -207,7 +224,9 @@ impl Product {
                 return true;
             }
             Act1::LateReceipt => {
-                let Some(earlier) = self.usage.iter().rev().nth(1).map(|usage| usage.month) else { return false };
+                let Some(earlier) = self.usage.iter().rev().nth(1).map(|usage| usage.month) else {
+                    return false;
+                };
                 self.charge(1, earlier);
                 return true;
             }
@@ -221,7 +240,9 @@ impl Product {
                 return self.touch(nth, |account, status| invoice::note(account, status, part).ok());
             }
             Act1::Void(nth) => return self.touch(nth, |account, status| invoice::void(account, status).ok()),
-            Act1::WriteOff(nth) => return self.touch(nth, |account, status| invoice::write_off(account, status).ok()),
+            Act1::WriteOff(nth) => {
+                return self.touch(nth, |account, status| invoice::write_off(account, status).ok());
+            }
             Act1::Grant(minor) => {
                 let entry = invoice::grant(minor).expect("in range");
                 self.ledger.push((self.subscription.deal.currency, entry.1));
@@ -233,7 +254,9 @@ impl Product {
                 self.ledger.push((currency, entry.1));
                 return true;
             }
-            Act1::Now(plan) => subscription::change_now(&self.subscription, deals[plan].clone(), at(now), self.zone),
+            Act1::Now(plan) => {
+                subscription::change_now(&self.subscription, deals[plan].clone(), at(now), self.zone)
+            }
             Act1::Next(plan) => {
                 subscription::change_next(&self.subscription, plan.map(|plan| deals[plan].plan.clone()))
             }
@@ -255,7 +278,13 @@ impl Product {
     }
 
     fn picture(&self) -> Picture {
-        let paper = |(account, status, currency, due_at, lines): &(Account, InvoiceStatus, Currency, i64, Vec<i64>)| Paper {
+        let paper = |(account, status, currency, due_at, lines): &(
+            Account,
+            InvoiceStatus,
+            Currency,
+            i64,
+            Vec<i64>,
+        )| Paper {
             currency: *currency,
             lines: lines.clone(),
             total: account.total_minor,
@@ -263,15 +292,17 @@ impl Product {
             status: *status,
             due_at: *due_at,
         };
-        let currencies: Vec<Currency> = ["EUR", "INR"].iter().map(|code| code.parse().expect("a currency")).collect();
+        let currencies: Vec<Currency> =
+            ["EUR", "INR"].iter().map(|code| code.parse().expect("a currency")).collect();
         Picture {
             status: (self.subscription.status, self.subscription.since.0 / HALF_HOUR),
             plan: self.subscription.deal.plan.clone(),
             next: self.subscription.next_plan.clone(),
             ends: self.subscription.ends,
-            paid: self.subscription.charged.map(|charged| {
-                (charged.from.0 / HALF_HOUR, charged.term.end.0 / HALF_HOUR, charged.minor)
-            }),
+            paid: self
+                .subscription
+                .charged
+                .map(|charged| (charged.from.0 / HALF_HOUR, charged.term.end.0 / HALF_HOUR, charged.minor)),
             month: (self.subscription.month.start.0 / HALF_HOUR, self.subscription.month.end.0 / HALF_HOUR),
             papers: self.invoices.iter().map(paper).collect(),
             credit: currencies.into_iter().map(|currency| (currency.code(), self.credit(currency))).collect(),
@@ -590,7 +621,9 @@ impl Book {
     }
 
     fn upgrade(&mut self, deal: &Deal, now: i64) -> bool {
-        let per_year = |deal: &Deal| if deal.interval == Interval::Year { deal.price_minor } else { deal.price_minor * 12 };
+        let per_year = |deal: &Deal| {
+            if deal.interval == Interval::Year { deal.price_minor } else { deal.price_minor * 12 }
+        };
         if self.paid.is_some() {
             let shorter = self.deal.interval == Interval::Year && deal.interval == Interval::Month;
             if deal.currency != self.deal.currency || per_year(deal) < per_year(&self.deal) || shorter {
@@ -632,7 +665,8 @@ impl Book {
 
 /// Plays `count` histories from `seed` on; how many acts were carried out.
 pub fn play(seed: u64, count: u64) -> u64 {
-    let zones = [Tz::UTC, Tz::Europe__Berlin, Tz::Asia__Kolkata, Tz::America__Sao_Paulo, Tz::Pacific__Auckland];
+    let zones =
+        [Tz::UTC, Tz::Europe__Berlin, Tz::Asia__Kolkata, Tz::America__Sao_Paulo, Tz::Pacific__Auckland];
     let firsts: Vec<_> = zones.iter().map(|zone| firsts(*zone)).collect();
     let deals = deals();
     let mut carried_out = 0;
@@ -647,7 +681,11 @@ pub fn play(seed: u64, count: u64) -> u64 {
         let mut told = vec![];
         while now < LAST {
             // Mostly days pass; at times the server was away for weeks.
-            now += if rng.random_bool(0.02) { rng.random_range(0..70 * DAY) } else { rng.random_range(0..9 * DAY) };
+            now += if rng.random_bool(0.02) {
+                rng.random_range(0..70 * DAY)
+            } else {
+                rng.random_range(0..9 * DAY)
+            };
             let act = draw(&mut rng);
             told.push((now, act));
             product.tick(&deals, now);
@@ -664,12 +702,14 @@ pub fn play(seed: u64, count: u64) -> u64 {
 #[test]
 fn two_years_of_a_tenant_cost_what_a_second_bookkeeper_says() {
     // More by COLUMBA_BILLING_HISTORIES, shared by as many threads as there are cores.
-    let count = std::env::var("COLUMBA_BILLING_HISTORIES").map_or(2_000, |text| text.parse().expect("a number"));
+    let count =
+        std::env::var("COLUMBA_BILLING_HISTORIES").map_or(2_000, |text| text.parse().expect("a number"));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let share = count / cores;
     let carried_out: u64 = std::thread::scope(|scope| {
         let of = |core: u64| (core * share, if core + 1 == cores { count - core * share } else { share });
-        let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || play(of(core).0, of(core).1))).collect();
+        let threads: Vec<_> =
+            (0..cores).map(|core| scope.spawn(move || play(of(core).0, of(core).1))).collect();
         threads.into_iter().map(|thread| thread.join().expect("no difference")).sum()
     });
     println!("{count} histories, {carried_out} acts, 0 differences");

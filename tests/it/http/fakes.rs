@@ -25,8 +25,8 @@ use columba::ports::feed::FeedLog;
 use columba::ports::log_level::LogLevel;
 use columba::ports::messages::{MessageFilter, Messages, UsageDay};
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered,
-    Settlement, Usage,
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Settlement,
+    Usage,
 };
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
 use columba::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};

@@ -11,7 +11,7 @@ use columba::ports::ledger::ByTheClock;
 
 /// Fourteen days to pay, seven until grace, seven more until nothing is sent; 19 % tax; months on UTC.
 pub fn issuer() -> Issuer {
-    let days = |count| Duration::from_secs(count * 24 * 3600);
+    let days = |count: u64| Duration::from_secs(count * 24 * 3600);
     Issuer {
         party: Party { name: "Operator".into(), ..Party::default() },
         note: String::new(),

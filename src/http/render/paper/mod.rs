@@ -74,7 +74,10 @@ pub fn invoice(invoice: &Invoice, zone: Tz) -> Paper {
         ("Taken back by credit note", account.credited_minor),
     ];
     sums.extend(
-        taken.iter().filter(|(_, minor)| *minor != 0).map(|(name, minor)| ((*name).to_owned(), money(-minor))),
+        taken
+            .iter()
+            .filter(|(_, minor)| *minor != 0)
+            .map(|(name, minor)| ((*name).to_owned(), money(-minor))),
     );
     let due = if invoice.status == InvoiceStatus::Void { 0 } else { account.due_minor() };
     sums.push(("To be paid".to_owned(), money(due)));

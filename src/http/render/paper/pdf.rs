@@ -64,7 +64,9 @@ impl Typeface {
 
     fn has(&self, text: &str) -> bool {
         let face = Face::from_slice(&self.data, 0);
-        face.is_some_and(|face| text.chars().all(|sign| sign.is_whitespace() || face.glyph_index(sign).is_some()))
+        face.is_some_and(|face| {
+            text.chars().all(|sign| sign.is_whitespace() || face.glyph_index(sign).is_some())
+        })
     }
 
     fn width(&self, text: &str, size: f32) -> f32 {
@@ -110,7 +112,9 @@ impl Fonts {
 /// When a font cannot be embedded.
 pub fn document(paper: &Paper, fonts: &Fonts) -> Result<Vec<u8>, PdfError> {
     let mut document = Document::new();
-    document.set_metadata(Metadata::new().title(format!("{} {}", paper.title, paper.number)).language("en".to_owned()));
+    document.set_metadata(
+        Metadata::new().title(format!("{} {}", paper.title, paper.number)).language("en".to_owned()),
+    );
     let sheets = lay_out(paper, fonts);
     let count = sheets.len();
     for (index, marks) in sheets.into_iter().enumerate() {
@@ -176,11 +180,22 @@ impl Mark {
         match self {
             Self::Text { text, x, y, size, is_bold, ends, color } => {
                 surface.set_stroke(None);
-                surface.set_fill(Some(Fill { paint: paint(*color), opacity: NormalizedF32::ONE, ..Fill::default() }));
+                surface.set_fill(Some(Fill {
+                    paint: paint(*color),
+                    opacity: NormalizedF32::ONE,
+                    ..Fill::default()
+                }));
                 let mut x = if *ends { x - fonts.width(text, *is_bold, *size) } else { *x };
                 for (run, direction) in runs(text) {
                     let typeface = fonts.of(run, *is_bold);
-                    surface.draw_text(Point::from_xy(x, *y), typeface.font.clone(), *size, run, false, direction);
+                    surface.draw_text(
+                        Point::from_xy(x, *y),
+                        typeface.font.clone(),
+                        *size,
+                        run,
+                        false,
+                        direction,
+                    );
                     x += typeface.width(run, *size);
                 }
             }

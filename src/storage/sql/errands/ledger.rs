@@ -25,9 +25,7 @@ use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
 use crate::storage::sql::entities::{count, plan, tenant};
-use crate::storage::sql::ledger::{
-    OPEN_INVOICES, balances, invoice, invoice_by_id, profile, subscription,
-};
+use crate::storage::sql::ledger::{OPEN_INVOICES, balances, invoice, invoice_by_id, profile, subscription};
 use crate::storage::sql::load::{Needs, usage_row};
 use crate::storage::sql::posting::Snapshot;
 use crate::storage::sql::writer::Errand;
@@ -165,8 +163,12 @@ impl DecideLedger {
             (Some(subscription), wakes_at) => {
                 let wakes_at = wakes_at.filter(|_| ticks(row, subscription));
                 let status = subscription.status;
-                let values =
-                    [id.into(), status.to_string().into(), text(subscription)?.into(), millis(wakes_at).into()];
+                let values = [
+                    id.into(),
+                    status.to_string().into(),
+                    text(subscription)?.into(),
+                    millis(wakes_at).into(),
+                ];
                 dialect::execute(db, PUT_SUBSCRIPTION, values).await?;
                 let standing = status.standing().to_string();
                 if standing != row.standing {
@@ -199,7 +201,12 @@ impl DecideLedger {
     }
 
     /// Invoices, the credit note, entries and the payment.
-    async fn write_papers(&self, desk: &Desk<'_>, books: &Books, outcome: &Outcome) -> Result<Written, Fault> {
+    async fn write_papers(
+        &self,
+        desk: &Desk<'_>,
+        books: &Books,
+        outcome: &Outcome,
+    ) -> Result<Written, Fault> {
         let (db, at) = (desk.txn, self.at);
         let subscription = outcome.subscription.clone().or_else(|| books.subscription.clone());
         let mut written = Written { subscription, invoices: vec![], note: None };
@@ -305,7 +312,8 @@ pub(super) async fn end(desk: &Desk<'_>, tenant: TenantId, at: WallTime) -> Resu
 
 /// Whether the clock still has something to do: a deleted tenant's last month is closed, and then it is at rest.
 fn ticks(row: &tenant::Model, subscription: &Subscription) -> bool {
-    let over = |gone: i64| subscription.month.start.0 > gone && subscription.status == SubscriptionStatus::Canceled;
+    let over =
+        |gone: i64| subscription.month.start.0 > gone && subscription.status == SubscriptionStatus::Canceled;
     !row.deleted_at.is_some_and(over)
 }
 

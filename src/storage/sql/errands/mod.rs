@@ -15,8 +15,8 @@ mod webhooks;
 
 pub(super) use erase::Erase;
 pub(super) use forget::Forget;
-pub(super) use ledger::DecideLedger;
 pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
+pub(super) use ledger::DecideLedger;
 pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;

@@ -107,7 +107,9 @@ impl Restore {
 async fn at_rest(desk: &Desk<'_>) -> Result<HashSet<TenantId>, Fault> {
     let stopped = tenant::Column::Standing.eq(TenantStanding::Stopped.to_string());
     let rows = tenant::Entity::find()
-        .filter(Condition::any().add(tenant::Column::Status.eq(TenantStatus::Suspended.to_string())).add(stopped))
+        .filter(
+            Condition::any().add(tenant::Column::Status.eq(TenantStatus::Suspended.to_string())).add(stopped),
+        )
         .all(desk.txn)
         .await?;
     let mut found = HashSet::new();

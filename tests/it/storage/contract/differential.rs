@@ -12,7 +12,7 @@ use columba::domain::page::Page;
 use columba::domain::restraint::Approach;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Lease, SessionCounters};
-use columba::domain::time::WallTime;
+use columba::domain::time::{Period, WallTime};
 use columba::domain::webhook::{
     Attempt, Delivery as Posted, DeliveryStatus, Health, Subject, WebhookReason, WebhookStatus,
 };
@@ -435,6 +435,14 @@ impl World {
                 )
             }));
         }
+        let ever = Period { start: WallTime(0), end: WallTime(i64::MAX) };
+        let days = stage.messages.days(stage.scope(), ever, None, 1_000).await.unwrap();
+        let mut days: Vec<_> = days
+            .into_iter()
+            .map(|one| format!("{:?} {} {} {}", one.day, one.sent, one.failed, one.received))
+            .collect();
+        days.sort();
+        told.extend(days);
         (list.rows, usage.map(|usage| (usage.used, usage.held, usage.queued)), counters, told)
     }
 }

@@ -85,6 +85,7 @@ async fn a_passed_threshold_of_the_month_is_told_once(fixture: Fixture) {
     for taken in 1..=10 {
         stage.attempt(ANN, Outcome::Sent).await;
         let expected = match taken {
+            5 => vec![(stage.tenant, None, Change::Usage(50))],
             8 => vec![(stage.tenant, None, Change::Usage(80))],
             10 => vec![(stage.tenant, None, Change::Usage(100))],
             _ => vec![],

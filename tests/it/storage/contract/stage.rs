@@ -191,7 +191,13 @@ impl Stage {
 
     pub fn terms(&self) -> Terms {
         let allowance = Allowance { limit: 10, quota: Quota::Hard };
-        Terms { period: month_of(self.now(), Tz::UTC), allowance, caps: plan("basic").caps(), metered: true, strict: false }
+        Terms {
+            period: month_of(self.now(), Tz::UTC),
+            allowance,
+            caps: plan("basic").caps(),
+            metered: true,
+            strict: false,
+        }
     }
 
     pub fn draft(&self, to: &str) -> Draft {

@@ -223,7 +223,8 @@ async fn a_store_goes_on_in_either_dialect_where_it_stopped() {
     moved(&server, &back).await;
     for left in [&from, &server] {
         let sink: Arc<Recorder> = Arc::default();
-        let refused = open(left.clone(), clock.clone(), rules(Tz::UTC), sink).await.err().unwrap().to_string();
+        let refused =
+            open(left.clone(), clock.clone(), rules(Tz::UTC), sink).await.err().unwrap().to_string();
         assert!(refused.contains("it was moved to"), "{left}: {refused}");
     }
     assert_eq!((take_back(&server).await, take_back(&server).await), (Ok(true), Ok(false)));

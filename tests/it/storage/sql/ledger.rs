@@ -42,7 +42,8 @@ async fn tick(stores: &Stores, now: WallTime) {
 async fn numbers(stores: &Stores) -> Vec<(String, TenantId, WallTime)> {
     let (mut all, mut before) = (vec![], None);
     loop {
-        let slice = stores.ledger.invoices(InvoiceFilter::default(), Page { limit: 200, before }).await.unwrap();
+        let slice =
+            stores.ledger.invoices(InvoiceFilter::default(), Page { limit: 200, before }).await.unwrap();
         before = slice.rows.last().map(|invoice| invoice.id.uuid());
         let row = |invoice: &columba::domain::invoice::Invoice| {
             (invoice.number.clone(), invoice.tenant, invoice.lines[0].period.start)
@@ -97,7 +98,8 @@ async fn on_postgresql_neither_the_writer_nor_the_owner_changes_what_was_entered
              FROM information_schema.role_table_grants WHERE grantee = 'columba_writer' AND table_name = '{table}'"
         );
         let backend = writer.get_database_backend();
-        let row = writer.query_one_raw(sea_orm::Statement::from_string(backend, text)).await.unwrap().unwrap();
+        let row =
+            writer.query_one_raw(sea_orm::Statement::from_string(backend, text)).await.unwrap().unwrap();
         assert_eq!(row.try_get::<String>("", "may").unwrap(), may, "{table}");
     }
     desk.sql.close().await;
@@ -112,7 +114,12 @@ async fn unchanged(db: &DatabaseConnection) {
         "DELETE FROM invoice",
     ] {
         let error = db.execute_unprepared(forbidden).await.expect_err(forbidden).to_string();
-        assert!(error.contains("only added to") || error.contains("not edited") || error.contains("never removed"), "{error}");
+        assert!(
+            error.contains("only added to")
+                || error.contains("not edited")
+                || error.contains("never removed"),
+            "{error}"
+        );
     }
 }
 
@@ -172,7 +179,12 @@ async fn closes_months_for_whoever_kills_it() {
 /// Lets it close months, and kills it after so much of a millisecond; whether it came to its end.
 async fn close(file: &Path, at: WallTime, kill_after: Option<Duration>) -> bool {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture", "storage::sql::ledger::closes_months_for_whoever_kills_it"])
+        .args([
+            "--ignored",
+            "--exact",
+            "--nocapture",
+            "storage::sql::ledger::closes_months_for_whoever_kills_it",
+        ])
         .env(FILE, file)
         .env(TIME, at.0.to_string())
         .stdout(Stdio::piped())

@@ -240,7 +240,13 @@ impl Desk {
                 delivery: Delivery::AtLeastOnce,
                 client_ref: None,
             },
-            terms: Terms { period: month_of(at, Tz::UTC), allowance, caps: plan.caps(), metered: true, strict: false },
+            terms: Terms {
+                period: month_of(at, Tz::UTC),
+                allowance,
+                caps: plan.caps(),
+                metered: true,
+                strict: false,
+            },
             idempotency: None,
             at,
         }
