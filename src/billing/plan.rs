@@ -75,7 +75,7 @@ pub struct Proposal {
     pub overage_minor: Option<i64>,
     /// What messages beyond a soft quota cost, tier by tier; not beside `overage_minor`.
     #[serde(default)]
-    #[schemars(length(max = tariff::TIERS_MAX))]
+    #[schemars(length(max = tariff::TIERS_MAX), with = "Vec<TierForm>")]
     pub overage_tiers: Vec<Tier>,
     /// Days a new tenant may try it before the first invoice; none if it is left out.
     #[serde(default)]
@@ -91,6 +91,21 @@ pub struct Proposal {
     #[serde(default)]
     #[schemars(length(max = PLUGINS), inner(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,31}$")))]
     pub plugins: Vec<String>,
+}
+
+/// A tier as it may be written: what has a default may be left out.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TierProposal")]
+#[expect(dead_code, reason = "only its form is used")]
+struct TierForm {
+    /// The last message it prices, counted from the first beyond the quota. The last tier has none.
+    up_to: Option<u64>,
+    /// Price of `per` messages, in the minor unit.
+    #[schemars(range(min = 0, max = AMOUNT_MAX))]
+    price_minor: i64,
+    /// For how many messages the price is; 1 if it is left out.
+    per: Option<NonZeroU32>,
 }
 
 impl Proposal {

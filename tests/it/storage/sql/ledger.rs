@@ -176,8 +176,8 @@ async fn closes_months_for_whoever_kills_it() {
     sql.close().await;
 }
 
-/// Lets it close months, and kills it after so much of a millisecond; whether it came to its end.
-async fn close(file: &Path, at: WallTime, kill_after: Option<Duration>) -> bool {
+/// Lets it close months. With a number it is killed once there are more invoices than that; otherwise it comes to its end.
+async fn close(file: &Path, at: WallTime, more_than: Option<usize>) {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args([
             "--ignored",
@@ -194,15 +194,17 @@ async fn close(file: &Path, at: WallTime, kill_after: Option<Duration>) -> bool 
         .unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
-        match line.as_str() {
-            "BEGINS" if kill_after.is_some() => {
-                tokio::time::sleep(kill_after.unwrap_or_default()).await;
+        match (line.as_str(), more_than) {
+            ("BEGINS", Some(more_than)) => {
+                let file = Database::connect(format!("sqlite://{}", file.display())).await.unwrap();
+                while count(&file).await <= more_than {}
                 child.kill().await.unwrap();
-                return false;
+                file.close().await.unwrap();
+                return;
             }
-            "ENDS" => {
+            ("ENDS", _) => {
                 child.wait().await.unwrap();
-                return true;
+                return;
             }
             _ => {}
         }
@@ -210,7 +212,13 @@ async fn close(file: &Path, at: WallTime, kill_after: Option<Duration>) -> bool 
     panic!("it ended by itself: {:?}", child.wait().await);
 }
 
-/// Tenants of one plan, months that are closed one after the other, and so many kills spread over them.
+async fn count(file: &DatabaseConnection) -> usize {
+    let text = "SELECT count(*) AS found FROM invoice".to_owned();
+    let row = file.query_one_raw(sea_orm::Statement::from_string(file.get_database_backend(), text)).await;
+    row.unwrap().unwrap().try_get::<i64>("", "found").unwrap() as usize
+}
+
+/// Tenants of one plan whose month ends, and so many kills while it is closed. Each comes as soon as something new is on disk.
 async fn closed_under_kills(tenants: usize, kills: usize) {
     let desk = Desk::new().await;
     let begun = desk.clock.0.lock().unwrap().wall;
@@ -224,30 +232,26 @@ async fn closed_under_kills(tenants: usize, kills: usize) {
     let (file, dir) = (desk.path(), Arc::clone(&desk.dir));
     desk.sql.close().await;
 
-    // One month's end under all the kills, each later than the one before while nothing gets done. That a kill hits is seen by
-    // what it leaves: some tenants closed, and others not. What non-payment leads to comes behind that.
     let end = begun + DAY * 31;
-    let mut cut = 0;
-    let mut wait = Duration::from_millis(2);
-    for _ in 0..kills {
-        close(&file, end, Some(wait)).await;
+    let (mut so_far, mut cut) = (tenants, 0);
+    while cut < kills && so_far < 2 * tenants {
+        close(&file, end, Some(so_far)).await;
         let desk = Desk::open(Arc::clone(&dir), Arc::new(TestClock::new())).await;
-        let so_far = numbers(desk.stores()).await;
-        gapless(&so_far);
-        let done = so_far.len() - tenants;
-        cut += usize::from(done > 0 && done < tenants);
-        wait = if done == 0 { wait * 2 } else { wait };
+        let issued = numbers(desk.stores()).await;
+        gapless(&issued);
+        so_far = issued.len();
+        cut += usize::from(so_far < 2 * tenants);
         desk.sql.close().await;
     }
-    assert!(close(&file, end, None).await);
-    assert!(cut > 0, "no kill came while months were closed");
+    assert!(cut > kills / 2, "{cut} of {kills} kills came while months were closed");
+    close(&file, end, None).await;
 
     let desk = Desk::open(dir, Arc::new(TestClock::new())).await;
     let after = numbers(desk.stores()).await;
     gapless(&after);
     let months: BTreeSet<_> = after.iter().map(|(_, tenant, month)| (*tenant, *month)).collect();
     assert_eq!((after.len(), months.len()), (2 * tenants, 2 * tenants), "none twice, none missed");
-    println!("{tenants} tenants, {kills} kills, {cut} of them in the middle");
+    println!("{tenants} tenants, {cut} kills while their month was closed");
     desk.sql.close().await;
 }
 
