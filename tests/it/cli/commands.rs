@@ -24,7 +24,10 @@ fn table(text: &str) -> (Vec<&str>, Vec<Vec<&str>>) {
 async fn an_operator_makes_plans_tenants_and_keys_and_takes_them_back() {
     let server = Server::start().await;
     let desk = Desk::at(&server).await;
-    let (head, rows) = (&desk.run(&["plan", "list"]).await.good(), ["basic", "business", "business-yearly", "quickstart", "starter"]);
+    let (head, rows) = (
+        &desk.run(&["plan", "list"]).await.good(),
+        ["basic", "business", "business-yearly", "quickstart", "starter"],
+    );
     let (head, found) = table(head);
     assert_eq!(head[0], "CODE");
     assert_eq!(found.iter().map(|row| row[0]).collect::<Vec<_>>(), rows);
