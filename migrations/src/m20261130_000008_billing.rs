@@ -69,7 +69,7 @@ CREATE TABLE invoice (
     settled_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX invoice_tenant ON invoice (tenant_id, id);
-CREATE INDEX invoice_open ON invoice (tenant_id, id) WHERE status = 'open';
+CREATE INDEX invoice_open ON invoice (tenant_id, status, id);
 CREATE INDEX invoice_status ON invoice (status, id);
 
 CREATE TRIGGER invoice_is_not_removed BEFORE DELETE ON invoice

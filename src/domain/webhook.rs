@@ -452,7 +452,7 @@ mod tests {
         }
         let listed = event_patterns();
         assert!(listed.iter().all(|pattern| EventFilter::knows(pattern)), "{listed:?}");
-        assert_eq!(listed.iter().filter(|pattern| pattern.ends_with('*')).count(), 5, "{listed:?}");
+        assert_eq!(listed.iter().filter(|pattern| pattern.ends_with('*')).count(), 7, "{listed:?}");
     }
 
     #[test]

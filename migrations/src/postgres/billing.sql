@@ -30,7 +30,7 @@ CREATE TABLE invoice (
     settled_at bigint
 );
 CREATE INDEX invoice_tenant ON invoice (tenant_id, id);
-CREATE INDEX invoice_open ON invoice (tenant_id, id) WHERE status = 'open';
+CREATE INDEX invoice_open ON invoice (tenant_id, status, id);
 CREATE INDEX invoice_status ON invoice (status, id);
 
 CREATE TABLE credit_note (
