@@ -14,6 +14,7 @@ pub mod limits;
 pub mod log_level;
 pub mod messages;
 pub mod outbox;
+pub mod payments;
 pub mod readiness;
 pub mod sandbox;
 pub mod sealer;
