@@ -5,7 +5,7 @@
 //! ```text
 //! main, cli → app                  the only wiring; sees everything
 //! http      actors                 the faces, and the shells around machines
-//!   ↓         ↓        storage  transport  egress     adapters, blind to each other
+//!   ↓         ↓        storage  transport  egress  payments  adapters, blind to each other
 //! outbound  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; signatures; keys; quota
 //!   ↓
 //! ports                            the traits the inside needs
@@ -27,6 +27,7 @@ pub mod history;
 pub mod http;
 pub mod meters;
 pub mod outbound;
+pub mod payments;
 pub mod ports;
 pub mod storage;
 pub mod tenancy;

@@ -8,8 +8,12 @@ use crate::billing::office::Issuer;
 use crate::billing::subscription::Patience;
 use crate::config::billing::{BillingOptions, IssuerOptions};
 use crate::domain::invoice::Party;
+use crate::egress;
 use crate::http::render::paper::Fonts;
+use crate::payments::manual::Manual;
+use crate::payments::stripe::Stripe;
 use crate::ports::ledger::ByTheClock;
+use crate::ports::payments::PaymentProvider;
 
 /// The issuer.
 pub fn issuer(options: &BillingOptions) -> Issuer {
@@ -49,4 +53,13 @@ pub fn fonts(options: &BillingOptions) -> Result<Fonts, Failure> {
     Fonts::with(files).map_err(|(index, error)| {
         unusable(options.fonts.get(index).map_or("DejaVu Sans", String::as_str), &error)
     })
+}
+
+/// Who takes the money.
+pub fn provider(options: &BillingOptions) -> Result<Arc<dyn PaymentProvider>, Failure> {
+    if options.stripe.key.is_empty() {
+        return Ok(Arc::new(Manual));
+    }
+    let tls = egress::tls().map_err(|error| Failure::Unavailable(format!("cannot set up TLS: {error}")))?;
+    Ok(Arc::new(Stripe::new(options.stripe.clone(), tls)))
 }

@@ -114,6 +114,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         ledger: stores.ledger,
         issuer: Arc::new(super::billing::issuer(&config.billing)),
         fonts: super::billing::fonts(&config.billing)?,
+        payments: Arc::new(crate::payments::manual::Manual),
     };
     let state = HttpState::new(ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

@@ -98,6 +98,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     seed::plans(&stores.directory, clock.wall()).await?;
     let issuer = Arc::new(billing::issuer(&config.billing));
     let fonts = billing::fonts(&config.billing)?;
+    let payments = billing::provider(&config.billing)?;
 
     // Armed once everything stands: a start that fails takes its parts down itself, and they are not the reason.
     let armed = Arc::new(AtomicBool::new(false));
@@ -188,6 +189,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         ledger: Arc::clone(&stores.ledger),
         issuer,
         fonts,
+        payments,
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

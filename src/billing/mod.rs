@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+
 use crate::ports::outbox::Rules;
+
 pub mod heard;
 pub mod invoice;
 pub mod office;

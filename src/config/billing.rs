@@ -1,5 +1,6 @@
 //! Section `billing`: on whose clocks, who asks to be paid, and how patient they are.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -37,6 +38,27 @@ pub struct BillingOptions {
     pub credit_note_prefix: String,
     /// Paths of font files for PDFs.
     pub fonts: Vec<String>,
+    /// Who takes the money, if it is Stripe.
+    pub stripe: StripeOptions,
+}
+
+/// Section `billing.stripe`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StripeOptions {
+    /// `https://api.stripe.com`, or another server that speaks as it does.
+    pub url: String,
+    /// The secret key, `sk_…` or `rk_…`; empty without Stripe.
+    pub key: String,
+    /// Secrets of the endpoint that hears notices, `whsec_…`: the one that counts and, while it is replaced, the one before.
+    pub endpoint_secrets: Vec<String>,
+}
+
+/// `Debug` hides the secrets.
+impl fmt::Debug for StripeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StripeOptions({})", self.url)
+    }
 }
 
 /// Section `billing.issuer`.
@@ -102,6 +124,7 @@ impl BillingOptions {
             return Err(("billing.fonts", format!("`{path}` is not an absolute path")));
         }
         within("billing.note", &self.note, NOTE)?;
+        self.stripe.check()?;
         self.issuer.check()
     }
 }
@@ -115,6 +138,33 @@ impl IssuerOptions {
             return Err(("billing.issuer.address", format!("{} lines are more than 8", self.address.len())));
         }
         self.address.iter().try_for_each(|line| within("billing.issuer.address", line, 200))
+    }
+}
+
+impl StripeOptions {
+    /// Says nothing of what a secret is, only what it is not.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let is_url = self.url.starts_with("https://") || local.iter().any(|start| self.url.starts_with(start));
+        if !is_url || self.url.ends_with('/') {
+            let problem = format!(
+                "`{}` is no https:// address without a / at its end (http:// is for this machine only)",
+                self.url
+            );
+            return Err(("billing.stripe.url", problem));
+        }
+        if self.key.is_empty() {
+            return Ok(());
+        }
+        if !["sk_", "rk_"].iter().any(|start| self.key.starts_with(start)) {
+            let problem = "it is no secret key, which begins with sk_ or rk_; leave it empty without Stripe";
+            return Err(("billing.stripe.key", problem.to_owned()));
+        }
+        if self.endpoint_secrets.is_empty() || self.endpoint_secrets.iter().any(String::is_empty) {
+            let problem = "without the secret of the endpoint that hears notices (whsec_…) no payment would ever be heard of";
+            return Err(("billing.stripe.endpoint_secrets", problem.to_owned()));
+        }
+        Ok(())
     }
 }
 

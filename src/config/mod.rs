@@ -124,6 +124,7 @@ pub fn load(
             .with_list_parse_key("webhooks.ports")
             .with_list_parse_key("billing.issuer.address")
             .with_list_parse_key("billing.fonts")
+            .with_list_parse_key("billing.stripe.endpoint_secrets")
             .try_parsing(true)
             .source(Some(ours.into_iter().collect())),
     );

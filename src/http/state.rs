@@ -26,6 +26,7 @@ use crate::ports::ledger::Ledger;
 use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
+use crate::ports::payments::PaymentProvider;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
@@ -60,6 +61,7 @@ pub struct HttpPorts {
     pub ledger: Arc<dyn Ledger>,
     pub issuer: Arc<Issuer>,
     pub fonts: Fonts,
+    pub payments: Arc<dyn PaymentProvider>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -88,6 +90,7 @@ pub struct HttpState {
     pub issuer: Arc<Issuer>,
     /// What papers are written with.
     pub fonts: Arc<Fonts>,
+    pub payments: Arc<dyn PaymentProvider>,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
@@ -115,6 +118,7 @@ impl HttpState {
             ledger: ports.ledger,
             issuer: ports.issuer,
             fonts: Arc::new(ports.fonts),
+            payments: ports.payments,
             trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,

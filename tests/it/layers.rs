@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
     ("webhooks", &["domain", "ports"]),
     ("egress", &["domain", "ports", "config"]),
+    ("payments", &["domain", "ports", "config"]),
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "webhooks", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "ports", "config"]),

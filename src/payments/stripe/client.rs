@@ -1,17 +1,22 @@
 //! The few calls to Stripe that are needed, form-encoded as it wants them. Each that creates something carries an idempotency
 //! key made of what it is for, so that asking twice makes one thing.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::{Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded::Serializer;
-use zeroize::Zeroizing;
 
 use super::{notice, scale, signature};
+use crate::config::billing::StripeOptions;
 use crate::domain::id::TenantId;
 use crate::domain::invoice::{Invoice, Party};
 use crate::domain::time::WallTime;
@@ -22,41 +27,32 @@ use crate::ports::payments::{
 /// The version of the API that the answers here are read as.
 const VERSION: &str = "2024-06-20";
 const PATIENCE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(60);
 /// Longest answer that is read.
 const ANSWER_MAX: usize = 1024 * 1024;
-
-/// How Stripe is reached.
-#[derive(Clone)]
-pub struct StripeOptions {
-    /// `https://api.stripe.com`, or another server that speaks as it does.
-    pub url: String,
-    /// The secret key, `sk_…` or `rk_…`.
-    pub key: Zeroizing<String>,
-    /// Secrets of the endpoint that hears notices, `whsec_…`: the one that counts and, while it is replaced, the one before.
-    pub endpoint_secrets: Vec<String>,
-}
-
-/// `Debug` hides the keys.
-impl fmt::Debug for StripeOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StripeOptions({})", self.url)
-    }
-}
 
 /// [`PaymentProvider`] over Stripe.
 pub struct Stripe {
     options: StripeOptions,
-    http: Client,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Stripe {
     /// A client; reaches nobody yet.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(options: StripeOptions) -> Result<Self, reqwest::Error> {
-        let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { options, http })
+    pub fn new(options: StripeOptions, tls: rustls::ClientConfig) -> Self {
+        let mut road = HttpConnector::new();
+        road.enforce_http(false);
+        road.set_connect_timeout(Some(PATIENCE / 3));
+        let road = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(road);
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(road);
+        Self { options, http }
     }
 
     async fn post<T: DeserializeOwned>(
@@ -65,45 +61,52 @@ impl Stripe {
         form: &[(&str, String)],
         idempotency_key: &str,
     ) -> Result<T, ProviderError> {
-        let body = form.iter().fold(Serializer::new(String::new()), |mut body, (name, value)| {
-            body.append_pair(name, value);
-            body
-        });
-        let request = self
-            .http
-            .post(format!("{}{path}", self.options.url))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("idempotency-key", idempotency_key)
-            .body({ body }.finish());
-        self.ask(request).await
+        let request = Request::post(format!("{}{path}", self.options.url))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("idempotency-key", idempotency_key);
+        self.ask(request, encoded(form)).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, ProviderError> {
-        let query = query.iter().fold(Serializer::new(String::new()), |mut all, (name, value)| {
-            all.append_pair(name, value);
-            all
-        });
-        self.ask(self.http.get(format!("{}{path}?{}", self.options.url, { query }.finish()))).await
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ProviderError> {
+        let request = Request::get(format!("{}{path}?{}", self.options.url, encoded(query)));
+        self.ask(request, String::new()).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ProviderError> {
-        let unavailable = |error: reqwest::Error| ProviderError::Unavailable(error.without_url().to_string());
-        let request = request.bearer_auth(self.options.key.as_str()).header("stripe-version", VERSION);
-        let mut answer = request.send().await.map_err(unavailable)?;
-        let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(unavailable)? {
-            body.extend_from_slice(&piece);
-            if body.len() > ANSWER_MAX {
-                return Err(ProviderError::Unavailable("its answer is longer than a megabyte".to_owned()));
-            }
-        }
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: hyper::http::request::Builder,
+        body: String,
+    ) -> Result<T, ProviderError> {
+        let unusable = || ProviderError::Refused("the key or the address that is configured cannot be sent".to_owned());
+        let mut key =
+            HeaderValue::try_from(format!("Bearer {}", self.options.key)).map_err(|_| unusable())?;
+        key.set_sensitive(true);
+        let request = request.header(AUTHORIZATION, key).header("stripe-version", VERSION);
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|_| unusable())?;
+        let (status, body) = tokio::time::timeout(PATIENCE, self.exchange(request))
+            .await
+            .map_err(|_| ProviderError::Unavailable("no answer within 30 seconds".to_owned()))??;
         if status.is_success() {
             let unreadable = |_| ProviderError::Unavailable("its answer cannot be read".to_owned());
             return serde_json::from_slice(&body).map_err(unreadable);
         }
         Err(refused(status, &body))
     }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ProviderError> {
+        let lost = |error: legacy::Error| ProviderError::Unavailable(error.to_string());
+        let answer = self.http.request(request).await.map_err(lost)?;
+        let status = answer.status();
+        let broken = |_| ProviderError::Unavailable("its answer broke off, or is longer than a megabyte".to_owned());
+        let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await.map_err(broken)?;
+        Ok((status, body.to_bytes()))
+    }
+}
+
+fn encoded(pairs: &[(&str, String)]) -> String {
+    let mut text = Serializer::new(String::new());
+    text.extend_pairs(pairs);
+    text.finish()
 }
 
 /// Stripe's own words on what was wrong, which hold neither keys nor cards.
@@ -219,7 +222,7 @@ impl PaymentProvider for Stripe {
     async fn collect(&self, invoice: &Invoice, customer: &str) -> Result<(), ProviderError> {
         let (amount, currency) = due(invoice)?;
         let methods: Methods =
-            self.get("/v1/payment_methods", &[("customer", customer), ("type", "card")]).await?;
+            self.get("/v1/payment_methods", &[("customer", customer.to_owned()), ("type", "card".to_owned())]).await?;
         let Some(method) = methods.data.into_iter().next() else {
             return Err(ProviderError::Refused("the customer has left no card; send a checkout link".to_owned()));
         };

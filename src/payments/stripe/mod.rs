@@ -5,4 +5,4 @@ mod notice;
 mod scale;
 mod signature;
 
-pub use client::{Stripe, StripeOptions};
+pub use client::Stripe;

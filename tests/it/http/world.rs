@@ -123,6 +123,7 @@ impl World {
             ledger: stores.ledger.clone(),
             issuer: Arc::new(issuer()),
             fonts: Fonts::with(vec![]).unwrap(),
+            payments: Arc::new(columba::payments::manual::Manual),
         };
         let gate = Arc::new(Gate::default());
         gate.open();
