@@ -13,7 +13,7 @@ use crate::domain::invoice::{EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Pa
 use crate::domain::money::{Currency, share};
 use crate::domain::plan::Plan;
 use crate::domain::refusal::{Fault, Refusal};
-use crate::domain::subscription::{Deal, Subscription};
+use crate::domain::subscription::{Deal, Subscription, SubscriptionStatus};
 use crate::domain::time::WallTime;
 use crate::ports::ledger::{BillingProfile, Books, Issue, NewNote, Outcome, Posting};
 
@@ -81,9 +81,40 @@ impl Issuer {
     /// # Errors
     /// 422 at `/plan` when there is no such plan, and those of [`subscription::change_now`].
     pub fn change_now(&self, books: &Books, code: &str, now: WallTime) -> Result<Outcome, Refusal> {
-        let step = subscription::change_now(self.agreed(books)?, self.named(books, code)?, now, self.zone)?;
+        let step = subscription::change_now(self.agreed(books)?, self.deal(books, code)?, now, self.zone)?;
         let outcome = self.written(books, step, now);
         Ok(Outcome { plan: Some(code.to_owned()), action: Some(Action::SubscriptionChange), ..outcome })
+    }
+
+    /// What a plan that was given to a tenant with its caps means for what it pays: a dearer one is paid from now on, a cheaper
+    /// one from the next period on, and nothing is given back. Before the first decision, and after the end, it means nothing
+    /// yet.
+    ///
+    /// # Errors
+    /// As [`change_now`](Self::change_now), but for what would give money back.
+    pub fn give(&self, books: &Books, code: &str, now: WallTime) -> Result<Outcome, Refusal> {
+        let deal = self.deal(books, code)?;
+        let Some(was) = books.subscription.as_ref().filter(|was| was.status != SubscriptionStatus::Canceled) else {
+            return Ok(Outcome::default());
+        };
+        if was.deal.plan != code && subscription::may_begin_now(was, &deal) {
+            return self.change_now(books, code, now);
+        }
+        // What was planned before is not what the operator wants now.
+        if was.next_plan.is_some() { self.change_next(books, None, now) } else { Ok(Outcome::default()) }
+    }
+
+    /// Another plan as soon as it can begin without giving money back: now, or with the next period.
+    ///
+    /// # Errors
+    /// As [`change_now`](Self::change_now) and [`change_next`](Self::change_next).
+    pub fn change(&self, books: &Books, code: &str, now: WallTime) -> Result<Outcome, Refusal> {
+        let deal = self.deal(books, code)?;
+        if subscription::may_begin_now(self.agreed(books)?, &deal) {
+            self.change_now(books, code, now)
+        } else {
+            self.change_next(books, Some(code), now)
+        }
     }
 
     /// Another plan from the next period on; its caps bind from then as well.
@@ -92,7 +123,7 @@ impl Issuer {
     /// 422 at `/plan` when there is no such plan; 409 when the subscription has ended.
     pub fn change_next(&self, books: &Books, code: Option<&str>, now: WallTime) -> Result<Outcome, Refusal> {
         if let Some(code) = code {
-            self.named(books, code)?;
+            self.deal(books, code)?;
         }
         let step = subscription::change_next(self.agreed(books)?, code.map(str::to_owned))?;
         Ok(Outcome { action: Some(Action::SubscriptionChange), ..self.written(books, step, now) })
@@ -118,7 +149,7 @@ impl Issuer {
     /// Those of [`subscription::begin_again`].
     pub fn begin_again(&self, books: &Books, code: &str, now: WallTime) -> Result<Outcome, Refusal> {
         let was = self.agreed(books)?;
-        let deal = self.named(books, code)?;
+        let deal = self.deal(books, code)?;
         let step = self.with_facts(books, was, |facts| subscription::begin_again(was, deal, facts, now))?;
         let outcome = self.written(books, step, now);
         Ok(Outcome { plan: Some(code.to_owned()), action: Some(Action::SubscriptionReactivate), ..outcome })
@@ -241,6 +272,14 @@ impl Issuer {
         Ok(self.change_now(books, code, now)?.issued.into_iter().next())
     }
 
+    /// What a plan means for the period that begins with it.
+    ///
+    /// # Errors
+    /// 422 at `/plan` when there is no such plan.
+    pub fn deal(&self, books: &Books, code: &str) -> Result<Deal, Refusal> {
+        deal(self.plan(books, code)?)
+    }
+
     fn agreed<'a>(&self, books: &'a Books) -> Result<&'a Subscription, Refusal> {
         books
             .subscription
@@ -253,9 +292,6 @@ impl Issuer {
         books.plans.get(code).ok_or_else(unknown)
     }
 
-    fn named(&self, books: &Books, code: &str) -> Result<Deal, Refusal> {
-        deal(self.plan(books, code)?)
-    }
 
     fn with_facts<T>(&self, books: &Books, was: &Subscription, act: impl FnOnce(Facts<'_>) -> T) -> T {
         let of = |code: &str| books.plans.get(code).and_then(|plan| deal(plan).ok());

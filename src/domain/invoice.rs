@@ -142,6 +142,13 @@ pub struct Invoice {
     pub note: String,
 }
 
+impl Invoice {
+    /// What is still to be paid; nothing of one that is void.
+    pub fn to_pay_minor(&self) -> i64 {
+        if self.status == InvoiceStatus::Void { 0 } else { self.account.due_minor() }
+    }
+}
+
 /// A credit note: takes an invoice back in whole or in part. Amounts are with tax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreditNote {

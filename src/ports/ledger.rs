@@ -13,6 +13,7 @@ use super::store::{StoreError, WriteError};
 use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::event::BillingNews;
 use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
+use crate::domain::idempotency::Idempotency;
 use crate::domain::invoice::{
     Account, CreditNote, Entry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Party,
 };
@@ -291,6 +292,12 @@ impl Posting {
         }
     }
 
+    /// The entry it becomes.
+    pub fn entered(&self, at: WallTime) -> Entry {
+        let Self { kind, amount_minor, currency, invoice, reference } = self.clone();
+        Entry { kind, amount_minor, currency, invoice, reference, at }
+    }
+
     /// What it gets for a credit note.
     pub fn of_note(note: &CreditNote) -> Self {
         Self {
@@ -311,6 +318,9 @@ pub struct Matter {
     /// A payment by its provider's name and id: [`Books::is_known`] says whether it was written down before, and it is written
     /// down with the outcome.
     pub payment: Option<(String, String)>,
+    /// The operator's request that it comes from, if that may come twice: the second time nothing is decided or written, and
+    /// what the first one wrote is answered as it stands.
+    pub request: Option<Idempotency>,
 }
 
 /// A rule of `billing`: called in the transaction, once or, when a batch has to be halved, again.
@@ -328,6 +338,10 @@ pub struct Written {
     pub invoices: Vec<Invoice>,
     /// The credit note.
     pub note: Option<CreditNote>,
+    /// The entry that stands for itself and not for a paper, if there is one: a credit, a refund, a payment.
+    pub entry: Option<(i64, Entry)>,
+    /// Whether an earlier request wrote it.
+    pub is_replay: bool,
 }
 
 /// Which invoices.
@@ -350,7 +364,8 @@ pub trait Ledger: Send + Sync {
     /// nothing is due any more; its clock stops once the month it was deleted in is closed.
     ///
     /// # Errors
-    /// 404 for a tenant or an invoice that does not exist; what `decide` refuses.
+    /// 404 for a tenant or an invoice that does not exist; 422 `idempotency_mismatch` when the key was another request's; what
+    /// `decide` refuses.
     async fn decide(
         &self,
         tenant: TenantId,
@@ -373,6 +388,9 @@ pub trait Ledger: Send + Sync {
 
     /// One invoice, of one tenant if it is named.
     async fn invoice(&self, id: InvoiceId, tenant: Option<TenantId>) -> Result<Option<Invoice>, StoreError>;
+
+    /// One credit note, of one tenant if it is named.
+    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError>;
 
     /// Credit notes to an invoice, the oldest first.
     async fn notes(&self, invoice: InvoiceId) -> Result<Vec<CreditNote>, StoreError>;

@@ -15,7 +15,9 @@ use crate::domain::id::{
     DeliveryId, EventId, InvoiceId, KeyId, MessageId, OperatorId, SessionId, SuppressionId, TenantId,
     WebhookId,
 };
-use crate::domain::invoice::{Account, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party};
+use crate::domain::invoice::{
+    Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party,
+};
 use crate::domain::message::{
     Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,
 };
@@ -32,6 +34,8 @@ use crate::domain::webhook::{
     Attempt, Delivery as WebhookDelivery, DeliveryStatus, EventFilter, Health, Subject, TEST, Webhook,
     WebhookEvent, WebhookStatus,
 };
+use crate::http::render::billing::PreviewRecord;
+use crate::ports::ledger::BillingProfile;
 use crate::ports::webhooks::Logged;
 use crate::webhooks::confidential::Confidential;
 
@@ -293,6 +297,51 @@ pub fn invoice(status: InvoiceStatus) -> Invoice {
         buyer: Party { name: "Acme".to_owned(), ..Party::default() },
         note: "Please name the number of the invoice.".to_owned(),
     }
+}
+
+/// A credit note to [`invoice`].
+pub fn credit_note() -> CreditNote {
+    CreditNote {
+        id: id("crn_019a2b3c4d5e7f808192a3b4c5d6e7fc"),
+        number: "CRN-000007".to_owned(),
+        tenant: tenant_id(),
+        invoice: invoice_id(),
+        amount_minor: 500,
+        tax_minor: 80,
+        currency: subscription().deal.currency,
+        reason: "An hour of outage".to_owned(),
+        issued_at: NOW,
+    }
+}
+
+/// An entry of a ledger.
+pub fn entry() -> LedgerEntry {
+    LedgerEntry {
+        kind: EntryKind::Grant,
+        amount_minor: -500,
+        currency: subscription().deal.currency,
+        invoice: None,
+        reference: Some("Goodwill".to_owned()),
+        at: NOW,
+    }
+}
+
+/// Whom invoices are for.
+pub fn billing_profile() -> BillingProfile {
+    let party = Party {
+        name: "Acme".to_owned(),
+        address: vec!["1 Main Street".to_owned(), "10115 Berlin".to_owned()],
+        tax_id: Some("DE123456789".to_owned()),
+        email: Some("billing@example.com".to_owned()),
+    };
+    BillingProfile { party, tax_rate_bps: Some(1_900), customer: None }
+}
+
+/// What an upgrade would ask for.
+pub fn preview() -> PreviewRecord {
+    let Invoice { lines, currency, account, period, .. } = invoice(InvoiceStatus::Open);
+    let due_minor = account.due_minor();
+    PreviewRecord { at: NOW, currency, lines, account: Some(account), period: Some(period), due_minor }
 }
 
 /// An event of this type, as webhooks are told it.

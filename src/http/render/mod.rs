@@ -4,6 +4,7 @@ use serde_json::value::to_raw_value;
 
 use crate::webhooks::payload::Records;
 
+pub mod billing;
 pub mod message;
 pub mod paper;
 pub mod session;

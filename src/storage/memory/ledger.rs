@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use super::state::{State, TenantRow};
+use super::state::{Made, Owner, State, TenantRow};
 use crate::domain::audit::Actor;
 use crate::domain::event::Change;
-use crate::domain::id::{InvoiceId, TenantId};
+use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 use crate::domain::invoice::{CreditNote, Entry, Invoice, InvoiceStatus};
 use crate::domain::money::Currency;
 use crate::domain::page::{Page, Slice};
@@ -63,9 +63,10 @@ impl Desk {
         *last
     }
 
-    fn enter(&mut self, tenant: TenantId, posting: &Posting, at: WallTime) {
-        let Posting { kind, amount_minor, currency, invoice, reference } = posting.clone();
-        self.entries.push((tenant, Entry { kind, amount_minor, currency, invoice, reference, at }));
+    /// Adds an entry; its place.
+    fn enter(&mut self, tenant: TenantId, posting: &Posting, at: WallTime) -> i64 {
+        self.entries.push((tenant, posting.entered(at)));
+        self.entries.len() as i64
     }
 }
 
@@ -96,11 +97,17 @@ impl Ledger for MemoryLedger {
         at: WallTime,
     ) -> Result<Written, WriteError> {
         self.store.write(|state| {
+            match state.replay(Owner::Operators, matter.request.as_ref(), at)? {
+                Some(&Made::Ledger(note, place)) => return Ok(replayed(state, tenant, &matter, note, place)),
+                Some(_) => return Err(Refusal::idempotency_mismatch().into()),
+                None => {}
+            }
             let books = books(state, tenant, &matter).ok_or_else(Refusal::not_found)?;
             if matter.invoice.is_some_and(|asked| !books.invoices.iter().any(|invoice| invoice.id == asked)) {
                 return Err(Refusal::not_found().into());
             }
             let outcome = decide(&books)?;
+            let request = matter.request;
             if let Some(payment) = matter.payment {
                 state.ledger.payments.insert(payment);
             }
@@ -108,6 +115,8 @@ impl Ledger for MemoryLedger {
                 state.record(&self.by, act);
             }
             let written = write(state, tenant, &books, outcome, at);
+            let made = Made::Ledger(written.note.as_ref().map(|note| note.id), written.entry.as_ref().map(|(place, _)| *place));
+            state.remember(Owner::Operators, request, made, at);
             for (what, record) in news(&books, &written) {
                 state.tell_with(tenant, None, Change::Billing(what), Some(record));
             }
@@ -152,6 +161,12 @@ impl Ledger for MemoryLedger {
         let state = self.store.read();
         let found = state.ledger.invoices.get(&id);
         Ok(found.filter(|invoice| tenant.is_none_or(|tenant| invoice.tenant == tenant)).cloned())
+    }
+
+    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError> {
+        let state = self.store.read();
+        let wanted = |note: &&CreditNote| note.id == id && tenant.is_none_or(|tenant| note.tenant == tenant);
+        Ok(state.ledger.notes.iter().find(wanted).cloned())
     }
 
     async fn notes(&self, invoice: InvoiceId) -> Result<Vec<CreditNote>, StoreError> {
@@ -239,7 +254,7 @@ fn write(state: &mut State, tenant: TenantId, books: &Books, outcome: Outcome, a
     }
     let desk = &mut state.ledger;
     desk.profiles.extend(outcome.profile.map(|profile| (tenant, profile)));
-    let mut written = Written { subscription, invoices: vec![], note: None };
+    let mut written = Written { subscription, invoices: vec![], note: None, entry: None, is_replay: false };
     for issue in outcome.issued {
         let invoice = issue.numbered(desk.next_number(&issue.series), tenant, at);
         desk.enter(tenant, &Posting::of(&invoice), at);
@@ -252,7 +267,8 @@ fn write(state: &mut State, tenant: TenantId, books: &Books, outcome: Outcome, a
         written.invoices.push(was.clone());
     }
     for posting in &outcome.entries {
-        desk.enter(tenant, posting, at);
+        let place = desk.enter(tenant, posting, at);
+        written.entry.get_or_insert_with(|| (place, posting.entered(at)));
     }
     if let Some(new) = outcome.note
         && let Some(of) = desk.invoices.get(&new.invoice).cloned()
@@ -263,6 +279,25 @@ fn write(state: &mut State, tenant: TenantId, books: &Books, outcome: Outcome, a
         written.note = Some(note);
     }
     written
+}
+
+/// What the first request of its kind wrote, as it stands.
+fn replayed(
+    state: &State,
+    tenant: TenantId,
+    matter: &Matter,
+    note: Option<CreditNoteId>,
+    place: Option<i64>,
+) -> Written {
+    let desk = &state.ledger;
+    let entry = place.and_then(|place| Some((place, desk.entries.get(usize::try_from(place).ok()?.checked_sub(1)?)?)));
+    Written {
+        subscription: desk.subscriptions.get(&tenant).map(|(subscription, _)| subscription.clone()),
+        invoices: desk.of(tenant).filter(|invoice| matter.invoice == Some(invoice.id)).cloned().collect(),
+        note: desk.notes.iter().find(|one| Some(one.id) == note).cloned(),
+        entry: entry.map(|(place, (_, entry))| (place, entry.clone())),
+        is_replay: true,
+    }
 }
 
 fn set_terms(row: &mut TenantRow, subscription: Option<&Subscription>) {

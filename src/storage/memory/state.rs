@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{CreditNoteId, DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
@@ -147,6 +147,8 @@ pub enum Made {
     Delivery(DeliveryId),
     Range(Repeated),
     Operator(OperatorId),
+    /// A credit note, or the place of an entry.
+    Ledger(Option<CreditNoteId>, Option<i64>),
 }
 
 impl State {

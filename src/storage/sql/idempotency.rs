@@ -44,6 +44,7 @@ pub(super) enum Kind {
     Delivery,
     Range,
     Operator,
+    Ledger,
 }
 
 /// The first request with a key.
@@ -51,7 +52,7 @@ pub(super) enum Kind {
 pub(super) struct Remembered {
     pub(super) fingerprint: [u8; 32],
     pub(super) kind: Kind,
-    /// A uuid in hex, or the code of a plan.
+    /// A uuid in hex, the code of a plan, or what was written into the ledger.
     pub(super) subject: String,
     pub(super) created_at: WallTime,
 }

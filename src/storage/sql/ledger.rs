@@ -13,7 +13,7 @@ use super::entities::{maybe_time, word};
 use super::errands::DecideLedger;
 use super::writer::WriterHandle;
 use crate::domain::audit::Actor;
-use crate::domain::id::{InvoiceId, TenantId};
+use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 use crate::domain::invoice::{CreditNote, Entry, Invoice};
 use crate::domain::money::Currency;
 use crate::domain::page::{Page, Slice};
@@ -50,6 +50,8 @@ pub(super) const INVOICES_OF_TENANT: &str = "
 /// The oldest first.
 pub(super) const OPEN_INVOICES: &str =
     "SELECT * FROM invoice WHERE tenant_id = $1 AND status = 'open' ORDER BY id";
+
+const NOTE: &str = "SELECT paper FROM credit_note WHERE id = $1 AND ($2 IS NULL OR tenant_id = $2)";
 
 const NOTES: &str = "SELECT paper FROM credit_note WHERE invoice_id = $1 ORDER BY id";
 
@@ -166,6 +168,13 @@ impl Ledger for SqlLedger {
         })
     }
 
+    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError> {
+        Ok(match tenant {
+            Some(owner) => note_by_id(&self.scoped(owner).await?, id, tenant).await?,
+            None => note_by_id(&self.readers, id, None).await?,
+        })
+    }
+
     async fn notes(&self, invoice: InvoiceId) -> Result<Vec<CreditNote>, StoreError> {
         let rows = dialect::query(&self.readers, NOTES, [invoice.uuid().into()]).await?;
         let read = |row: &QueryResult| parsed(&row.try_get_by_index::<String>(0)?, "credit note");
@@ -223,6 +232,29 @@ pub(super) async fn invoice_by_id(
 ) -> Result<Option<Invoice>, Fault> {
     let values = [id.uuid().into(), tenant.map(TenantId::uuid).into()];
     dialect::query(db, INVOICE, values).await?.first().map(invoice).transpose()
+}
+
+/// One credit note, of one tenant if it is named.
+pub(super) async fn note_by_id(
+    db: &impl ConnectionTrait,
+    id: CreditNoteId,
+    tenant: Option<TenantId>,
+) -> Result<Option<CreditNote>, Fault> {
+    let values = [id.uuid().into(), tenant.map(TenantId::uuid).into()];
+    let rows = dialect::query(db, NOTE, values).await?;
+    rows.first().map(|row| parsed(&row.try_get_by_index::<String>(0)?, "credit note")).transpose()
+}
+
+/// One entry of a tenant's.
+pub(super) async fn entry_by_place(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    place: i64,
+) -> Result<Option<(i64, Entry)>, Fault> {
+    let values = [tenant.uuid().into(), place.saturating_add(1).into(), 1_i64.into()];
+    let rows = dialect::query(db, ENTRIES, values).await?;
+    let found = rows.first().map(|row| Ok::<_, Fault>((row.try_get("", "ord")?, entry(row)?))).transpose()?;
+    Ok(found.filter(|(ord, _)| *ord == place))
 }
 
 /// Sums of a tenant's entries.

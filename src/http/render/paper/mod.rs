@@ -79,8 +79,7 @@ pub fn invoice(invoice: &Invoice, zone: Tz) -> Paper {
             .filter(|(_, minor)| *minor != 0)
             .map(|(name, minor)| ((*name).to_owned(), money(-minor))),
     );
-    let due = if invoice.status == InvoiceStatus::Void { 0 } else { account.due_minor() };
-    sums.push(("To be paid".to_owned(), money(due)));
+    sums.push(("To be paid".to_owned(), money(invoice.to_pay_minor())));
     Paper {
         title: "Invoice",
         number: invoice.number.clone(),

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, EntityTrait as _, QueryResult, Value};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::plans::newest;
 use super::tenants::rewrite_month;
-use super::touch_directory;
+use super::{earlier, remember, touch_directory};
 use crate::domain::audit::Actor;
 use crate::domain::event::Change;
 use crate::domain::id::{InvoiceId, TenantId};
@@ -25,7 +26,10 @@ use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
 use crate::storage::sql::entities::{count, plan, tenant};
-use crate::storage::sql::ledger::{OPEN_INVOICES, balances, invoice, invoice_by_id, profile, subscription};
+use crate::storage::sql::idempotency::{Kind, Owner};
+use crate::storage::sql::ledger::{
+    OPEN_INVOICES, balances, entry_by_place, invoice, invoice_by_id, note_by_id, profile, subscription,
+};
 use crate::storage::sql::load::{Needs, usage_row};
 use crate::storage::sql::posting::Snapshot;
 use crate::storage::sql::writer::Errand;
@@ -65,7 +69,8 @@ const INSERT_NOTE: &str =
 
 const INSERT_ENTRY: &str = "
     INSERT INTO ledger_entry (tenant_id, kind, amount_minor, currency, invoice_id, reference, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    RETURNING ord";
 
 const INSERT_PAYMENT: &str =
     "INSERT INTO payment (provider, id, tenant_id, invoice_id, at) VALUES ($1, $2, $3, $4, $5)";
@@ -94,6 +99,12 @@ impl Errand for DecideLedger {
         let Some(row) = tenant::Entity::find_by_id(self.tenant.uuid()).one(desk.txn).await? else {
             return Ok(Err(Refusal::not_found().into()));
         };
+        let asked = self.matter.request.as_ref();
+        match earlier(desk, Owner::Operator, asked, Kind::Ledger, self.at).await? {
+            Err(refusal) => return Ok(Err(refusal.into())),
+            Ok(Some(subject)) => return Ok(Ok((self.replayed(desk, &subject).await?, false))),
+            Ok(None) => {}
+        }
         let books = self.books(desk, &row).await?;
         if let Some(asked) = self.matter.invoice
             && !books.invoices.iter().any(|invoice| invoice.id == asked)
@@ -107,6 +118,7 @@ impl Errand for DecideLedger {
         let shows = self.write_terms(desk, &row, &books, &outcome).await?;
         let written = self.write_papers(desk, &books, &outcome).await?;
         self.tell(desk, &books, &written).await?;
+        remember(desk, Owner::Operator, asked, Kind::Ledger, made(&written), self.at).await?;
         if let Some(act) = outcome.act(self.tenant, &books) {
             audit::record(desk, &self.by, act).await?;
         }
@@ -118,6 +130,35 @@ impl Errand for DecideLedger {
 }
 
 impl DecideLedger {
+    /// What the first request of its kind wrote, as it stands.
+    async fn replayed(&self, desk: &Desk<'_>, subject: &str) -> Result<Written, Fault> {
+        let (db, tenant) = (desk.txn, self.tenant);
+        let invoice = match self.matter.invoice {
+            Some(id) => invoice_by_id(db, id, Some(tenant)).await?,
+            None => None,
+        };
+        let unreadable = || Fault::unreadable("what a request made");
+        let (kind, name) = subject.split_once(' ').unwrap_or_default();
+        let note = match kind {
+            "note" => {
+                let id = Uuid::parse_str(name).map_err(|_| unreadable())?;
+                note_by_id(db, id.into(), Some(tenant)).await?
+            }
+            _ => None,
+        };
+        let entry = match kind {
+            "entry" => entry_by_place(db, tenant, name.parse().map_err(|_| unreadable())?).await?,
+            _ => None,
+        };
+        Ok(Written {
+            subscription: subscription(db, tenant).await?,
+            invoices: invoice.into_iter().collect(),
+            note,
+            entry,
+            is_replay: true,
+        })
+    }
+
     async fn books(&self, desk: &Desk<'_>, row: &tenant::Model) -> Result<Books, Fault> {
         let (db, id) = (desk.txn, self.tenant);
         let mut invoices: Vec<Invoice> = dialect::query(db, OPEN_INVOICES, [id.uuid().into()])
@@ -209,7 +250,7 @@ impl DecideLedger {
     ) -> Result<Written, Fault> {
         let (db, at) = (desk.txn, self.at);
         let subscription = outcome.subscription.clone().or_else(|| books.subscription.clone());
-        let mut written = Written { subscription, invoices: vec![], note: None };
+        let mut written = Written { subscription, invoices: vec![], note: None, entry: None, is_replay: false };
         for issue in &outcome.issued {
             let invoice = issue.numbered(next_number(db, &issue.series).await?, self.tenant, at);
             let values = [
@@ -238,7 +279,8 @@ impl DecideLedger {
             written.invoices.push(invoice);
         }
         for posting in &outcome.entries {
-            self.enter(db, posting).await?;
+            let place = self.enter(db, posting).await?;
+            written.entry.get_or_insert_with(|| (place, posting.entered(at)));
         }
         if let Some(new) = &outcome.note
             && let Some(of) = books.invoices.iter().find(|invoice| invoice.id == new.invoice)
@@ -287,7 +329,8 @@ impl DecideLedger {
         desk.close(book).await
     }
 
-    async fn enter(&self, db: &impl ConnectionTrait, posting: &Posting) -> Result<(), Fault> {
+    /// Adds an entry; its place.
+    async fn enter(&self, db: &impl ConnectionTrait, posting: &Posting) -> Result<i64, Fault> {
         let values: [Value; 7] = [
             self.tenant.uuid().into(),
             posting.kind.to_string().into(),
@@ -297,7 +340,9 @@ impl DecideLedger {
             posting.reference.clone().into(),
             self.at.0.into(),
         ];
-        dialect::execute(db, INSERT_ENTRY, values).await.map(drop)
+        let rows = dialect::query(db, INSERT_ENTRY, values).await?;
+        let row = rows.first().ok_or_else(|| Fault::unreadable("place of an entry"))?;
+        Ok(row.try_get_by_index(0)?)
     }
 }
 
@@ -341,6 +386,15 @@ async fn next_number(db: &impl ConnectionTrait, series: &str) -> Result<u64, Fau
     let rows = dialect::query(db, NEXT_NUMBER, [series.into()]).await?;
     let row = rows.first().ok_or_else(|| Fault::unreadable("series of numbers"))?;
     Ok(count(row.try_get_by_index(0)?))
+}
+
+/// What a request wrote, for the next one of its kind.
+fn made(written: &Written) -> String {
+    match (&written.note, &written.entry) {
+        (Some(note), _) => format!("note {}", note.id.uuid().simple()),
+        (None, Some((place, _))) => format!("entry {place}"),
+        (None, None) => String::new(),
+    }
 }
 
 fn text(record: &impl Serialize) -> Result<String, Fault> {

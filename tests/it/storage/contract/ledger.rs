@@ -70,7 +70,7 @@ impl Stage {
         invoice: InvoiceId,
         rule: impl Fn(&Books) -> Result<Outcome, Refusal> + Send + Sync + 'static,
     ) -> Result<Written, WriteError> {
-        self.decide(Matter { invoice: Some(invoice), payment: None }, rule).await
+        self.decide(Matter { invoice: Some(invoice), payment: None, request: None }, rule).await
     }
 
     async fn pay(&self, invoice: InvoiceId, amount_minor: i64) -> Result<Written, WriteError> {
@@ -249,7 +249,7 @@ async fn a_payment_is_written_down_once(fixture: Fixture) {
     let total = first.account.total_minor;
     let payment = Payment { invoice: first.id, amount_minor: total, currency: euro(), reference: None };
     let matter =
-        |id: &str| Matter { invoice: Some(first.id), payment: Some(("stripe".into(), id.to_owned())) };
+        |id: &str| Matter { invoice: Some(first.id), payment: Some(("stripe".into(), id.to_owned())), request: None };
     for told in 0..3 {
         let payment = payment.clone();
         let written = stage.decide(matter("pi_1"), move |books| {
@@ -304,7 +304,7 @@ async fn what_is_anothers_or_nowhere_is_not_found(fixture: Fixture) {
     let nobody = TenantId::mint(now);
     assert_eq!(code(stage.ledger.decide(nobody, Matter::default(), nothing(), now).await), Code::NotFound);
     for (tenant, invoice) in [(other.id, first.id), (stage.tenant, InvoiceId::mint(now))] {
-        let matter = Matter { invoice: Some(invoice), payment: None };
+        let matter = Matter { invoice: Some(invoice), payment: None, request: None };
         assert_eq!(code(stage.ledger.decide(tenant, matter, nothing(), now).await), Code::NotFound);
     }
     assert_eq!(stage.ledger.invoice(first.id, Some(other.id)).await, Ok(None));
@@ -498,11 +498,8 @@ async fn what_somebody_asked_for_is_in_the_audit_and_says_nothing_of_people(fixt
     signed.decide(stage.tenant, Matter::default(), rule, now).await.unwrap();
     assert_eq!(stage.ledger.profile(stage.tenant).await, Ok(stored));
     let id = first.id;
-    let matter = Matter { invoice: Some(id), payment: None };
-    signed
-        .decide(stage.tenant, matter, Arc::new(move |books: &Books| issuer().void(books, id)), now)
-        .await
-        .unwrap();
+    let matter = Matter { invoice: Some(id), payment: None, request: None };
+    signed.decide(stage.tenant, matter, Arc::new(move |books: &Books| issuer().void(books, id)), now).await.unwrap();
     let rule = Arc::new(move |books: &Books| issuer().end(books, End::Now, now));
     signed.decide(stage.tenant, Matter::default(), rule, now).await.unwrap();
     let filter = AuditFilter { actor: Some("eve".into()), ..AuditFilter::default() };
