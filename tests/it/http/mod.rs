@@ -2,9 +2,12 @@
 
 mod admin;
 mod auth;
+mod billing;
 mod edge_limit;
 mod fakes;
+mod firm;
 mod idempotency;
+mod notices;
 mod openapi;
 mod operators;
 mod pairing;
