@@ -94,7 +94,8 @@ impl Issuer {
     /// As [`change_now`](Self::change_now), but for what would give money back.
     pub fn give(&self, books: &Books, code: &str, now: WallTime) -> Result<Outcome, Refusal> {
         let deal = self.deal(books, code)?;
-        let Some(was) = books.subscription.as_ref().filter(|was| was.status != SubscriptionStatus::Canceled) else {
+        let Some(was) = books.subscription.as_ref().filter(|was| was.status != SubscriptionStatus::Canceled)
+        else {
             return Ok(Outcome::default());
         };
         if was.deal.plan != code && subscription::may_begin_now(was, &deal) {
@@ -291,7 +292,6 @@ impl Issuer {
         let unknown = || Refusal::invalid(vec![Fault::new("/plan", "not_allowed", "no plan has this code")]);
         books.plans.get(code).ok_or_else(unknown)
     }
-
 
     fn with_facts<T>(&self, books: &Books, was: &Subscription, act: impl FnOnce(Facts<'_>) -> T) -> T {
         let of = |code: &str| books.plans.get(code).and_then(|plan| deal(plan).ok());

@@ -167,7 +167,9 @@ impl Invoice {
                 reply::done(screen, &answer, &what, "")
             }
             Self::Void { id, confirm } => {
-                confirm.ask(&format!("Voiding {id} takes it back as if it had never been; its number stays taken."))?;
+                confirm.ask(&format!(
+                    "Voiding {id} takes it back as if it had never been; its number stays taken."
+                ))?;
                 let answer = api.post(As::Operator, &format!("{}/void", at(*id)), None).await?;
                 reply::done(screen, &answer, &format!("voided {id}"), "")
             }

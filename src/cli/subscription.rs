@@ -113,8 +113,12 @@ impl Subscription {
             }
             Self::Cancel { tenant, now, confirm } => {
                 let what = match now {
-                    true => format!("Ending the subscription of {tenant} now stops its sessions and its sending."),
-                    false => format!("The subscription of {tenant} will end with the period that is paid for."),
+                    true => {
+                        format!("Ending the subscription of {tenant} now stops its sessions and its sending.")
+                    }
+                    false => {
+                        format!("The subscription of {tenant} will end with the period that is paid for.")
+                    }
                 };
                 confirm.ask(&what)?;
                 let body = json!({"when": if *now { "now" } else { "period_end" }});

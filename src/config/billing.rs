@@ -145,7 +145,8 @@ impl StripeOptions {
     /// Says nothing of what a secret is, only what it is not.
     fn check(&self) -> Result<(), (&'static str, String)> {
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        let is_url = self.url.starts_with("https://") || local.iter().any(|start| self.url.starts_with(start));
+        let is_url =
+            self.url.starts_with("https://") || local.iter().any(|start| self.url.starts_with(start));
         if !is_url || self.url.ends_with('/') {
             let problem = format!(
                 "`{}` is no https:// address without a / at its end (http:// is for this machine only)",

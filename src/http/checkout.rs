@@ -78,7 +78,9 @@ pub async fn link(state: &HttpState, by: &Actor, invoice: &Invoice, asked: LinkA
         return Err(Refusal::invalid(wrong).into());
     }
     if invoice.to_pay_minor() < 1 {
-        return Err(Refusal::conflict(format!("nothing is to be paid: the invoice is {}", invoice.status)).into());
+        return Err(
+            Refusal::conflict(format!("nothing is to be paid: the invoice is {}", invoice.status)).into()
+        );
     }
     let customer = customer(state, by, invoice.tenant).await?;
     shown(state.payments.checkout(invoice, &customer, &Return { done, given_up }).await?)
@@ -105,10 +107,11 @@ pub async fn customer(state: &HttpState, by: &Actor, tenant: TenantId) -> Result
     }
     let made = state.payments.customer(tenant, &profile.party).await?;
     let kept = made.clone();
-    let rule = move |issuer: &crate::billing::office::Issuer, books: &crate::ports::ledger::Books, _: WallTime| {
-        let profile = BillingProfile { customer: Some(kept.clone()), ..books.profile.clone() };
-        Ok(issuer.set_profile(profile))
-    };
+    let rule =
+        move |issuer: &crate::billing::office::Issuer, books: &crate::ports::ledger::Books, _: WallTime| {
+            let profile = BillingProfile { customer: Some(kept.clone()), ..books.profile.clone() };
+            Ok(issuer.set_profile(profile))
+        };
     decide(state, by, tenant, Matter::default(), rule).await?;
     Ok(made)
 }

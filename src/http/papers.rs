@@ -56,7 +56,9 @@ pub async fn invoice(state: &HttpState, headers: &HeaderMap, invoice: &Invoice) 
             ok(InvoiceWithNotes { record: billing::invoice(invoice), credit_notes: &notes })
         }
         Wanted::Page => page(&paper::invoice(invoice, state.issuer.zone)),
-        Wanted::Document => document(paper::invoice(invoice, state.issuer.zone), Arc::clone(&state.fonts)).await,
+        Wanted::Document => {
+            document(paper::invoice(invoice, state.issuer.zone), Arc::clone(&state.fonts)).await
+        }
     }
 }
 
@@ -66,7 +68,8 @@ pub async fn credit_note(state: &HttpState, headers: &HeaderMap, note: &CreditNo
     if wanted == Wanted::Record {
         return ok(note);
     }
-    let invoice = state.ledger.invoice(note.invoice, Some(note.tenant)).await?.ok_or_else(Refusal::not_found)?;
+    let invoice =
+        state.ledger.invoice(note.invoice, Some(note.tenant)).await?.ok_or_else(Refusal::not_found)?;
     let paper = paper::credit_note(note, &invoice, state.issuer.zone);
     if wanted == Wanted::Page { page(&paper) } else { document(paper, Arc::clone(&state.fonts)).await }
 }

@@ -6,7 +6,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
 use super::admin::{
-    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions, tenants,
+    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
+    tenants,
 };
 use super::answer::Answer;
 use super::middleware::body::body;
@@ -18,8 +19,8 @@ use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, invoices, limits, messages, metrics, pairing, payments, sandbox, sessions, suppressions,
-    usage, usage_days, webhooks,
+    deliveries, events, feed, health, invoices, limits, messages, metrics, pairing, payments, sandbox,
+    sessions, suppressions, usage, usage_days, webhooks,
 };
 use crate::domain::refusal::Refusal;
 

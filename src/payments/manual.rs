@@ -5,9 +5,7 @@ use async_trait::async_trait;
 use crate::domain::id::TenantId;
 use crate::domain::invoice::{Invoice, Party};
 use crate::domain::time::WallTime;
-use crate::ports::payments::{
-    Link, NoticeError, PaymentProvider, ProviderError, ProviderName, Return, Word,
-};
+use crate::ports::payments::{Link, NoticeError, PaymentProvider, ProviderError, ProviderName, Return, Word};
 
 /// No provider: how to pay stands on the invoice.
 #[derive(Debug, Clone, Copy)]

@@ -390,7 +390,11 @@ pub trait Ledger: Send + Sync {
     async fn invoice(&self, id: InvoiceId, tenant: Option<TenantId>) -> Result<Option<Invoice>, StoreError>;
 
     /// One credit note, of one tenant if it is named.
-    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError>;
+    async fn note(
+        &self,
+        id: CreditNoteId,
+        tenant: Option<TenantId>,
+    ) -> Result<Option<CreditNote>, StoreError>;
 
     /// Credit notes to an invoice, the oldest first.
     async fn notes(&self, invoice: InvoiceId) -> Result<Vec<CreditNote>, StoreError>;

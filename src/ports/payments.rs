@@ -119,7 +119,8 @@ pub trait PaymentProvider: Send + Sync {
     ///
     /// # Errors
     /// When the provider cannot or does not.
-    async fn checkout(&self, invoice: &Invoice, customer: &str, back: &Return) -> Result<Link, ProviderError>;
+    async fn checkout(&self, invoice: &Invoice, customer: &str, back: &Return)
+    -> Result<Link, ProviderError>;
 
     /// A page on which a customer changes its cards and sees its payments.
     ///

@@ -277,7 +277,10 @@ pub async fn credit(
     let note = CreditNoteId::mint(state.clock.wall());
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| {
         let NewNote { amount_minor, reason } = &body;
-        issuer.note(books, NoteAsked { id: note, invoice: id, amount_minor: *amount_minor, reason: reason.clone() })
+        issuer.note(
+            books,
+            NoteAsked { id: note, invoice: id, amount_minor: *amount_minor, reason: reason.clone() },
+        )
     };
     let written = act(&state, &operator, id, idempotent, rule).await?;
     let note = written.note.as_ref().ok_or_else(Refusal::not_found)?;

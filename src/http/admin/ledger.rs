@@ -243,7 +243,8 @@ fn wrong(profile: &BillingProfile) -> Vec<Fault> {
     let mut within = |pointer: String, text: &str, most: usize| {
         let given = text.chars().count();
         if given > most || text.chars().any(char::is_control) {
-            let detail = format!("{given} characters were given; at most {most}, none of them a control character");
+            let detail =
+                format!("{given} characters were given; at most {most}, none of them a control character");
             faults.push(Fault::new(pointer, "out_of_range", detail));
         }
     };

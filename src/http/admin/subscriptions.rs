@@ -134,13 +134,14 @@ pub async fn get_one(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<Te
 /// A tenant's subscription with what it owes.
 pub async fn shown(state: &HttpState, tenant: TenantId) -> Answer {
     let found = state.ledger.subscription(tenant).await?;
-    let subscription = found.ok_or_else(|| match state.directory.snapshot().tenants.contains_key(&tenant) {
-        true => Refusal {
-            detail: "the subscription has not begun yet; ask again in a second".to_owned(),
-            ..Refusal::not_found()
-        },
-        false => Refusal::not_found(),
-    })?;
+    let subscription =
+        found.ok_or_else(|| match state.directory.snapshot().tenants.contains_key(&tenant) {
+            true => Refusal {
+                detail: "the subscription has not begun yet; ask again in a second".to_owned(),
+                ..Refusal::not_found()
+            },
+            false => Refusal::not_found(),
+        })?;
     record(state, &subscription).await
 }
 
@@ -198,14 +199,10 @@ impl Parameters for Asked {
 }
 
 /// `GET …/subscription/preview`.
-pub async fn preview(
-    state: State,
-    Query(asked): Query<Asked>,
-    _: Operator,
-    Id(id): Id<TenantId>,
-) -> Answer {
+pub async fn preview(state: State, Query(asked): Query<Asked>, _: Operator, Id(id): Id<TenantId>) -> Answer {
     let record = look(&state, id, move |issuer, books, now| {
-        let issue = issuer.preview(books, &asked.plan, now).map_err(|refusal| at_query(refusal, "/plan", "?plan"))?;
+        let issue =
+            issuer.preview(books, &asked.plan, now).map_err(|refusal| at_query(refusal, "/plan", "?plan"))?;
         Ok(match issue {
             Some(issue) => billing::preview(issue, now),
             None => PreviewRecord::nothing(issuer.deal(books, &asked.plan)?.currency, now),
@@ -217,7 +214,10 @@ pub async fn preview(
 /// A fault of the body's field, said of the query's.
 fn at_query(refusal: Refusal, field: &str, parameter: &str) -> Refusal {
     let mut faults = refusal.faults.clone();
-    faults.iter_mut().filter(|fault| fault.pointer == field).for_each(|fault| fault.pointer = parameter.to_owned());
+    faults
+        .iter_mut()
+        .filter(|fault| fault.pointer == field)
+        .for_each(|fault| fault.pointer = parameter.to_owned());
     if faults == refusal.faults { refusal } else { Refusal::invalid(faults) }
 }
 

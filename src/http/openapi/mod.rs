@@ -20,12 +20,13 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schemas::Schemas;
 use super::admin::{
-    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions, tenants,
+    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
+    tenants,
 };
 use super::reference;
 use super::v1::{
-    deliveries, events, feed, health, invoices, limits, messages, metrics, pairing, payments, sandbox, sessions, suppressions,
-    usage, usage_days, webhooks,
+    deliveries, events, feed, health, invoices, limits, messages, metrics, pairing, payments, sandbox,
+    sessions, suppressions, usage, usage_days, webhooks,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -65,7 +66,11 @@ pub fn groups() -> Vec<Group> {
         group(
             "Usage",
             "What of the plan is used.",
-            usage::operations().into_iter().chain(usage_days::operations()).chain(limits::operations()).collect(),
+            usage::operations()
+                .into_iter()
+                .chain(usage_days::operations())
+                .chain(limits::operations())
+                .collect(),
         ),
         group(
             "Billing",

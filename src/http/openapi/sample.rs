@@ -16,7 +16,8 @@ use crate::domain::id::{
     WebhookId,
 };
 use crate::domain::invoice::{
-    Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party,
+    Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line,
+    LineKind, Party,
 };
 use crate::domain::message::{
     Category, Content, Delivery, Direction, Message, MessageStatus, Text, Times, WaId,

@@ -55,9 +55,11 @@ pub fn operations() -> Vec<Operation> {
             .named("getSubscription", "What you have agreed to, and what you owe")
             .answering(200, "The subscription.", &billing::subscription(&subscription, &balances))
             .refusing(&[Code::NotFound]),
-        get("/v1/invoices", list)
-            .named("listInvoices", "List your invoices")
-            .answering(200, "One page.", &Listing::whole(vec![billing::invoice(&open)])),
+        get("/v1/invoices", list).named("listInvoices", "List your invoices").answering(
+            200,
+            "One page.",
+            &Listing::whole(vec![billing::invoice(&open)]),
+        ),
         get("/v1/invoices/{id}", self::get_one)
             .named("getInvoice", "Get an invoice")
             .about("`Accept: text/html` gives a page, `application/pdf` a document.")

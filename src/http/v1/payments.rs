@@ -36,7 +36,7 @@ pub fn operations() -> Vec<Operation> {
                  tenant or an invoice that is not there is answered with 200 and counted.",
             )
             .answering_nothing(200, "It is written down.")
-            .refusing(&[Code::NotFound]),
+            .refusing(&[Code::NotFound, Code::PayloadTooLarge]),
     ]
 }
 
@@ -46,7 +46,8 @@ pub async fn stripe(state: State, _: Query<Nothing>, request: HttpRequest) -> An
         return Err(Refusal::not_found().into());
     }
     let body = request.extensions().get::<RawBody>().cloned().unwrap_or_default();
-    let signature = request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signature =
+        request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let words = state.payments.read(signature, &body.0, state.clock.wall()).map_err(|error| {
         count(if matches!(error, NoticeError::Forged(_)) { "forged" } else { "unreadable" });
         tracing::warn!(%error, "a notice of the payment provider is refused");
@@ -70,7 +71,8 @@ async fn hear(state: &HttpState, by: &Actor, word: Word) -> Result<(), Problem> 
     match word {
         Word::Paid { id, tenant, invoice, amount_minor, currency } => {
             let payment = Payment { invoice, amount_minor, currency, reference: Some(id.clone()) };
-            let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.hear_payment(books, &payment);
+            let rule =
+                move |issuer: &Issuer, books: &Books, _: WallTime| issuer.hear_payment(books, &payment);
             write(state, by, ("paid", id), tenant, invoice, rule).await
         }
         Word::Refunded { id, tenant, invoice, amount_minor, currency } => {

@@ -125,7 +125,13 @@ pub async fn get(state: State, _: Query<Nothing>, tenant: Tenant<tenant::Read>) 
             limit: plan.sessions_max.into(),
         },
         minute: Minute {
-            attempts: state.messages.attempts_since(tenant.scope(), now - MINUTE).await?.iter().map(|(_, n)| n).sum(),
+            attempts: state
+                .messages
+                .attempts_since(tenant.scope(), now - MINUTE)
+                .await?
+                .iter()
+                .map(|(_, n)| n)
+                .sum(),
             limit: plan.messages_per_minute_tenant.map(NonZeroU32::get),
         },
         day: day(&state, tenant.scope(), day_of(now, state.issuer.zone)).await?,

@@ -232,10 +232,11 @@ fn export(state: State, scope: TenantScope, period: Period, form: Form) -> HttpR
         if rest.is_over {
             return Ok(None);
         }
-        let rows = rest.state.messages.days(scope, period, rest.after, DAYS_AT_ONCE).await.map_err(|error| {
-            tracing::warn!(%error, "an export of usage broke off");
-            actix_web::error::ErrorServiceUnavailable("the store went away")
-        })?;
+        let rows =
+            rest.state.messages.days(scope, period, rest.after, DAYS_AT_ONCE).await.map_err(|error| {
+                tracing::warn!(%error, "an export of usage broke off");
+                actix_web::error::ErrorServiceUnavailable("the store went away")
+            })?;
         rest.is_over = rows.len() < DAYS_AT_ONCE as usize;
         rest.after = rows.last().map(|row| (row.day, row.session));
         let mut text = std::mem::take(&mut rest.head).to_owned();
@@ -245,9 +246,12 @@ fn export(state: State, scope: TenantScope, period: Period, form: Form) -> HttpR
     HttpResponse::Ok()
         .content_type(form.media())
         .insert_header((header::CACHE_CONTROL, "private, no-store"))
-        .insert_header((header::CONTENT_DISPOSITION, match form {
-            Form::Csv => "attachment; filename=\"usage.csv\"",
-            Form::Ndjson => "attachment; filename=\"usage.ndjson\"",
-        }))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            match form {
+                Form::Csv => "attachment; filename=\"usage.csv\"",
+                Form::Ndjson => "attachment; filename=\"usage.ndjson\"",
+            },
+        ))
         .streaming(parts)
 }

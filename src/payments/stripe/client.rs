@@ -20,9 +20,7 @@ use crate::config::billing::StripeOptions;
 use crate::domain::id::TenantId;
 use crate::domain::invoice::{Invoice, Party};
 use crate::domain::time::WallTime;
-use crate::ports::payments::{
-    Link, NoticeError, PaymentProvider, ProviderError, ProviderName, Return, Word,
-};
+use crate::ports::payments::{Link, NoticeError, PaymentProvider, ProviderError, ProviderName, Return, Word};
 
 /// The version of the API that the answers here are read as.
 const VERSION: &str = "2024-06-20";
@@ -67,7 +65,11 @@ impl Stripe {
         self.ask(request, encoded(form)).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ProviderError> {
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, ProviderError> {
         let request = Request::get(format!("{}{path}?{}", self.options.url, encoded(query)));
         self.ask(request, String::new()).await
     }
@@ -77,7 +79,8 @@ impl Stripe {
         request: hyper::http::request::Builder,
         body: String,
     ) -> Result<T, ProviderError> {
-        let unusable = || ProviderError::Refused("the key or the address that is configured cannot be sent".to_owned());
+        let unusable =
+            || ProviderError::Refused("the key or the address that is configured cannot be sent".to_owned());
         let mut key =
             HeaderValue::try_from(format!("Bearer {}", self.options.key)).map_err(|_| unusable())?;
         key.set_sensitive(true);
@@ -97,7 +100,8 @@ impl Stripe {
         let lost = |error: legacy::Error| ProviderError::Unavailable(error.to_string());
         let answer = self.http.request(request).await.map_err(lost)?;
         let status = answer.status();
-        let broken = |_| ProviderError::Unavailable("its answer broke off, or is longer than a megabyte".to_owned());
+        let broken =
+            |_| ProviderError::Unavailable("its answer broke off, or is longer than a megabyte".to_owned());
         let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await.map_err(broken)?;
         Ok((status, body.to_bytes()))
     }
@@ -148,7 +152,10 @@ fn due(invoice: &Invoice) -> Result<(String, String), ProviderError> {
         return Err(ProviderError::Refused("nothing is due".to_owned()));
     }
     if !scale::is_same(invoice.currency) {
-        let text = format!("amounts in {} mean something else to Stripe; take this payment by hand", invoice.currency);
+        let text = format!(
+            "amounts in {} mean something else to Stripe; take this payment by hand",
+            invoice.currency
+        );
         return Err(ProviderError::Unsupported(text));
     }
     Ok((due.to_string(), invoice.currency.code().to_ascii_lowercase()))
@@ -187,11 +194,17 @@ impl PaymentProvider for Stripe {
         let mut form = vec![("metadata[tenant]", tenant.to_string()), ("name", party.name.clone())];
         form.extend(party.email.clone().map(|email| ("email", email)));
         form.retain(|(_, value)| !value.is_empty());
-        let customer: Named = self.post("/v1/customers", &form, &format!("columba-customer-{tenant}")).await?;
+        let customer: Named =
+            self.post("/v1/customers", &form, &format!("columba-customer-{tenant}")).await?;
         Ok(customer.id)
     }
 
-    async fn checkout(&self, invoice: &Invoice, customer: &str, back: &Return) -> Result<Link, ProviderError> {
+    async fn checkout(
+        &self,
+        invoice: &Invoice,
+        customer: &str,
+        back: &Return,
+    ) -> Result<Link, ProviderError> {
         let (amount, currency) = due(invoice)?;
         let mut form = vec![
             ("mode", "payment".to_owned()),
@@ -206,7 +219,11 @@ impl PaymentProvider for Stripe {
             ("cancel_url", back.given_up.clone()),
         ];
         mark(&mut form, ["metadata[tenant]", "metadata[invoice]"], invoice);
-        mark(&mut form, ["payment_intent_data[metadata][tenant]", "payment_intent_data[metadata][invoice]"], invoice);
+        mark(
+            &mut form,
+            ["payment_intent_data[metadata][tenant]", "payment_intent_data[metadata][invoice]"],
+            invoice,
+        );
         // A link lives for a day, so a key that names no day would give out an expired one. Two links never take more than
         // one payment each, and what comes in twice is to the tenant's credit.
         let key = format!("columba-checkout-{}-{amount}-{}", invoice.id, uuid::Uuid::new_v4().simple());
@@ -221,10 +238,13 @@ impl PaymentProvider for Stripe {
 
     async fn collect(&self, invoice: &Invoice, customer: &str) -> Result<(), ProviderError> {
         let (amount, currency) = due(invoice)?;
-        let methods: Methods =
-            self.get("/v1/payment_methods", &[("customer", customer.to_owned()), ("type", "card".to_owned())]).await?;
+        let methods: Methods = self
+            .get("/v1/payment_methods", &[("customer", customer.to_owned()), ("type", "card".to_owned())])
+            .await?;
         let Some(method) = methods.data.into_iter().next() else {
-            return Err(ProviderError::Refused("the customer has left no card; send a checkout link".to_owned()));
+            return Err(ProviderError::Refused(
+                "the customer has left no card; send a checkout link".to_owned(),
+            ));
         };
         let mut form = vec![
             ("amount", amount.clone()),

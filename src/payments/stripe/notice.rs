@@ -106,10 +106,16 @@ pub fn read(body: &[u8]) -> Result<Vec<Word>, NoticeError> {
         "payment_intent.payment_failed" => {
             let intent: Intent = json(object, serde_json::from_value)?;
             let why = intent.last_payment_error.and_then(|failure| failure.decline_code.or(failure.code));
-            let failed = |(tenant, invoice)| Word::Failed { tenant, invoice, why: word(why.as_deref().unwrap_or("unknown")) };
+            let failed = |(tenant, invoice)| Word::Failed {
+                tenant,
+                invoice,
+                why: word(why.as_deref().unwrap_or("unknown")),
+            };
             Ok(intent.metadata.ours().map(failed).into_iter().collect())
         }
-        "charge.refunded" => refund_words(json(object, serde_json::from_value)?, &event.data.previous_attributes),
+        "charge.refunded" => {
+            refund_words(json(object, serde_json::from_value)?, &event.data.previous_attributes)
+        }
         _ => Ok(vec![]),
     }
 }
@@ -143,7 +149,9 @@ fn paid_word(id: String, metadata: &Metadata, money: (i64, &str)) -> Result<Opti
 
 fn currency(code: &str) -> Result<Currency, NoticeError> {
     let known = code.to_ascii_uppercase().parse().ok().filter(|known| scale::is_same(*known));
-    known.ok_or_else(|| NoticeError::Unreadable("its currency is none that could have been asked for".to_owned()))
+    known.ok_or_else(|| {
+        NoticeError::Unreadable("its currency is none that could have been asked for".to_owned())
+    })
 }
 
 /// A word of Stripe's, as far as it looks like one.
@@ -154,7 +162,12 @@ fn word(text: &str) -> String {
 /// What cannot be read, without a word of what was in it.
 fn json<S, T>(source: S, read: impl FnOnce(S) -> serde_json::Result<T>) -> Result<T, NoticeError> {
     read(source).map_err(|error| {
-        NoticeError::Unreadable(format!("line {}, column {}: {:?}", error.line(), error.column(), error.classify()))
+        NoticeError::Unreadable(format!(
+            "line {}, column {}: {:?}",
+            error.line(),
+            error.column(),
+            error.classify()
+        ))
     })
 }
 
@@ -165,7 +178,8 @@ mod tests {
     use super::*;
 
     fn told(kind: &str, object: Value, previous: Value) -> Result<Vec<Word>, NoticeError> {
-        let event = json!({"id": "evt_1", "type": kind, "data": {"object": object, "previous_attributes": previous}});
+        let event =
+            json!({"id": "evt_1", "type": kind, "data": {"object": object, "previous_attributes": previous}});
         read(event.to_string().as_bytes())
     }
 
@@ -226,11 +240,15 @@ mod tests {
     fn what_is_no_event_is_refused_without_its_words() {
         let (tenant, invoice) = ids();
         let ours = json!({"tenant": tenant, "invoice": invoice});
-        for body in ["", "{}", "null", "[]", "{\"type\":1}", "{\"type\":\"payment_intent.succeeded\",\"data\":{}}"] {
+        for body in
+            ["", "{}", "null", "[]", "{\"type\":1}", "{\"type\":\"payment_intent.succeeded\",\"data\":{}}"]
+        {
             let error = read(body.as_bytes()).expect_err("no event");
             assert!(matches!(error, NoticeError::Unreadable(_)), "{body}");
         }
-        for money in [json!({"amount": "secret", "currency": "eur"}), json!({"amount": 5, "currency": "xyzzy"})] {
+        for money in
+            [json!({"amount": "secret", "currency": "eur"}), json!({"amount": 5, "currency": "xyzzy"})]
+        {
             let mut intent = json!({"id": "pi_1", "metadata": ours});
             intent.as_object_mut().expect("an object").extend(money.as_object().expect("an object").clone());
             let error = told("payment_intent.succeeded", intent, json!({})).expect_err("not as they are");

@@ -19,7 +19,9 @@ mod tests {
 
     #[test]
     fn a_currency_that_stripe_counts_otherwise_is_known() {
-        for (code, same) in [("EUR", true), ("JPY", true), ("KWD", false), ("ISK", false), ("UGX", false), ("MGA", false)] {
+        for (code, same) in
+            [("EUR", true), ("JPY", true), ("KWD", false), ("ISK", false), ("UGX", false), ("MGA", false)]
+        {
             assert_eq!(code.parse().map(is_same), Ok(same), "{code}");
         }
     }

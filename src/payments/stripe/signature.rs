@@ -24,10 +24,12 @@ pub fn check(header: &str, body: &[u8], secrets: &[String], now: WallTime) -> Re
         return forged("the header Stripe-Signature is too long");
     }
     let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
-    let Some(at) = parts().find(|(name, _)| *name == "t").and_then(|(_, text)| text.parse::<i64>().ok()) else {
+    let Some(at) = parts().find(|(name, _)| *name == "t").and_then(|(_, text)| text.parse::<i64>().ok())
+    else {
         return forged("the header Stripe-Signature has no time");
     };
-    let given: Vec<_> = parts().filter(|(name, _)| *name == "v1").filter_map(|(_, text)| hex::decode(text).ok()).collect();
+    let given: Vec<_> =
+        parts().filter(|(name, _)| *name == "v1").filter_map(|(_, text)| hex::decode(text).ok()).collect();
     let is_signed = secrets.iter().any(|secret| {
         let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
         let mac = mac.chain_update(at.to_string()).chain_update(b".").chain_update(body);
@@ -35,7 +37,9 @@ pub fn check(header: &str, body: &[u8], secrets: &[String], now: WallTime) -> Re
         given.iter().any(|given| mac.clone().verify_slice(given).is_ok())
     });
     if !is_signed {
-        return forged("no signature of the header Stripe-Signature is of this body and the secret that is configured");
+        return forged(
+            "no signature of the header Stripe-Signature is of this body and the secret that is configured",
+        );
     }
     let at = WallTime(at.saturating_mul(1_000));
     if now.since(at) > TOLERANCE || at.since(now) > TOLERANCE {
@@ -53,7 +57,9 @@ mod tests {
 
     fn sign(secret: &str, at: i64, body: &[u8]) -> String {
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
-        hex::encode(mac.chain_update(at.to_string()).chain_update(b".").chain_update(body).finalize().into_bytes())
+        hex::encode(
+            mac.chain_update(at.to_string()).chain_update(b".").chain_update(body).finalize().into_bytes(),
+        )
     }
 
     #[test]

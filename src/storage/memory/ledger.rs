@@ -115,7 +115,10 @@ impl Ledger for MemoryLedger {
                 state.record(&self.by, act);
             }
             let written = write(state, tenant, &books, outcome, at);
-            let made = Made::Ledger(written.note.as_ref().map(|note| note.id), written.entry.as_ref().map(|(place, _)| *place));
+            let made = Made::Ledger(
+                written.note.as_ref().map(|note| note.id),
+                written.entry.as_ref().map(|(place, _)| *place),
+            );
             state.remember(Owner::Operators, request, made, at);
             for (what, record) in news(&books, &written) {
                 state.tell_with(tenant, None, Change::Billing(what), Some(record));
@@ -163,7 +166,11 @@ impl Ledger for MemoryLedger {
         Ok(found.filter(|invoice| tenant.is_none_or(|tenant| invoice.tenant == tenant)).cloned())
     }
 
-    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError> {
+    async fn note(
+        &self,
+        id: CreditNoteId,
+        tenant: Option<TenantId>,
+    ) -> Result<Option<CreditNote>, StoreError> {
         let state = self.store.read();
         let wanted = |note: &&CreditNote| note.id == id && tenant.is_none_or(|tenant| note.tenant == tenant);
         Ok(state.ledger.notes.iter().find(wanted).cloned())
@@ -290,7 +297,8 @@ fn replayed(
     place: Option<i64>,
 ) -> Written {
     let desk = &state.ledger;
-    let entry = place.and_then(|place| Some((place, desk.entries.get(usize::try_from(place).ok()?.checked_sub(1)?)?)));
+    let entry = place
+        .and_then(|place| Some((place, desk.entries.get(usize::try_from(place).ok()?.checked_sub(1)?)?)));
     Written {
         subscription: desk.subscriptions.get(&tenant).map(|(subscription, _)| subscription.clone()),
         invoices: desk.of(tenant).filter(|invoice| matter.invoice == Some(invoice.id)).cloned().collect(),

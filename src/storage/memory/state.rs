@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{CreditNoteId, DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{
+    CreditNoteId, DeliveryId, KeyId, MessageId, OperatorId, SessionId, TenantId, WebhookId,
+};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;

@@ -168,7 +168,11 @@ impl Ledger for SqlLedger {
         })
     }
 
-    async fn note(&self, id: CreditNoteId, tenant: Option<TenantId>) -> Result<Option<CreditNote>, StoreError> {
+    async fn note(
+        &self,
+        id: CreditNoteId,
+        tenant: Option<TenantId>,
+    ) -> Result<Option<CreditNote>, StoreError> {
         Ok(match tenant {
             Some(owner) => note_by_id(&self.scoped(owner).await?, id, tenant).await?,
             None => note_by_id(&self.readers, id, None).await?,

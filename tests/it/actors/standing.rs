@@ -61,7 +61,7 @@ async fn pay(fleet: &Fleet) {
             reference: None,
         };
         let rule = Arc::new(move |books: &Books| issuer().pay(books, &payment));
-        let matter = Matter { invoice: Some(invoice.id), payment: None };
+        let matter = Matter { invoice: Some(invoice.id), payment: None, request: None };
         fleet.stores.ledger.decide(fleet.tenant, matter, rule, fleet.clock.wall()).await.unwrap();
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use columba::billing::invoice::{available, grant, issue, note, pay, refund, void, write_off};
 use columba::domain::id::{InvoiceId, TenantId};
-use columba::domain::invoice::{Account, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party};
+use columba::domain::invoice::{
+    Account, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line, LineKind, Party,
+};
 use columba::domain::money::{AMOUNT_MAX, Currency};
 use columba::domain::time::{Period, WallTime};
 use columba::http::render::paper::{self, Fonts};
@@ -164,7 +166,10 @@ fn hostile_names_and_thousands_of_lines_still_make_a_paper() {
     let long = "W".repeat(200);
     for (what, name) in [
         ("very long without a break", long.as_str()),
-        ("from right to left", "\u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{631}\u{62d}\u{628}\u{627} 123 abc"),
+        (
+            "from right to left",
+            "\u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{631}\u{62d}\u{628}\u{627} 123 abc",
+        ),
         ("control characters", "a\u{0}b\u{7}c\u{1b}[31m\u{9}d\u{7f}\u{85}"),
         ("nothing but marks", "\u{301}\u{301}\u{301}\u{200d}\u{feff}"),
         ("letters that no font has", "देवनागरी 漢字 🦆"),
@@ -172,7 +177,12 @@ fn hostile_names_and_thousands_of_lines_still_make_a_paper() {
         ("nothing", ""),
         ("only spaces", "   \u{a0}\u{3000}"),
     ] {
-        let party = Party { name: name.into(), address: vec![name.into(); 8], tax_id: Some(name.into()), email: None };
+        let party = Party {
+            name: name.into(),
+            address: vec![name.into(); 8],
+            tax_id: Some(name.into()),
+            email: None,
+        };
         let paper = paper::invoice(&invoice(vec![line(name, 1)], party.clone(), party, name), Tz::UTC);
         let document = paper::document(&paper, &fonts).unwrap();
         assert!(document.starts_with(b"%PDF-"), "{what}");

@@ -12,7 +12,8 @@ fn id(record: &Value) -> &str {
 }
 
 fn keyed(firm: &Firm, path: &str, key: &str, body: Value) -> TestRequest {
-    request(Method::POST, path, firm.state.operator.expose(), Some(body)).insert_header(("idempotency-key", key))
+    request(Method::POST, path, firm.state.operator.expose(), Some(body))
+        .insert_header(("idempotency-key", key))
 }
 
 #[actix_web::test]
@@ -37,13 +38,18 @@ async fn a_tenant_that_does_not_pay_is_reminded_then_stopped_and_sends_again_onc
     firm.wait_days(13).await;
     let second = firm.newest().await;
     assert_eq!(second["number"], "INV-000002");
-    let lines: Vec<_> =
-        second["lines"].as_array().unwrap().iter().map(|line| (&line["kind"], &line["amount_minor"])).collect();
+    let lines: Vec<_> = second["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (&line["kind"], &line["amount_minor"]))
+        .collect();
     assert_eq!(lines, [(&json!("overage"), &json!(20)), (&json!("base"), &json!(3_000))]);
     assert_eq!(second["due_minor"], 3_594, "{second}");
     let path = format!("/v1/invoices/{}", id(&second));
-    let paper =
-        firm.send(request(Method::GET, &path, &firm.key, None).insert_header(("accept", "application/pdf"))).await;
+    let paper = firm
+        .send(request(Method::GET, &path, &firm.key, None).insert_header(("accept", "application/pdf")))
+        .await;
     assert!(paper.text.starts_with("%PDF"), "{}", paper.text);
     assert_eq!(paper.header("content-disposition"), "attachment; filename=\"INV-000002.pdf\"");
 
@@ -75,10 +81,12 @@ async fn a_tenant_that_does_not_pay_is_reminded_then_stopped_and_sends_again_onc
 }
 
 #[actix_web::test]
-async fn a_dearer_plan_is_paid_from_now_on_and_a_cheaper_one_from_the_next_period_whichever_way_it_is_given() {
+async fn a_dearer_plan_is_paid_from_now_on_and_a_cheaper_one_from_the_next_period_whichever_way_it_is_given()
+{
     for by_tenant in [true, false] {
         let firm = Firm::open().await;
-        firm.put_plan("large", json!({"price_minor": 9_000, "sessions_max": 9, "messages_per_month": 500})).await;
+        firm.put_plan("large", json!({"price_minor": 9_000, "sessions_max": 9, "messages_per_month": 500}))
+            .await;
         firm.put_plan("small", json!({"price_minor": 1_000, "sessions_max": 1})).await;
         firm.tick().await;
         let give = async |plan: &str| {
@@ -88,7 +96,8 @@ async fn a_dearer_plan_is_paid_from_now_on_and_a_cheaper_one_from_the_next_perio
             assert_eq!(given.status, 200, "{}", given.text);
             firm.tick().await;
         };
-        let preview = firm.rule(Method::GET, &firm.of_tenant("subscription/preview?plan=large"), None).await.json();
+        let preview =
+            firm.rule(Method::GET, &firm.of_tenant("subscription/preview?plan=large"), None).await.json();
         give("large").await;
         let upgrade = firm.newest().await;
         // Twice as much again for the rest of the month: the same moment, so exactly the price's difference.
@@ -150,7 +159,13 @@ async fn what_is_wrong_with_a_request_is_named_and_nothing_is_written() {
         (Method::POST, of("pay"), json!({"amount_minor": 1_493}), 422, "/amount_minor"),
         (Method::POST, of("pay"), json!({"amount_minor": i64::MAX}), 422, "/amount_minor"),
         (Method::POST, of("pay"), json!({"amount_minor": i64::MIN}), 422, "/amount_minor"),
-        (Method::POST, of("pay"), json!({"amount_minor": 9_300_000_000_000_000_000_u64}), 400, "/amount_minor"),
+        (
+            Method::POST,
+            of("pay"),
+            json!({"amount_minor": 9_300_000_000_000_000_000_u64}),
+            400,
+            "/amount_minor",
+        ),
         (Method::POST, of("pay"), json!({"amount_minor": 1.5}), 400, "/amount_minor"),
         (Method::POST, of("pay"), json!({"currency": "USD"}), 422, "/currency"),
         (Method::POST, of("pay"), json!({"currency": "XYZ"}), 400, "/currency"),
@@ -158,18 +173,60 @@ async fn what_is_wrong_with_a_request_is_named_and_nothing_is_written() {
         (Method::POST, of("pay"), json!({"reference": &long[..256]}), 422, "/reference"),
         (Method::POST, of("pay"), json!({"reference": "a\u{0}b"}), 422, "/reference"),
         (Method::POST, of("pay"), json!({"amount": 1}), 400, "/amount"),
-        (Method::POST, of("credit-notes"), json!({"amount_minor": 1_493, "reason": "all"}), 422, "/amount_minor"),
-        (Method::POST, of("credit-notes"), json!({"amount_minor": i64::MIN, "reason": "all"}), 422, "/amount_minor"),
+        (
+            Method::POST,
+            of("credit-notes"),
+            json!({"amount_minor": 1_493, "reason": "all"}),
+            422,
+            "/amount_minor",
+        ),
+        (
+            Method::POST,
+            of("credit-notes"),
+            json!({"amount_minor": i64::MIN, "reason": "all"}),
+            422,
+            "/amount_minor",
+        ),
         (Method::POST, of("credit-notes"), json!({"amount_minor": 1}), 400, "/reason"),
         (Method::POST, of("credit-notes"), json!({"amount_minor": 1, "reason": " "}), 422, "/reason"),
         (Method::POST, of("credit-notes"), json!({"amount_minor": 1, "reason": long}), 422, "/reason"),
-        (Method::POST, of("checkout"), json!({"done_url": "javascript:1", "given_up_url": "https://a.b/"}), 422, "/done_url"),
-        (Method::POST, tenant("credits"), json!({"amount_minor": 0, "currency": "EUR"}), 422, "/amount_minor"),
-        (Method::POST, tenant("credits"), json!({"amount_minor": i64::MAX, "currency": "EUR"}), 422, "/amount_minor"),
+        (
+            Method::POST,
+            of("checkout"),
+            json!({"done_url": "javascript:1", "given_up_url": "https://a.b/"}),
+            422,
+            "/done_url",
+        ),
+        (
+            Method::POST,
+            tenant("credits"),
+            json!({"amount_minor": 0, "currency": "EUR"}),
+            422,
+            "/amount_minor",
+        ),
+        (
+            Method::POST,
+            tenant("credits"),
+            json!({"amount_minor": i64::MAX, "currency": "EUR"}),
+            422,
+            "/amount_minor",
+        ),
         (Method::POST, tenant("credits"), json!({"amount_minor": 1, "currency": "XXX"}), 400, "/currency"),
         (Method::POST, tenant("credits"), json!({"amount_minor": 1}), 400, "/currency"),
-        (Method::POST, tenant("refunds"), json!({"amount_minor": 1, "currency": "EUR"}), 422, "/amount_minor"),
-        (Method::POST, tenant("refunds"), json!({"amount_minor": i64::MIN, "currency": "EUR"}), 422, "/amount_minor"),
+        (
+            Method::POST,
+            tenant("refunds"),
+            json!({"amount_minor": 1, "currency": "EUR"}),
+            422,
+            "/amount_minor",
+        ),
+        (
+            Method::POST,
+            tenant("refunds"),
+            json!({"amount_minor": i64::MIN, "currency": "EUR"}),
+            422,
+            "/amount_minor",
+        ),
         (Method::PATCH, tenant("subscription"), json!({}), 400, "/plan"),
         (Method::PATCH, tenant("subscription"), json!({"plan": "basic", "ends": true}), 400, "/plan"),
         (Method::PATCH, tenant("subscription"), json!({"ends": true, "when": "now"}), 400, "/when"),
@@ -178,7 +235,13 @@ async fn what_is_wrong_with_a_request_is_named_and_nothing_is_written() {
         (Method::GET, tenant("subscription/preview"), Value::Null, 400, "?plan"),
         (Method::GET, tenant("subscription/preview?plan=nowhere"), Value::Null, 422, "?plan"),
         (Method::PUT, tenant("billing-profile"), json!({"party": {"name": long}}), 422, "/party/name"),
-        (Method::PUT, tenant("billing-profile"), json!({"party": {"address": vec!["a"; 9]}}), 422, "/party/address"),
+        (
+            Method::PUT,
+            tenant("billing-profile"),
+            json!({"party": {"address": vec!["a"; 9]}}),
+            422,
+            "/party/address",
+        ),
         (Method::PUT, tenant("billing-profile"), json!({"party": {"name": "a\u{7}b"}}), 422, "/party/name"),
         (Method::PUT, tenant("billing-profile"), json!({"tax_rate_bps": 10_001}), 422, "/tax_rate_bps"),
         (Method::PUT, tenant("billing-profile"), json!({"tax_rate_bps": -1}), 400, "/tax_rate_bps"),
@@ -189,8 +252,20 @@ async fn what_is_wrong_with_a_request_is_named_and_nothing_is_written() {
         (Method::GET, format!("{nobody}/ledger"), Value::Null, 404, ""),
         (Method::GET, format!("{nobody}/billing-profile"), Value::Null, 404, ""),
         (Method::POST, format!("{nobody}/credits"), json!({"amount_minor": 1, "currency": "EUR"}), 404, ""),
-        (Method::GET, "/v1/admin/invoices/inv_019a2b3c4d5e7f808192a3b4c5d6e7f1".to_owned(), Value::Null, 404, ""),
-        (Method::GET, "/v1/admin/credit-notes/crn_019a2b3c4d5e7f808192a3b4c5d6e7f1".to_owned(), Value::Null, 404, ""),
+        (
+            Method::GET,
+            "/v1/admin/invoices/inv_019a2b3c4d5e7f808192a3b4c5d6e7f1".to_owned(),
+            Value::Null,
+            404,
+            "",
+        ),
+        (
+            Method::GET,
+            "/v1/admin/credit-notes/crn_019a2b3c4d5e7f808192a3b4c5d6e7f1".to_owned(),
+            Value::Null,
+            404,
+            "",
+        ),
     ] {
         let body = Some(body).filter(|body| !body.is_null());
         let reply = firm.rule(method.clone(), &path, body.clone()).await;
@@ -209,11 +284,17 @@ async fn an_invoice_takes_what_its_state_allows_and_the_ledger_adds_up_after_eac
         let path = format!("/v1/admin/invoices/{}/{what}", id(&invoice));
         let reply = firm.rule(Method::POST, &path, Some(body).filter(|body| !body.is_null())).await;
         let now = firm.newest().await;
-        (reply.status, now["status"].as_str().unwrap().to_owned(), now["due_minor"].as_i64().unwrap(), firm.owes().await)
+        (
+            reply.status,
+            now["status"].as_str().unwrap().to_owned(),
+            now["due_minor"].as_i64().unwrap(),
+            firm.owes().await,
+        )
     };
     let open = |due| (200, "open".to_owned(), due, due);
     assert_eq!(act("pay", json!({"amount_minor": 492})).await, open(1_000));
-    let (status, state, due, owes) = act("credit-notes", json!({"amount_minor": 300, "reason": "outage"})).await;
+    let (status, state, due, owes) =
+        act("credit-notes", json!({"amount_minor": 300, "reason": "outage"})).await;
     assert_eq!((status, &*state, due, owes), (201, "open", 700, 700));
     assert_eq!(act("void", Value::Null).await.0, 409, "something was paid");
     assert_eq!(act("write-off", Value::Null).await, (200, "uncollectible".into(), 700, 0));
@@ -221,7 +302,10 @@ async fn an_invoice_takes_what_its_state_allows_and_the_ledger_adds_up_after_eac
     assert_eq!(act("pay", json!({"amount_minor": 700})).await, (200, "paid".into(), 0, 0), "paid after all");
     assert_eq!(act("pay", Value::Null).await.0, 409);
     // What had been paid and is taken back is to the tenant's credit, and goes back at most once.
-    assert_eq!(act("credit-notes", json!({"amount_minor": 200, "reason": "sorry"})).await, (201, "paid".into(), 0, -200));
+    assert_eq!(
+        act("credit-notes", json!({"amount_minor": 200, "reason": "sorry"})).await,
+        (201, "paid".into(), 0, -200)
+    );
     let refunds = firm.of_tenant("refunds");
     let refund = |minor: i64| Some(json!({"amount_minor": minor, "currency": "EUR"}));
     assert_eq!(firm.rule(Method::POST, &refunds, refund(201)).await.status, 422);
@@ -239,7 +323,8 @@ async fn an_invoice_takes_what_its_state_allows_and_the_ledger_adds_up_after_eac
     let sum: i64 = seen.iter().map(|entry| entry["amount_minor"].as_i64().unwrap()).sum();
     assert_eq!((seen.len(), sum), (8, 0), "{seen:?}");
     let audit = firm.rule(Method::GET, "/v1/admin/audit?limit=200", None).await.json();
-    let actions: Vec<_> = audit["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> =
+        audit["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     for (action, times) in
         [("invoice.pay", 2), ("invoice.credit", 2), ("invoice.write_off", 1), ("ledger.adjust", 1)]
     {
@@ -255,7 +340,11 @@ async fn the_same_request_twice_is_one_effect_and_another_with_its_key_is_refuse
     let of = |what: &str| format!("/v1/admin/invoices/{}/{what}", id(&invoice));
     for (number, (path, body, other)) in [
         (of("pay"), json!({"amount_minor": 100}), json!({"amount_minor": 101})),
-        (of("credit-notes"), json!({"amount_minor": 50, "reason": "a"}), json!({"amount_minor": 50, "reason": "b"})),
+        (
+            of("credit-notes"),
+            json!({"amount_minor": 50, "reason": "a"}),
+            json!({"amount_minor": 50, "reason": "b"}),
+        ),
         (
             firm.of_tenant("credits"),
             json!({"amount_minor": 10, "currency": "EUR"}),
@@ -276,24 +365,37 @@ async fn the_same_request_twice_is_one_effect_and_another_with_its_key_is_refuse
         assert_eq!(mismatch.problem().1, "idempotency_mismatch", "{path}");
         assert_eq!(firm.owes().await, owed, "{path}");
     }
-    let borrowed = firm.send(keyed(&firm, "/v1/admin/plans", "key-0", json!({
-        "code": "x", "name": "x", "price_minor": 0, "currency": "EUR", "interval": "month",
-        "messages_per_minute": 1, "messages_per_month": 1, "sessions_max": 1, "retention_days": 1,
-    })));
-    assert_eq!(borrowed.await.problem().1, "idempotency_mismatch", "a key is one among all an operator's requests");
+    let borrowed = firm.send(keyed(
+        &firm,
+        "/v1/admin/plans",
+        "key-0",
+        json!({
+            "code": "x", "name": "x", "price_minor": 0, "currency": "EUR", "interval": "month",
+            "messages_per_minute": 1, "messages_per_month": 1, "sessions_max": 1, "retention_days": 1,
+        }),
+    ));
+    assert_eq!(
+        borrowed.await.problem().1,
+        "idempotency_mismatch",
+        "a key is one among all an operator's requests"
+    );
 }
 
 #[actix_web::test]
 async fn papers_are_pages_that_run_nothing_and_documents_with_their_numbers() {
     let firm = Firm::open().await;
     let name = "<script>alert(1)</script> & Söhne";
-    let profile = json!({"party": {"name": name, "address": ["Hauptstraße 1", "10115 Berlin"], "tax_id": "DE1"}});
+    let profile =
+        json!({"party": {"name": name, "address": ["Hauptstraße 1", "10115 Berlin"], "tax_id": "DE1"}});
     let put = firm.rule(Method::PUT, &firm.of_tenant("billing-profile"), Some(profile.clone())).await;
     assert_eq!((put.status, &put.json()["party"]["name"]), (200, &json!(name)));
     firm.tick().await;
     let invoice = firm.newest().await;
     let notes = format!("/v1/admin/invoices/{}/credit-notes", id(&invoice));
-    let note = firm.rule(Method::POST, &notes, Some(json!({"amount_minor": 92, "reason": "An outage"}))).await.json();
+    let note = firm
+        .rule(Method::POST, &notes, Some(json!({"amount_minor": 92, "reason": "An outage"})))
+        .await
+        .json();
     let whole = firm.rule(Method::GET, &format!("/v1/admin/invoices/{}", id(&invoice)), None).await.json();
     assert_eq!(whole["credit_notes"], json!([note]));
 
@@ -342,7 +444,10 @@ async fn a_tenant_sees_its_own_papers_and_nobody_elses() {
     assert_eq!(all["data"].as_array().unwrap().len(), 2);
 
     // A deleted tenant's papers stay with the operator.
-    assert_eq!(firm.rule(Method::DELETE, &format!("/v1/admin/tenants/{}", id(&other)), None).await.status, 204);
+    assert_eq!(
+        firm.rule(Method::DELETE, &format!("/v1/admin/tenants/{}", id(&other)), None).await.status,
+        204
+    );
     let kept = firm.rule(Method::GET, &format!("/v1/admin/tenants/{}/invoices", id(&other)), None).await;
     assert_eq!((kept.status, kept.json()["data"].as_array().unwrap().len()), (200, 1), "{}", kept.text);
 }
@@ -356,9 +461,11 @@ async fn without_a_provider_links_say_what_to_do_instead() {
     let link = firm.ask(Method::POST, &path, Some(back)).await;
     assert_eq!(link.problem().1, "unsupported");
     assert!(link.json()["detail"].as_str().unwrap().contains("/pay"), "{}", link.text);
-    let portal = firm.ask(Method::POST, "/v1/billing/portal", Some(json!({"back_url": "https://example.com/"}))).await;
+    let portal =
+        firm.ask(Method::POST, "/v1/billing/portal", Some(json!({"back_url": "https://example.com/"}))).await;
     assert_eq!(portal.problem().1, "unsupported");
-    let notice = firm.send(TestRequest::post().uri("/v1/payments/stripe").peer_addr("192.0.2.1:1".parse().unwrap()));
+    let notice =
+        firm.send(TestRequest::post().uri("/v1/payments/stripe").peer_addr("192.0.2.1:1".parse().unwrap()));
     assert_eq!(notice.await.status, 404);
 }
 
@@ -383,7 +490,9 @@ async fn usage_by_day_is_the_same_as_pages_as_a_table_and_as_lines() {
     let days = ["2026-11-18", "2026-11-19", "2026-11-20"];
     assert_eq!(pages, days.map(row));
     let get = async |accept: &str| {
-        firm.send(request(Method::GET, "/v1/usage/days", &firm.key, None).insert_header(("accept", accept))).await.text
+        firm.send(request(Method::GET, "/v1/usage/days", &firm.key, None).insert_header(("accept", accept)))
+            .await
+            .text
     };
     let table = get("text/csv").await;
     let lines: Vec<_> = days.iter().map(|day| format!("{day},{session},2,0,0\r\n")).collect();

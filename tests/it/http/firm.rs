@@ -70,7 +70,8 @@ impl Firm {
         };
         let gate = Arc::new(Gate::default());
         gate.open();
-        let state = HttpState::new(ports, OperatorToken::mint(&mut rand::rng()), gate, &HttpOptions::default());
+        let state =
+            HttpState::new(ports, OperatorToken::mint(&mut rand::rng()), gate, &HttpOptions::default());
         let mut firm = Self { stage, state, key: String::new() };
         firm.put_plan("basic", json!({})).await;
         let keys = firm.of_tenant("keys");

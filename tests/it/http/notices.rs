@@ -90,10 +90,20 @@ async fn what_stripe_says_counts_once_however_often_and_in_whatever_order_it_say
         ("paid", |i| vec![paid(i, "pi_1", 1_492)], 0, 0),
         ("paid, told three times", |i| vec![paid(i, "pi_1", 1_492); 3], 0, 0),
         ("paid in two parts", |i| vec![paid(i, "pi_1", 492), paid(i, "pi_2", 1_000)], 0, 0),
-        ("paid twice: the second is to the tenant's credit", |i| vec![paid(i, "pi_1", 1_492), paid(i, "pi_2", 1_492)], 0, -1_492),
+        (
+            "paid twice: the second is to the tenant's credit",
+            |i| vec![paid(i, "pi_1", 1_492), paid(i, "pi_2", 1_492)],
+            0,
+            -1_492,
+        ),
         ("more than is due", |i| vec![paid(i, "pi_1", 2_000)], 0, -508),
         ("paid and given back", |i| vec![paid(i, "pi_1", 1_492), refunded(i, "pi_1", 1_492, 1_492, 0)], 0, 0),
-        ("given back before it was paid", |i| vec![refunded(i, "pi_1", 1_492, 1_492, 0), paid(i, "pi_1", 1_492)], 0, 0),
+        (
+            "given back before it was paid",
+            |i| vec![refunded(i, "pi_1", 1_492, 1_492, 0), paid(i, "pi_1", 1_492)],
+            0,
+            0,
+        ),
         (
             "given back in two parts, the later one first, each twice",
             |i| {
@@ -171,10 +181,16 @@ async fn what_is_about_nobody_here_is_taken_and_counted_and_never_asked_for_agai
         ("another's invoice", paid(&elsewhere, "pi_1", 5)),
         ("another's tenant", paid(&nobody, "pi_2", 5)),
         ("a refund of neither", refunded(&elsewhere, "pi_3", 5, 5, 0)),
-        ("not asked for by us", json!({"type": "payment_intent.succeeded", "data": {"object": {"id": "pi_4", "amount": 5, "currency": "eur"}}})),
-        ("ids of another form", json!({"type": "payment_intent.succeeded", "data": {"object": {
-            "id": "pi_5", "amount": 5, "currency": "eur", "metadata": {"tenant": "x", "invoice": "y"},
-        }}})),
+        (
+            "not asked for by us",
+            json!({"type": "payment_intent.succeeded", "data": {"object": {"id": "pi_4", "amount": 5, "currency": "eur"}}}),
+        ),
+        (
+            "ids of another form",
+            json!({"type": "payment_intent.succeeded", "data": {"object": {
+                "id": "pi_5", "amount": 5, "currency": "eur", "metadata": {"tenant": "x", "invoice": "y"},
+            }}}),
+        ),
         ("nothing about money", json!({"type": "customer.created", "data": {"object": {"id": "cus_1"}}})),
     ] {
         let reply = tell(&firm, &event).await;
@@ -182,7 +198,10 @@ async fn what_is_about_nobody_here_is_taken_and_counted_and_never_asked_for_agai
     }
     assert_eq!(firm.owes().await, 1_492);
     let metrics = firm.rule(Method::GET, "/metrics", None).await.text;
-    assert!(metrics.contains("columba_payment_notices_total{provider=\"stripe\",outcome=\"unknown\"}"), "{metrics}");
+    assert!(
+        metrics.contains("columba_payment_notices_total{provider=\"stripe\",outcome=\"unknown\"}"),
+        "{metrics}"
+    );
 }
 
 /// A ledger that cannot be reached.
@@ -259,21 +278,35 @@ async fn links_and_charges_are_asked_for_with_what_the_notice_will_need() {
     let peer = Receiver::start().await;
     let (firm, invoice) = asked(&format!("http://{}", peer.address)).await;
     let path = format!("/v1/invoices/{}/checkout", invoice["id"].as_str().unwrap());
-    let back = json!({"done_url": "https://shop.example/paid?a=1&b=2", "given_up_url": "https://shop.example/"});
+    let back =
+        json!({"done_url": "https://shop.example/paid?a=1&b=2", "given_up_url": "https://shop.example/"});
     let expires = firm.stage.now().0 / 1_000 + 86_400;
     let session = json!({"id": "cs_1", "object": "checkout.session", "url": "https://checkout.stripe.com/c/1", "expires_at": expires});
     peer.next(&receiver::json(200, &json!({"id": "cus_1", "object": "customer"})));
     peer.next(&receiver::json(200, &session));
     let link = firm.ask(Method::POST, &path, Some(back.clone())).await;
-    assert_eq!((link.status, &link.json()["url"]), (200, &json!("https://checkout.stripe.com/c/1")), "{}", link.text);
+    assert_eq!(
+        (link.status, &link.json()["url"]),
+        (200, &json!("https://checkout.stripe.com/c/1")),
+        "{}",
+        link.text
+    );
     peer.next(&receiver::json(200, &session));
     assert_eq!(firm.ask(Method::POST, &path, Some(back)).await.status, 200);
     peer.next(&receiver::json(200, &json!({"id": "bps_1", "url": "https://billing.stripe.com/p/1"})));
-    let portal = firm.ask(Method::POST, "/v1/billing/portal", Some(json!({"back_url": "https://shop.example/"}))).await;
+    let portal = firm
+        .ask(Method::POST, "/v1/billing/portal", Some(json!({"back_url": "https://shop.example/"})))
+        .await;
     assert_eq!((portal.status, &portal.json()["expires_at"]), (200, &Value::Null), "{}", portal.text);
     let collect = format!("/v1/admin/invoices/{}/collect", invoice["id"].as_str().unwrap());
-    peer.next(&receiver::json(200, &json!({"object": "list", "data": [{"id": "pm_1", "object": "payment_method"}]})));
-    peer.next(&receiver::json(200, &json!({"id": "pi_1", "object": "payment_intent", "status": "succeeded"})));
+    peer.next(&receiver::json(
+        200,
+        &json!({"object": "list", "data": [{"id": "pm_1", "object": "payment_method"}]}),
+    ));
+    peer.next(&receiver::json(
+        200,
+        &json!({"id": "pi_1", "object": "payment_intent", "status": "succeeded"}),
+    ));
     assert_eq!(firm.rule(Method::POST, &collect, None).await.status, 204);
 
     let got = peer.got();
@@ -322,7 +355,12 @@ async fn what_stripe_does_not_do_is_said_in_its_words_and_is_asked_again_only_wh
     let declined = json!({"error": {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "message": "secret"}});
     for (what, answer, status, word) in [
         ("declined", receiver::json(402, &declined), 409, "insufficient_funds"),
-        ("a wrong key", receiver::json(401, &json!({"error": {"type": "invalid_request_error"}})), 409, "401"),
+        (
+            "a wrong key",
+            receiver::json(401, &json!({"error": {"type": "invalid_request_error"}})),
+            409,
+            "401",
+        ),
         ("too many", receiver::json(429, &json!({})), 503, "429"),
         ("broken", receiver::json(500, &json!({})), 503, "500"),
         ("no JSON", receiver::status(200), 503, "read"),

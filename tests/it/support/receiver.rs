@@ -70,7 +70,10 @@ pub fn status(code: u16) -> String {
 /// An answer with JSON.
 pub fn json(code: u16, body: &Value) -> String {
     let body = body.to_string();
-    format!("HTTP/1.1 {code} As Asked\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {code} As Asked\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 impl Receiver {

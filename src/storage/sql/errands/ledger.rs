@@ -250,7 +250,8 @@ impl DecideLedger {
     ) -> Result<Written, Fault> {
         let (db, at) = (desk.txn, self.at);
         let subscription = outcome.subscription.clone().or_else(|| books.subscription.clone());
-        let mut written = Written { subscription, invoices: vec![], note: None, entry: None, is_replay: false };
+        let mut written =
+            Written { subscription, invoices: vec![], note: None, entry: None, is_replay: false };
         for issue in &outcome.issued {
             let invoice = issue.numbered(next_number(db, &issue.series).await?, self.tenant, at);
             let values = [

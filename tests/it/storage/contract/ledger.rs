@@ -248,8 +248,11 @@ async fn a_payment_is_written_down_once(fixture: Fixture) {
     let (stage, first) = begun(fixture).await;
     let total = first.account.total_minor;
     let payment = Payment { invoice: first.id, amount_minor: total, currency: euro(), reference: None };
-    let matter =
-        |id: &str| Matter { invoice: Some(first.id), payment: Some(("stripe".into(), id.to_owned())), request: None };
+    let matter = |id: &str| Matter {
+        invoice: Some(first.id),
+        payment: Some(("stripe".into(), id.to_owned())),
+        request: None,
+    };
     for told in 0..3 {
         let payment = payment.clone();
         let written = stage.decide(matter("pi_1"), move |books| {
@@ -499,7 +502,10 @@ async fn what_somebody_asked_for_is_in_the_audit_and_says_nothing_of_people(fixt
     assert_eq!(stage.ledger.profile(stage.tenant).await, Ok(stored));
     let id = first.id;
     let matter = Matter { invoice: Some(id), payment: None, request: None };
-    signed.decide(stage.tenant, matter, Arc::new(move |books: &Books| issuer().void(books, id)), now).await.unwrap();
+    signed
+        .decide(stage.tenant, matter, Arc::new(move |books: &Books| issuer().void(books, id)), now)
+        .await
+        .unwrap();
     let rule = Arc::new(move |books: &Books| issuer().end(books, End::Now, now));
     signed.decide(stage.tenant, Matter::default(), rule, now).await.unwrap();
     let filter = AuditFilter { actor: Some("eve".into()), ..AuditFilter::default() };

@@ -80,6 +80,7 @@ mod directory;
 mod feed;
 mod inbound;
 mod ledger;
+mod ledger_requests;
 mod messages;
 mod recover;
 mod restraint;
