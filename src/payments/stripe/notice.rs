@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::scale;
 use crate::domain::id::{InvoiceId, TenantId};
-use crate::domain::money::Currency;
+use crate::domain::money::{AMOUNT_MAX, Currency};
 use crate::ports::payments::{NoticeError, Word};
 
 /// An event, as far as it matters here (<https://docs.stripe.com/api/events/object>).
@@ -127,7 +127,7 @@ fn refund_words(charge: Charge, before: &Previous) -> Result<Vec<Word>, NoticeEr
     };
     let money = (charge.amount_captured.unwrap_or(charge.amount), &*charge.currency);
     let paid = paid_word(payment, &charge.metadata, money)?;
-    let amount_minor = charge.amount_refunded - before.amount_refunded.unwrap_or(0);
+    let amount_minor = within(charge.amount_refunded.saturating_sub(before.amount_refunded.unwrap_or(0)))?;
     let refunded = Word::Refunded {
         id: format!("{}:{}", charge.id, charge.amount_refunded),
         tenant,
@@ -141,10 +141,18 @@ fn refund_words(charge: Charge, before: &Previous) -> Result<Vec<Word>, NoticeEr
 fn paid_word(id: String, metadata: &Metadata, money: (i64, &str)) -> Result<Option<Word>, NoticeError> {
     let Some((tenant, invoice)) = metadata.ours() else { return Ok(None) };
     let (amount_minor, code) = money;
-    if amount_minor <= 0 {
+    if within(amount_minor)? <= 0 {
         return Ok(None);
     }
     Ok(Some(Word::Paid { id, tenant, invoice, amount_minor, currency: currency(code)? }))
+}
+
+/// No invoice asks for more, so no payment is more: a ledger with such an entry could not be summed.
+fn within(amount_minor: i64) -> Result<i64, NoticeError> {
+    if amount_minor <= AMOUNT_MAX {
+        return Ok(amount_minor);
+    }
+    Err(NoticeError::Unreadable("its amount is more than could have been asked for".to_owned()))
 }
 
 fn currency(code: &str) -> Result<Currency, NoticeError> {
@@ -246,9 +254,11 @@ mod tests {
             let error = read(body.as_bytes()).expect_err("no event");
             assert!(matches!(error, NoticeError::Unreadable(_)), "{body}");
         }
-        for money in
-            [json!({"amount": "secret", "currency": "eur"}), json!({"amount": 5, "currency": "xyzzy"})]
-        {
+        for money in [
+            json!({"amount": i64::MAX, "currency": "eur"}),
+            json!({"amount": "secret", "currency": "eur"}),
+            json!({"amount": 5, "currency": "xyzzy"}),
+        ] {
             let mut intent = json!({"id": "pi_1", "metadata": ours});
             intent.as_object_mut().expect("an object").extend(money.as_object().expect("an object").clone());
             let error = told("payment_intent.succeeded", intent, json!({})).expect_err("not as they are");
