@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::answer::{Answer, ok};
+use super::answer::{Answer, done, ok};
 use super::desk::decide;
 use super::extract::json::Form;
 use super::problem::Problem;
 use super::state::HttpState;
+use crate::billing::office::Issuer;
 use crate::domain::audit::Actor;
 use crate::domain::id::TenantId;
 use crate::domain::invoice::Invoice;
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::time::WallTime;
-use crate::ports::ledger::{BillingProfile, Matter};
+use crate::ports::ledger::{BillingProfile, Books, Matter};
 use crate::ports::payments::{Link, ProviderError, Return};
 
 /// Longest address that a person may be led back to.
@@ -71,19 +72,30 @@ pub fn sample() -> LinkRecord {
 
 /// A link on which what is due of an invoice is paid.
 pub async fn link(state: &HttpState, by: &Actor, invoice: &Invoice, asked: LinkAsked) -> Answer {
-    let (done, given_up) = (asked.done_url, asked.given_up_url);
-    let wrong = [address("/done_url", &done), address("/given_up_url", &given_up)];
+    let back = Return { done: asked.done_url, given_up: asked.given_up_url };
+    let wrong = [address("/done_url", &back.done), address("/given_up_url", &back.given_up)];
     let wrong: Vec<_> = wrong.into_iter().flatten().collect();
     if !wrong.is_empty() {
         return Err(Refusal::invalid(wrong).into());
     }
-    if invoice.to_pay_minor() < 1 {
-        return Err(
-            Refusal::conflict(format!("nothing is to be paid: the invoice is {}", invoice.status)).into()
-        );
-    }
+    is_due(invoice)?;
     let customer = customer(state, by, invoice.tenant).await?;
-    shown(state.payments.checkout(invoice, &customer, &Return { done, given_up }).await?)
+    shown(state.payments.checkout(invoice, &customer, &back).await?)
+}
+
+/// Charges the card that a tenant left.
+pub async fn collect(state: &HttpState, by: &Actor, invoice: &Invoice) -> Answer {
+    is_due(invoice)?;
+    let customer = customer(state, by, invoice.tenant).await?;
+    state.payments.collect(invoice, &customer).await?;
+    done()
+}
+
+fn is_due(invoice: &Invoice) -> Result<(), Refusal> {
+    if invoice.to_pay_minor() > 0 {
+        return Ok(());
+    }
+    Err(Refusal::conflict(format!("nothing is to be paid: the invoice is {}", invoice.status)))
 }
 
 /// A link on which a tenant keeps its cards.
@@ -100,18 +112,17 @@ fn shown(Link { url, expires_at }: Link) -> Answer {
 }
 
 /// The provider's name for a tenant: made when it is asked for the first time, and kept in the billing profile.
-pub async fn customer(state: &HttpState, by: &Actor, tenant: TenantId) -> Result<String, Problem> {
+async fn customer(state: &HttpState, by: &Actor, tenant: TenantId) -> Result<String, Problem> {
     let profile = state.ledger.profile(tenant).await?;
     if let Some(customer) = profile.customer {
         return Ok(customer);
     }
     let made = state.payments.customer(tenant, &profile.party).await?;
     let kept = made.clone();
-    let rule =
-        move |issuer: &crate::billing::office::Issuer, books: &crate::ports::ledger::Books, _: WallTime| {
-            let profile = BillingProfile { customer: Some(kept.clone()), ..books.profile.clone() };
-            Ok(issuer.set_profile(profile))
-        };
+    let rule = move |issuer: &Issuer, books: &Books, _: WallTime| {
+        let profile = BillingProfile { customer: Some(kept.clone()), ..books.profile.clone() };
+        Ok(issuer.set_profile(profile))
+    };
     decide(state, by, tenant, Matter::default(), rule).await?;
     Ok(made)
 }

@@ -13,7 +13,7 @@ use crate::domain::money::Currency;
 use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::time::WallTime;
-use crate::http::answer::{Answer, created, done, ok};
+use crate::http::answer::{Answer, created, ok};
 use crate::http::checkout::{self, LinkAsked};
 use crate::http::desk::decide;
 use crate::http::extract::State;
@@ -302,7 +302,5 @@ pub async fn link(
 /// `POST /invoices/{id}/collect`.
 pub async fn collect(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<InvoiceId>) -> Answer {
     let invoice = found(&state, id).await?;
-    let customer = checkout::customer(&state, operator.actor(), invoice.tenant).await?;
-    state.payments.collect(&invoice, &customer).await?;
-    done()
+    checkout::collect(&state, operator.actor(), &invoice).await
 }

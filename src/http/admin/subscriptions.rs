@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use crate::billing::office::End;
+use crate::billing::office::{End, Issuer};
 use crate::domain::id::TenantId;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::subscription::Subscription;
@@ -21,7 +21,7 @@ use crate::http::openapi::sample;
 use crate::http::problem::Problem;
 use crate::http::render::billing::{self, PreviewRecord};
 use crate::http::state::HttpState;
-use crate::ports::ledger::{Matter, Written};
+use crate::ports::ledger::{Books, Matter, Written};
 
 /// When something begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -230,7 +230,7 @@ pub async fn cancel(
     Id(id): Id<TenantId>,
 ) -> Answer {
     let end = if body.when == Some(When::Now) { End::Now } else { End::WithPeriod };
-    let rule = move |issuer: &crate::billing::office::Issuer, books: &_, now| issuer.end(books, end, now);
+    let rule = move |issuer: &Issuer, books: &Books, now| issuer.end(books, end, now);
     let done = decide(&state, operator.actor(), id, Matter::default(), rule);
     written(&state, done.await).await
 }

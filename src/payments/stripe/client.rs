@@ -147,7 +147,7 @@ fn mark(form: &mut Vec<(&str, String)>, names: [&'static str; 2], invoice: &Invo
 
 /// What is due, as Stripe counts it.
 fn due(invoice: &Invoice) -> Result<(String, String), ProviderError> {
-    let due = invoice.account.due_minor();
+    let due = invoice.to_pay_minor();
     if due < 1 {
         return Err(ProviderError::Refused("nothing is due".to_owned()));
     }

@@ -372,6 +372,13 @@ async fn what_stripe_does_not_do_is_said_in_its_words_and_is_asked_again_only_wh
         assert!(reply.text.contains(word), "{what}: {}", reply.text);
         assert!(!reply.text.contains("secret") && !reply.text.contains(KEY), "{what}: {}", reply.text);
     }
+    // Nobody pays for what was taken back.
+    let void = format!("/v1/admin/invoices/{}/void", invoice["id"].as_str().unwrap());
+    assert_eq!(firm.rule(Method::POST, &void, None).await.status, 200);
+    let asked_so_far = peer.got().len();
+    assert_eq!(firm.rule(Method::POST, &collect, None).await.problem().1, "conflict");
+    assert_eq!(peer.got().len(), asked_so_far);
+
     let (gone, _) = asked("http://127.0.0.1:9").await;
     let invoice = gone.newest().await;
     let collect = format!("/v1/admin/invoices/{}/collect", invoice["id"].as_str().unwrap());
