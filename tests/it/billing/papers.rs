@@ -1,5 +1,6 @@
 //! Amounts of invoices under any acts, and papers with anything on them.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -137,6 +138,14 @@ proptest! {
         prop_assert!(sum(&[Recovery]) <= account.total_minor);
     }
 
+}
+
+static FONTS: LazyLock<Fonts> = LazyLock::new(|| Fonts::with(vec![]).unwrap());
+
+proptest! {
+    // A document takes a while without optimisation.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn any_words_make_a_page_that_is_no_program_and_a_document(
         name in any::<String>(), text in any::<String>(), note in any::<String>(),
@@ -148,8 +157,7 @@ proptest! {
         for tag in ["<script", "<img", "<a ", "<iframe", "javascript:\""] {
             prop_assert!(!page.contains(tag), "{}", page);
         }
-        let fonts = Fonts::with(vec![]).unwrap();
-        prop_assert!(paper::document(&paper, &fonts).unwrap().starts_with(b"%PDF-"));
+        prop_assert!(paper::document(&paper, &FONTS).unwrap().starts_with(b"%PDF-"));
     }
 }
 
@@ -162,7 +170,6 @@ fn pages(document: &[u8]) -> usize {
 
 #[test]
 fn hostile_names_and_thousands_of_lines_still_make_a_paper() {
-    let fonts = Fonts::with(vec![]).unwrap();
     let long = "W".repeat(200);
     for (what, name) in [
         ("very long without a break", long.as_str()),
@@ -184,7 +191,7 @@ fn hostile_names_and_thousands_of_lines_still_make_a_paper() {
             email: None,
         };
         let paper = paper::invoice(&invoice(vec![line(name, 1)], party.clone(), party, name), Tz::UTC);
-        let document = paper::document(&paper, &fonts).unwrap();
+        let document = paper::document(&paper, &FONTS).unwrap();
         assert!(document.starts_with(b"%PDF-"), "{what}");
         let page = paper::page(&paper).unwrap();
         assert!(!page.contains("<b>&amp;") && !page.contains("49"), "{what}: what is written is text");
@@ -194,6 +201,6 @@ fn hostile_names_and_thousands_of_lines_still_make_a_paper() {
     assert_eq!(many.account.subtotal_minor, 10_000);
     let paper = paper::invoice(&many, Tz::UTC);
     assert_eq!(paper::page(&paper).unwrap().matches("<tr>").count(), 10_000 + 1 + paper.sums.len());
-    let document = paper::document(&paper, &fonts).unwrap();
+    let document = paper::document(&paper, &FONTS).unwrap();
     assert!(document.len() > 100_000 && pages(&document) > 100, "{} bytes", document.len());
 }
