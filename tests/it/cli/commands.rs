@@ -187,7 +187,7 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
 
     let subscription = desk.run(&["subscription", "show", tenant]).await.good();
     assert!(subscription.contains("active") && subscription.contains("310000"), "{subscription}");
-    desk.run(&["subscription", "preview", tenant, "--plan", "business-yearly"]).await.good();
+    desk.run(&["subscription", "preview", tenant, "--plan", "paid"]).await.good();
     let next = desk.run(&["subscription", "change", tenant, "--plan", "quickstart", "--json"]).await.json();
     assert_eq!(next["next_plan"], "quickstart", "a cheaper plan begins with the next period");
     let kept = desk.run(&["subscription", "change", tenant, "--keep", "--json"]).await.json();

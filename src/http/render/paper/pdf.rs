@@ -47,49 +47,44 @@ pub struct Fonts {
     bold: Typeface,
 }
 
-/// A font, and how wide its texts are.
+/// A font, and how wide its texts are. Read once: a paper measures each of its words.
 #[derive(Clone)]
 struct Typeface {
     font: Font,
-    data: Arc<Vec<u8>>,
+    face: Face<'static>,
 }
 
 impl Typeface {
-    fn new(data: Vec<u8>) -> Result<Self, NotAFont> {
-        let data = Arc::new(data);
-        Face::from_slice(&data, 0).ok_or(NotAFont)?;
-        let font = Font::new(Arc::clone(&data).into(), 0).ok_or(NotAFont)?;
-        Ok(Self { font, data })
+    fn new(data: &'static [u8]) -> Result<Self, NotAFont> {
+        let face = Face::from_slice(data, 0).ok_or(NotAFont)?;
+        let font = Font::new(Arc::new(data.to_vec()).into(), 0).ok_or(NotAFont)?;
+        Ok(Self { font, face })
     }
 
     fn has(&self, text: &str) -> bool {
-        let face = Face::from_slice(&self.data, 0);
-        face.is_some_and(|face| {
-            text.chars().all(|sign| sign.is_whitespace() || face.glyph_index(sign).is_some())
-        })
+        text.chars().all(|sign| sign.is_whitespace() || self.face.glyph_index(sign).is_some())
     }
 
     fn width(&self, text: &str, size: f32) -> f32 {
-        let Some(face) = Face::from_slice(&self.data, 0) else { return 0.0 };
         let mut buffer = UnicodeBuffer::new();
         buffer.push_str(text);
-        let shaped = rustybuzz::shape(&face, &[], buffer);
+        let shaped = rustybuzz::shape(&self.face, &[], buffer);
         let units: i32 = shaped.glyph_positions().iter().map(|glyph| glyph.x_advance).sum();
-        units as f32 / face.units_per_em() as f32 * size
+        units as f32 / self.face.units_per_em() as f32 * size
     }
 }
 
 impl Fonts {
     /// DejaVu Sans, which has Latin, Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian letters, and behind it `more`, each
-    /// the bytes of a font file, for what it does not have.
+    /// the bytes of a font file, for what it does not have. They stay in memory until the process ends.
     ///
     /// # Errors
     /// When one of `more` is no font; its place is told.
     pub fn with(more: Vec<Vec<u8>>) -> Result<Self, (usize, NotAFont)> {
-        let own = |data: &[u8]| Typeface::new(data.to_vec()).map_err(|error| (0, error));
+        let own = |data| Typeface::new(data).map_err(|error| (0, error));
         let mut regular = vec![own(dejavu::sans::regular())?];
         for (index, data) in more.into_iter().enumerate() {
-            regular.push(Typeface::new(data).map_err(|error| (index, error))?);
+            regular.push(Typeface::new(data.leak()).map_err(|error| (index, error))?);
         }
         Ok(Self { regular, bold: own(dejavu::sans::bold())? })
     }
