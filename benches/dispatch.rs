@@ -48,6 +48,7 @@ fn connected() -> Machine {
         first_contacts_per_day: None,
         queue_max: 10_000,
         sessions_max: 1,
+        silent: false,
     };
     let mut machine = Machine::new(AT, caps, Jitter::NONE, 1);
     let memory =

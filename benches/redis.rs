@@ -14,8 +14,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono_tz::Tz;
 use columba::app::clock::SystemClock;
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::config::redis::RedisOptions;
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{SessionId, TenantId};
@@ -93,7 +94,7 @@ async fn main() {
     let options = RedisOptions { url: format!("redis://{address}"), sentinel_password: String::new() };
     let address = options.address().expect("an address of ours").expect("it is given");
     let line = Redis::open(&address, Arc::new(Unheard)).await.expect("it stands");
-    let outbox = memory::open(Arc::new(SystemClock::new()), quota::decide, Arc::new(Unheard)).outbox;
+    let outbox = memory::open(Arc::new(SystemClock::new()), rules(Tz::UTC), Arc::new(Unheard)).outbox;
     let at = WallTime(0);
     let lease = |_| Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(1) };
     let leases: Vec<Lease> = (0..TENANTS).map(lease).collect();

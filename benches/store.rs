@@ -9,20 +9,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use columba::app::clock::SystemClock;
-use columba::billing::{period::month_of, quota};
+use columba::billing::{period::month_of, quota, rules};
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::phone::Phone;
-use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
+use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::Jitter;
 use columba::outbound::attempt::{self, End, attempt};
 use columba::ports::Stores;
@@ -143,6 +144,9 @@ fn plan() -> Plan {
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 1,
         plugins: vec![],
     }
@@ -155,7 +159,14 @@ async fn tenants(stores: &Stores, clock: &dyn Clock) -> Vec<Lease> {
     for _ in 0..TENANTS {
         let id = TenantId::mint(at);
         let (name, plan_code) = ("bench".to_owned(), "bench".to_owned());
-        let tenant = Tenant { id, name, plan: plan_code, status: TenantStatus::Active, created_at: at };
+        let tenant = Tenant {
+            id,
+            name,
+            plan: plan_code,
+            status: TenantStatus::Active,
+            standing: TenantStanding::Active,
+            created_at: at,
+        };
         stores.directory.create_tenant(tenant, None).await.expect("a tenant");
         let session = Session {
             id: SessionId::mint(at),
@@ -184,7 +195,7 @@ async fn tenants(stores: &Stores, clock: &dyn Clock) -> Vec<Lease> {
     made
 }
 
-fn acceptance(clock: &dyn Clock, of: Lease, number: u32) -> Acceptance {
+fn acceptance(clock: &dyn Clock, of: Lease, number: u32, metered: bool) -> Acceptance {
     let at = clock.wall();
     let allowance = Allowance { limit: 1_000_000_000, quota: Quota::Hard };
     Acceptance {
@@ -202,7 +213,13 @@ fn acceptance(clock: &dyn Clock, of: Lease, number: u32) -> Acceptance {
             delivery: Delivery::AtLeastOnce,
             client_ref: None,
         },
-        terms: Terms { period: month_of(at), allowance, caps: plan().caps(), metered: true },
+        terms: Terms {
+            period: month_of(at, Tz::UTC),
+            allowance,
+            caps: plan().caps(),
+            metered,
+            strict: false,
+        },
         idempotency: None,
         at,
     }
@@ -221,7 +238,7 @@ impl Stage {
     async fn set(dir: &std::path::Path) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let options = Place::File(dir.join("bench.db"));
-        let sql = open(options, Arc::clone(&clock), quota::decide, Arc::new(Nobody)).await.expect("opens");
+        let sql = open(options, Arc::clone(&clock), rules(Tz::UTC), Arc::new(Nobody)).await.expect("opens");
         let leases = tenants(&sql.stores, &*clock).await;
         let ports = attempt::Ports {
             outbox: Arc::clone(&sql.stores.outbox),
@@ -231,15 +248,15 @@ impl Stage {
         Self { stores: sql.stores, clock, leases, next: AtomicU32::new(0), ports }
     }
 
-    async fn accept(&self) -> (Lease, MessageId) {
+    async fn accept(&self, metered: bool) -> (Lease, MessageId) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let lease = self.leases[number as usize % TENANTS];
-        let accepted = self.stores.outbox.accept(acceptance(&*self.clock, lease, number)).await;
+        let accepted = self.stores.outbox.accept(acceptance(&*self.clock, lease, number, metered)).await;
         (lease, accepted.expect("accepted").into_inner().id)
     }
 
-    async fn accept_many(&self) -> Vec<(Lease, MessageId)> {
-        join_all((0..CALLERS).map(|_| self.accept())).await
+    async fn accept_many(&self, metered: bool) -> Vec<(Lease, MessageId)> {
+        join_all((0..CALLERS).map(|_| self.accept(metered))).await
     }
 
     async fn send(&self, (lease, message): (Lease, MessageId)) {
@@ -262,21 +279,24 @@ fn store(criterion: &mut Criterion<ProcessCpu>) {
     let mut group = criterion.benchmark_group("store");
     group.throughput(Throughput::Elements(CALLERS));
     group.sample_size(20);
-    group.bench_function("accept", |bench| {
-        bench.to_async(&runtime).iter(|| stage.accept_many());
-    });
-    group.bench_function("claim_attempt_settle", |bench| {
-        bench.iter_custom(|rounds| {
-            let mut used = Duration::ZERO;
-            for _ in 0..rounds {
-                let accepted = runtime.block_on(sending.accept_many());
-                let began = ProcessCpu::used();
-                runtime.block_on(join_all(accepted.into_iter().map(|one| sending.send(one))));
-                used += ProcessCpu::used() - began;
-            }
-            used
+    // What a message pays for being counted is the difference.
+    for (metered, suffix) in [(true, ""), (false, "_unmetered")] {
+        group.bench_function(format!("accept{suffix}"), |bench| {
+            bench.to_async(&runtime).iter(|| stage.accept_many(metered));
         });
-    });
+        group.bench_function(format!("claim_attempt_settle{suffix}"), |bench| {
+            bench.iter_custom(|rounds| {
+                let mut used = Duration::ZERO;
+                for _ in 0..rounds {
+                    let accepted = runtime.block_on(sending.accept_many(metered));
+                    let began = ProcessCpu::used();
+                    runtime.block_on(join_all(accepted.into_iter().map(|one| sending.send(one))));
+                    used += ProcessCpu::used() - began;
+                }
+                used
+            });
+        });
+    }
     group.finish();
 }
 

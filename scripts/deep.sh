@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What is too long for the gate, in release: an hour on two cores that do nothing else, half as much again beside others. Each part can be run alone: scripts/deep.sh kills disk
-# Sizes and seeds come from the environment (COLUMBA_DEEP_*, COLUMBA_SIM_SEEDS, COLUMBA_FAILPOINT_SEEDS, PROPTEST_CASES).
+# Sizes and seeds come from the environment (COLUMBA_DEEP_*, COLUMBA_SIM_SEEDS, COLUMBA_FAILPOINT_SEEDS, COLUMBA_BILLING_HISTORIES, PROPTEST_CASES).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,9 +37,13 @@ schemathesis() {
 otlp() { cargo test --locked --features otlp --test otlp; } # not in release: the binaries there stay as they are
 real() { COLUMBA_REAL_LONG=1 scripts/e2e-real.sh --nocapture; } # not in release: what is long is its waiting
 flood() { cargo test --locked --release --test deep -- --nocapture flood_; }
+billing() {
+  COLUMBA_BILLING_HISTORIES=${COLUMBA_BILLING_HISTORIES:-100000} cargo test --locked --release --test it -- --nocapture billing::model
+  cargo test --locked --release --test it -- --nocapture --ignored --exact storage::sql::ledger::months_of_ten_thousand_tenants_are_closed_once_each_under_fifty_kills
+}
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation failpoints kills disk outages flood otlp million real schemathesis}
+wanted=${*:-properties simulation billing failpoints kills disk outages flood otlp million real schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 
@@ -69,12 +73,13 @@ also otlp
 also million
 also real
 also simulation
+also billing
 also properties
 also schemathesis
 
 echo
 echo "== deep: what was run, how long it took, what it found (whole logs: $logs)"
-said='^(seed|[0-9]+ rows|a half-open|outage|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
+said='^([0-9]+ (histories|tenants)|seed|[0-9]+ rows|a half-open|outage|flood|full|torn|fsync|SKIPPED|simulation|looked at|test result|[0-9]+ (runs|seeds|violation)|   [0-9]+ requests)|^clean|violations? |FAILED|    again:'
 for name in $wanted; do
   cat "$logs/$name.row"
   grep -E "$said" "$logs/$name.log" | cut -c1-200 | sed 's/^/    /' || true

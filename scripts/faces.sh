@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The faces, tried from outside: generated clients, AsyncAPI's own schema, schemathesis. See tests/faces/README.md.
-# Parts can be run alone: scripts/faces.sh clients · asyncapi · schemathesis. COLUMBA_SERVER names another binary.
+# The faces, tried from outside: generated clients, AsyncAPI's own schema, localstripe, schemathesis. See tests/faces/README.md.
+# Parts can be run alone: scripts/faces.sh clients · asyncapi · payments · schemathesis. COLUMBA_SERVER names another binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -5,8 +5,8 @@
 //! ```text
 //! main, cli → app                  the only wiring; sees everything
 //! http      actors                 the faces, and the shells around machines
-//!   ↓         ↓        storage  transport  egress     adapters, blind to each other
-//! outbound  media  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; files; signatures; keys; quota
+//!   ↓         ↓        storage  transport  egress  payments  adapters, blind to each other
+//! outbound  media  webhooks  tenancy  billing       rules: accept, claim, attempt, settle; files; signatures; keys; money
 //!   ↓
 //! ports                            the traits the inside needs
 //!   ↓
@@ -28,6 +28,7 @@ pub mod http;
 pub mod media;
 pub mod meters;
 pub mod outbound;
+pub mod payments;
 pub mod ports;
 pub mod storage;
 pub mod tenancy;

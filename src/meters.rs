@@ -122,6 +122,13 @@ const ERASED: Meter = meter(
     &[],
     "Messages that were erased because their tenant's plan keeps them no longer",
 );
+const PAYMENT_NOTICES: Meter = meter(
+    "columba_payment_notices_total",
+    Kind::Counter,
+    &["provider", "outcome"],
+    "Notices of the payment provider: `paid`, `refunded`, `failed`, `nothing` when one says nothing about money, `unknown` when \
+     the tenant or the invoice is not there, `forged`, `unreadable`",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -198,6 +205,7 @@ pub const ALL: &[Meter] = &[
     NODES,
     REDIS_COMMANDS,
     ERASED,
+    PAYMENT_NOTICES,
     LISTENERS,
     BRIDGES,
     BRIDGE_DEATHS,
@@ -279,7 +287,7 @@ pub fn events(events: &[StatusEvent]) {
         let status: &'static str = match event.change {
             Change::Message(_, status) => status.into(),
             Change::Received(_) => "received",
-            Change::Session(_) | Change::Usage(_) | Change::Webhook(_) => continue,
+            Change::Session(_) | Change::Usage(_) | Change::Webhook(_) | Change::Billing(_) => continue,
         };
         counter!(MESSAGES.name, "status" => status).increment(1);
     }
@@ -335,6 +343,11 @@ pub fn redis_commands(count: u64, answered: bool) {
 /// So many messages were erased.
 pub fn erased(messages: u64) {
     counter!(ERASED.name).increment(messages);
+}
+
+/// The payment provider said something.
+pub fn payment_notice(provider: &'static str, outcome: &'static str) {
+    counter!(PAYMENT_NOTICES.name, "provider" => provider, "outcome" => outcome).increment(1);
 }
 
 /// Somebody began to listen, until what is answered is dropped.

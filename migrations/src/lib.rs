@@ -12,6 +12,7 @@ mod m20261125_000004_retention;
 mod m20261125_000005_restraint;
 mod m20261130_000006_content;
 mod m20261130_000007_media;
+mod m20261130_000008_billing;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_restraint::Restraint),
             Box::new(m20261130_000006_content::Content),
             Box::new(m20261130_000007_media::Media),
+            Box::new(m20261130_000008_billing::Billing),
         ]
     }
 }

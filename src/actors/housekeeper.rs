@@ -1,10 +1,13 @@
-//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, files that are kept no longer, other processes' news, last uses of keys.
+//! Work by the clock that belongs to no session: expiry, forgotten wakes, retention, files that are kept no longer, other
+//! processes' news, last uses of keys, tenants' books.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 
 use super::arbiters::Placement;
+use super::standing;
+use crate::domain::id::TenantId;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
 use crate::media;
@@ -12,8 +15,11 @@ use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::key_use::KeyUse;
+use crate::ports::ledger::{ByTheClock, Ledger};
+use crate::ports::sessions::Sessions;
 use crate::ports::signals::Signals;
 use crate::ports::store::StoreError;
+use crate::ports::supervisor::Supervisor;
 use crate::ports::sweep::Sweep;
 use crate::ports::vault::Vaults;
 
@@ -33,7 +39,7 @@ const ERASE_EVERY: u64 = 600;
 
 /// Every port the sweeps need.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "each field is its trait")]
+#[expect(missing_docs, reason = "each field is its trait or rule")]
 pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub sweep: Arc<dyn Sweep>,
@@ -42,6 +48,10 @@ pub struct Ports {
     pub signals: Arc<dyn Signals>,
     pub vaults: Arc<dyn Vaults>,
     pub media: media::Ports,
+    pub ledger: Arc<dyn Ledger>,
+    pub by_the_clock: ByTheClock,
+    pub sessions: Arc<dyn Sessions>,
+    pub supervisor: Arc<dyn Supervisor>,
 }
 
 /// Does the rounds. All its work is in rows: a round that fails is made up by the next.
@@ -50,24 +60,31 @@ pub struct Housekeeper {
     round: u64,
     /// Whether the last round could not do all it had to.
     behind: bool,
+    /// Tenants that may send nothing, as their sessions were told last. At first as the boot finds them.
+    stopped: Arc<HashSet<TenantId>>,
 }
 
 impl Housekeeper {
     /// Starts on its own thread.
     pub fn launch(ports: Ports, placement: &Placement) {
-        Self::start_in_arbiter(placement.of("housekeeper"), move |_| Self { ports, round: 0, behind: false });
+        let stopped = Arc::new(standing::stopped(&ports.directory.snapshot()));
+        let keeper = move |_: &mut _| Self { ports, round: 0, behind: false, stopped };
+        Self::start_in_arbiter(placement.of("housekeeper"), keeper);
     }
 
     /// One-shot and re-armed after the round: a slow store makes rounds rarer, never simultaneous.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         ctx.run_later(TICK, |keeper, ctx| {
             keeper.round += 1;
-            let work = round(keeper.ports.clone(), keeper.round);
+            let work = round(keeper.ports.clone(), keeper.round, Arc::clone(&keeper.stopped));
             // In a task of its own: a panic in there ends the round, not the keeper.
             let task = actix::spawn(work);
             ctx.spawn(task.into_actor(keeper).map(|done, keeper, ctx| {
                 match done {
-                    Ok(done) => keeper.note(&done),
+                    Ok((stopped, done)) => {
+                        keeper.stopped = stopped;
+                        keeper.note(&done);
+                    }
                     Err(panic) => tracing::error!(%panic, "a round of the housekeeper panicked"),
                 }
                 keeper.arm(ctx);
@@ -109,14 +126,29 @@ impl Failed {
     }
 }
 
-/// Tries all of a round; the first part of it that failed.
-async fn round(ports: Ports, round: u64) -> Result<(), Failed> {
+/// Tries all of a round: which tenants are stopped as their sessions know it, and the first part that failed.
+async fn round(
+    ports: Ports,
+    round: u64,
+    mut stopped: Arc<HashSet<TenantId>>,
+) -> (Arc<HashSet<TenantId>>, Result<(), Failed>) {
     let wall = ports.clock.wall();
     let sweep = &ports.sweep;
     let mut parts = vec![
         ports.directory.refresh().await.map_err(Failed::of("refresh")),
         until_done("expire", || sweep.expire(SystemScope, wall, BATCH)).await,
+        standing::keep_books(&*ports.ledger, &ports.by_the_clock, wall)
+            .await
+            .map(drop)
+            .map_err(Failed::of("books")),
     ];
+    let now = standing::stopped(&ports.directory.snapshot());
+    if now != *stopped {
+        match standing::tell(&ports, &stopped, &now).await {
+            Ok(()) => stopped = Arc::new(now),
+            Err(error) => parts.push(Err(Failed::of("standing")(error))),
+        }
+    }
     if round.is_multiple_of(RING_EVERY) {
         let due = sweep.due(SystemScope, wall).await.map_err(Failed::of("due"));
         parts.push(due.map(|sessions| sessions.into_iter().for_each(|session| ports.signals.wake(session))));
@@ -141,7 +173,7 @@ async fn round(ports: Ports, round: u64) -> Result<(), Failed> {
     if round.is_multiple_of(TIDY_EVERY) {
         parts.push(until_done("remove media", || ports.media.remove_gone(BATCH)).await);
     }
-    parts.into_iter().collect()
+    (stopped, parts.into_iter().collect())
 }
 
 /// Erases in small pieces, so that others write in between.

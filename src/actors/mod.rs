@@ -33,6 +33,7 @@ pub mod hub;
 pub mod pulse;
 pub mod registry;
 pub mod session;
+pub mod standing;
 pub mod subscriber;
 pub mod watchdog;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::engines::Engines;
 use super::exit::Failure;
-use crate::billing::quota;
+use crate::billing;
 use crate::config::Config;
 use crate::config::redis::RedisAddress;
 use crate::config::sandbox::SandboxOptions;
@@ -72,7 +72,7 @@ impl Backends {
         let sql = crate::storage::sql::open(
             place.clone(),
             Arc::clone(&clock),
-            quota::decide,
+            billing::rules(config.billing.zone()),
             Arc::clone(&relay) as _,
         )
         .await

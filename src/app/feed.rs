@@ -20,7 +20,7 @@ use crate::actors::death::RootGuard;
 use crate::actors::follower;
 use crate::actors::hub::{HubActor, HubHandle, inbox::Inbox};
 use crate::actors::subscriber;
-use crate::billing::quota;
+use crate::billing;
 use crate::config::Config;
 use crate::domain::scope::SystemScope;
 use crate::http::gate::Gate;
@@ -54,7 +54,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
     let exposition = Exposition::install()
         .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
     let place = database(config, data);
-    let store = sql::look_on(&place, Arc::clone(&clock), quota::decide)
+    let store = sql::look_on(&place, Arc::clone(&clock), billing::rules(config.billing.zone()))
         .await
         .map_err(|error| Failure::Unavailable(format!("cannot open the database {place}: {error}")))?;
     DataDir::make(data)?;
@@ -118,6 +118,10 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         exposition,
         log_level,
         engines: vec![],
+        ledger: stores.ledger,
+        issuer: Arc::new(super::billing::issuer(&config.billing)),
+        fonts: super::billing::fonts(&config.billing)?,
+        payments: Arc::new(crate::payments::manual::Manual),
     };
     let state = HttpState::new(ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backends;
+mod billing;
 pub mod clock;
 pub mod data_dir;
 pub mod documents;

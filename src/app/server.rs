@@ -12,6 +12,7 @@ use strum::IntoEnumIterator as _;
 use tokio::sync::Semaphore;
 
 use super::backends::Backends;
+use super::billing;
 use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use super::engines::Engines;
@@ -96,6 +97,9 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         .map_err(|error| Failure::Unavailable(format!("cannot keep the operator's token: {error}")))?;
 
     seed::plans(&stores.directory, clock.wall()).await?;
+    let issuer = Arc::new(billing::issuer(&config.billing));
+    let fonts = billing::fonts(&config.billing)?;
+    let payments = billing::provider(&config.billing)?;
 
     // Armed once everything stands: a start that fails takes its parts down itself, and they are not the reason.
     let armed = Arc::new(AtomicBool::new(false));
@@ -146,6 +150,10 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
             signals: Arc::new(routes.clone()),
             vaults: Arc::clone(&backends.vaults),
             media: media.clone(),
+            ledger: Arc::clone(&stores.ledger),
+            by_the_clock: billing::by_the_clock(&issuer),
+            sessions: Arc::clone(&stores.sessions),
+            supervisor: Arc::new(registry.clone()),
         },
         &roots.placement(),
     );
@@ -188,6 +196,10 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         exposition,
         log_level,
         engines: backends.engines.available(),
+        ledger: Arc::clone(&stores.ledger),
+        issuer,
+        fonts,
+        payments,
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

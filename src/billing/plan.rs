@@ -8,7 +8,11 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::plan::{Interval, MEDIA_BYTES_MAX, MEDIA_BYTES_TOTAL, Pacing, Plan, Quota};
+use super::tariff;
+use crate::domain::money::{AMOUNT_MAX, Currency, NotACurrency};
+use crate::domain::plan::{
+    Interval, MEDIA_BYTES_MAX, MEDIA_BYTES_TOTAL, Pacing, Plan, Quota, SuspendedInbound, Tier,
+};
 use crate::domain::refusal::Fault;
 
 const PER_MINUTE: RangeInclusive<i64> = 1..=60_000;
@@ -20,7 +24,8 @@ const RETENTION: RangeInclusive<i64> = 1..=3_650;
 const FIRST_CONTACTS: RangeInclusive<i64> = 0..=10_000;
 const MEDIA_MAX: RangeInclusive<i64> = 0..=100 * 1024 * 1024;
 const MEDIA_TOTAL: RangeInclusive<i64> = 0..=1024 * 1024 * 1024 * 1024;
-const MONEY: RangeInclusive<i64> = 0..=i64::MAX;
+const MONEY: RangeInclusive<i64> = 0..=AMOUNT_MAX;
+const TRIAL: RangeInclusive<i64> = 0..=365;
 const PLUGINS: usize = 64;
 
 /// A plan as an operator wrote it.
@@ -80,6 +85,17 @@ pub struct Proposal {
     #[serde(default)]
     #[schemars(range(min = *MONEY.start(), max = *MONEY.end()))]
     pub overage_minor: Option<i64>,
+    /// What messages beyond a soft quota cost, tier by tier; not beside `overage_minor`.
+    #[serde(default)]
+    #[schemars(length(max = tariff::TIERS_MAX), with = "Vec<TierForm>")]
+    pub overage_tiers: Vec<Tier>,
+    /// Days a new tenant may try it before the first invoice; none if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = *TRIAL.start(), max = *TRIAL.end()))]
+    pub trial_days: Option<i64>,
+    /// What its tenants' sessions do while they are suspended for what they owe.
+    #[serde(default)]
+    pub suspended_inbound: SuspendedInbound,
     /// Days a message's content is kept.
     #[schemars(range(min = *RETENTION.start(), max = *RETENTION.end()))]
     pub retention_days: i64,
@@ -87,6 +103,21 @@ pub struct Proposal {
     #[serde(default)]
     #[schemars(length(max = PLUGINS), inner(regex(pattern = r"^[a-z0-9][a-z0-9_-]{0,31}$")))]
     pub plugins: Vec<String>,
+}
+
+/// A tier as it may be written: what has a default may be left out.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TierProposal")]
+#[expect(dead_code, reason = "only its form is used")]
+struct TierForm {
+    /// The last message it prices, counted from the first beyond the quota. The last tier has none.
+    up_to: Option<u64>,
+    /// Price of `per` messages, in the minor unit.
+    #[schemars(range(min = 0, max = AMOUNT_MAX))]
+    price_minor: i64,
+    /// For how many messages the price is; 1 if it is left out.
+    per: Option<NonZeroU32>,
 }
 
 impl Proposal {
@@ -103,10 +134,17 @@ impl Proposal {
         if !(1..=128).contains(&self.name.chars().count()) || self.name.contains('\0') {
             faults.push(Fault::new("/name", "out_of_range", "1 to 128 characters, none of them NUL"));
         }
-        if self.currency.len() != 3 || !self.currency.bytes().all(|b| b.is_ascii_uppercase()) {
-            faults.push(Fault::new("/currency", "not_allowed", "an ISO 4217 code: three upper-case letters"));
+        if let Err(no @ NotACurrency) = self.currency.parse::<Currency>() {
+            faults.push(Fault::new("/currency", "not_allowed", no.to_string()));
         }
         faults.extend(wrong_plugins(&self.plugins));
+        if !self.overage_tiers.is_empty() {
+            faults.extend(tariff::faults(&self.overage_tiers, "/overage_tiers"));
+            if self.overage_minor.is_some() {
+                let detail = "overage_minor is given as well; one of both says what a message costs";
+                faults.push(Fault::new("/overage_tiers", "not_allowed", detail));
+            }
+        }
 
         let mut within = |pointer: &str, value: i64, range: RangeInclusive<i64>| {
             if !range.contains(&value) {
@@ -130,6 +168,7 @@ impl Proposal {
         let media_total = self.media_bytes_total.unwrap_or(MEDIA_BYTES_TOTAL as i64);
         let media_total = within("/media_bytes_total", media_total, MEDIA_TOTAL);
         let overage_minor = self.overage_minor.map(|price| within("/overage_minor", price, MONEY));
+        let trial_days = within("/trial_days", self.trial_days.unwrap_or_default(), TRIAL);
         let retention_days = within("/retention_days", self.retention_days, RETENTION);
 
         let Some(messages_per_minute) = cap(per_minute).filter(|_| faults.is_empty()) else {
@@ -152,6 +191,9 @@ impl Proposal {
             media_bytes_max: media_max as u64,
             media_bytes_total: media_total as u64,
             overage_minor,
+            overage_tiers: self.overage_tiers,
+            trial_days: trial_days as u32,
+            suspended_inbound: self.suspended_inbound,
             retention_days: retention_days as u32,
             plugins: self.plugins,
         })
@@ -226,6 +268,7 @@ mod tests {
             ("overage_minor", MONEY),
             ("media_bytes_max", MEDIA_MAX),
             ("media_bytes_total", MEDIA_TOTAL),
+            ("trial_days", TRIAL),
             ("retention_days", RETENTION),
         ] {
             for value in [*range.start(), *range.end()] {
@@ -256,6 +299,9 @@ mod tests {
             ("name", json!("n".repeat(129)), "/name"),
             ("currency", json!("eur"), "/currency"),
             ("currency", json!("EURO"), "/currency"),
+            ("currency", json!("ZZZ"), "/currency"),
+            ("overage_tiers", json!([{"up_to": 5, "price_minor": 1}]), "/overage_tiers/0/up_to"),
+            ("overage_tiers", json!([{"price_minor": AMOUNT_MAX + 1}]), "/overage_tiers/0/price_minor"),
             ("plugins", json!(["a", "a"]), "/plugins/1"),
             ("plugins", json!(["A"]), "/plugins/0"),
             ("plugins", json!([""]), "/plugins/0"),
@@ -263,6 +309,23 @@ mod tests {
             let faults =
                 proposal(|body| body[field] = value.clone()).check("p".into()).expect_err("not allowed");
             assert_eq!((faults.len(), &*faults[0].pointer), (1, pointer), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn messages_beyond_the_quota_have_one_price_list() {
+        let both = proposal(|body| {
+            body["overage_minor"] = json!(2);
+            body["overage_tiers"] = json!([{"price_minor": 1}]);
+        });
+        let faults = both.check("p".into()).expect_err("two prices");
+        assert_eq!((faults.len(), &*faults[0].pointer), (1, "/overage_tiers"));
+        for (field, value, price) in [
+            ("overage_minor", json!(2), 6),
+            ("overage_tiers", json!([{"up_to": 1, "price_minor": 5}, {"price_minor": 1, "per": 2}]), 6),
+        ] {
+            let plan = proposal(|body| body[field] = value).check("p".into()).expect("a plan");
+            assert_eq!(tariff::price(&plan.tariff(), 3), price, "{field}");
         }
     }
 

@@ -107,9 +107,7 @@ impl Api {
         body: Option<Value>,
         key: Option<&str>,
     ) -> Result<Answer, Failure> {
-        let credential = self.credential(who)?;
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.url));
-        request = request.bearer_auth(&*credential.text);
         if let Some(body) = &body {
             request = request.json(body);
         }
@@ -124,8 +122,7 @@ impl Api {
         let body = tokio::fs::File::open(file).await;
         let unreadable = |error| Failure::usage(format!("{} cannot be read: {error}", file.display()));
         let body = body.map_err(unreadable)?;
-        let credential = self.credential(As::Tenant)?;
-        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&*credential.text);
+        let request = self.client.post(format!("{}{path}", self.url));
         let request = request.header("content-type", mime).timeout(FILE_PATIENCE).body(body);
         self.answered(As::Tenant, &Method::POST, path, request).await
     }
@@ -150,6 +147,7 @@ impl Api {
         Ok(bytes)
     }
 
+    /// The JSON of a good answer.
     async fn answered(
         &self,
         who: As,
@@ -157,8 +155,33 @@ impl Api {
         path: &str,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, Failure> {
+        let bytes = self.send(who, method, path, request).await?;
+        let text = String::from_utf8(bytes).map_err(|_| not_ours(&self.url))?;
+        let value: Value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
+        if value.is_null() && !text.is_empty() {
+            return Err(not_ours(&self.url));
+        }
+        Ok(Answer { text, value })
+    }
+
+    /// `GET` of something that is no JSON, in the form `accept`.
+    pub async fn fetch(&self, who: As, path: &str, accept: &str) -> Result<Vec<u8>, Failure> {
+        let request = self.client.get(format!("{}{path}", self.url)).header("accept", accept);
+        self.send(who, &Method::GET, path, request).await
+    }
+
+    /// The body of a good answer.
+    async fn send(
+        &self,
+        who: As,
+        method: &Method,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Vec<u8>, Failure> {
+        let credential = self.credential(who)?;
         let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
-        let response = request.send().await.map_err(lost)?;
+        let response = request.bearer_auth(&*credential.text).send().await.map_err(lost)?;
         self.judged(who, method, path, response).await
     }
 
@@ -169,20 +192,16 @@ impl Api {
         method: &Method,
         path: &str,
         response: reqwest::Response,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Vec<u8>, Failure> {
         let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
         let status = response.status().as_u16();
         let wait =
             response.headers().get("retry-after").and_then(|wait| wait.to_str().ok()).map(str::to_owned);
-        let text = response.text().await.map_err(lost)?;
-        let value: Value =
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or_default() };
+        let bytes = response.bytes().await.map_err(lost)?;
         if (200..300).contains(&status) {
-            if value.is_null() && !text.is_empty() {
-                return Err(not_ours(&self.url));
-            }
-            return Ok(Answer { text, value });
+            return Ok(bytes.into());
         }
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if !value.get("code").is_some_and(Value::is_string) {
             return Err(not_ours(&self.url));
         }

@@ -5,12 +5,14 @@
 mod api;
 mod audit;
 mod backup;
+mod billing;
 mod check_config;
 mod checks;
 mod confirm;
 mod doctor;
 pub mod exit;
 mod feed;
+mod invoice;
 mod key;
 mod life;
 mod manual;
@@ -30,6 +32,7 @@ mod session;
 mod settings;
 mod span;
 mod steps;
+mod subscription;
 mod tail;
 mod target;
 mod tenant;
@@ -81,6 +84,12 @@ enum Command {
     Tenant(Remote<tenant::Tenant>),
     /// What tenants can buy.
     Plan(Remote<plan::Plan>),
+    /// What tenants have agreed to: show, change, end, begin again.
+    Subscription(Remote<subscription::Subscription>),
+    /// What tenants are asked to pay: list, show, mark as paid, take back, print.
+    Invoice(Remote<invoice::Invoice>),
+    /// Whom invoices are for, and what each tenant owes.
+    Billing(Remote<billing::Billing>),
     /// API keys of tenants.
     Key(Remote<key::Key>),
     /// People and programs with an operator's token of their own.
@@ -161,6 +170,9 @@ impl Command {
             Self::CheckConfig(check) => check.form(),
             Self::Tenant(Remote { target, .. }) => target.form(),
             Self::Plan(Remote { target, .. }) => target.form(),
+            Self::Subscription(Remote { target, .. }) => target.form(),
+            Self::Invoice(Remote { target, .. }) => target.form(),
+            Self::Billing(Remote { target, .. }) => target.form(),
             Self::Key(Remote { target, .. }) => target.form(),
             Self::Operator(Remote { target, .. }) => target.form(),
             Self::Session(Remote { target, .. }) => target.form(),
@@ -183,6 +195,9 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::DefaultConfig => Screen::new(Form::Human).raw(config::DEFAULT),
         Command::Tenant(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Plan(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Subscription(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Invoice(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Billing(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Key(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Operator(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Session(Remote { what, target }) => {

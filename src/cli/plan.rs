@@ -21,7 +21,7 @@ const COLUMNS: [Column; 7] = [
     ("PER MONTH", "/messages_per_month"),
     ("SESSIONS", "/sessions_max"),
 ];
-const FIELDS: [Column; 17] = [
+const FIELDS: [Column; 20] = [
     ("code", "/code"),
     ("name", "/name"),
     ("price (minor unit)", "/price_minor"),
@@ -37,6 +37,9 @@ const FIELDS: [Column; 17] = [
     ("largest file (bytes)", "/media_bytes_max"),
     ("files (bytes)", "/media_bytes_total"),
     ("overage (minor unit)", "/overage_minor"),
+    ("overage by tiers", "/overage_tiers"),
+    ("trial (days)", "/trial_days"),
+    ("inbound while suspended", "/suspended_inbound"),
     ("retention (days)", "/retention_days"),
     ("plugins", "/plugins"),
 ];
@@ -118,6 +121,15 @@ pub struct Terms {
     /// Price of a message beyond a soft quota, in the minor unit.
     #[arg(long, value_name = "N")]
     overage_minor: Option<i64>,
+    /// Prices of messages beyond a soft quota, as JSON: [{"up_to": 50000, "price_minor": 40, "per": 100}, {"price_minor": 25, "per": 100}].
+    #[arg(long, value_name = "JSON", value_parser = read_tiers, conflicts_with = "overage_minor")]
+    overage_tiers: Option<Value>,
+    /// Days a new tenant may try it before the first invoice.
+    #[arg(long, value_name = "N")]
+    trial_days: Option<u32>,
+    /// What sessions do while their tenant is suspended for not paying: stop, or stay connected and take what comes in.
+    #[arg(long, value_parser = ["park", "keep"])]
+    suspended_inbound: Option<String>,
     /// Days a message's content is kept.
     #[arg(long, value_name = "N")]
     retention_days: Option<u32>,
@@ -132,7 +144,7 @@ impl Terms {
                 _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
             }
         }
-        let flags: [(&str, Option<Value>); 16] = [
+        let flags: [(&str, Option<Value>); 19] = [
             ("name", self.name.clone().map(Value::from)),
             ("price_minor", self.price_minor.map(Value::from)),
             ("currency", self.currency.clone().map(Value::from)),
@@ -148,8 +160,18 @@ impl Terms {
             ("media_bytes_max", self.media_bytes_max.map(Value::from)),
             ("media_bytes_total", self.media_bytes_total.map(Value::from)),
             ("overage_minor", self.overage_minor.map(Value::from)),
+            ("overage_tiers", self.overage_tiers.clone()),
+            ("trial_days", self.trial_days.map(Value::from)),
+            ("suspended_inbound", self.suspended_inbound.clone().map(Value::from)),
             ("retention_days", self.retention_days.map(Value::from)),
         ];
+        // A plan has one price list: the one that is said takes the place of the other.
+        if self.overage_tiers.is_some() {
+            base.remove("overage_minor");
+        }
+        if self.overage_minor.is_some() {
+            base.remove("overage_tiers");
+        }
         base.extend(flags.into_iter().filter_map(|(field, value)| Some((field.to_owned(), value?))));
         Ok(base.into())
     }
@@ -166,6 +188,11 @@ fn blank(code: &str) -> Map<String, Value> {
         ("retention_days", 30.into()),
     ];
     fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
+}
+
+fn read_tiers(text: &str) -> Result<Value, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    if value.is_array() { Ok(value) } else { Err("a list of tiers is expected".to_owned()) }
 }
 
 /// JSON from a file, or from standard input for `-`.

@@ -88,7 +88,10 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
                 "the key came from {credential}; a key with other scopes: columba key create --tenant ten_… --scope …"
             )
         }
-        ("tenant_suspended", _) => "the operator resumes it: columba tenant resume ten_…".to_owned(),
+        ("tenant_suspended", _) => {
+            "the operator resumes it: columba tenant resume ten_…; where an invoice is due, paying it does"
+                .to_owned()
+        }
         ("not_found", _) if path.contains("/sandbox/scan") => {
             "codes change: look at the one that is shown now with columba session pair".to_owned()
         }

@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 const WIDTH: u16 = 80;
 
 /// Heads of columns that may be broken over lines.
-const WRAPPED: [&str; 7] = ["NAME", "LABEL", "VALUE", "FROM", "URL", "EVENTS", "ALLOWED FROM"];
+const WRAPPED: [&str; 8] = ["NAME", "LABEL", "VALUE", "FROM", "URL", "EVENTS", "ALLOWED FROM", "REFERENCE"];
 
 /// In which form a command answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,14 +168,14 @@ impl Screen {
 /// Green is well, yellow is on its way, red needs somebody.
 fn colour_of(word: &str) -> Style {
     match word {
-        "active" | "connected" | "sent" | "delivered" | "read" | "received" | "ok" | "applied" => {
+        "active" | "paid" | "connected" | "sent" | "delivered" | "read" | "received" | "ok" | "applied" => {
             Style::new().green()
         }
         "starting" | "pairing" | "reconnecting" | "queued" | "held" | "sending" | "warn" | "pending"
-        | "unknown" => Style::new().yellow(),
+        | "unknown" | "open" | "trialing" | "past_due" | "grace" => Style::new().yellow(),
         "suspended" | "parked" | "logged_out" | "quarantined" | "failed" | "dead" | "expired" | "revoked"
-        | "disabled" | "fail" => Style::new().red(),
-        "stopped" | "canceled" | "skipped" => Style::new().dim(),
+        | "disabled" | "fail" | "uncollectible" => Style::new().red(),
+        "stopped" | "canceled" | "skipped" | "void" => Style::new().dim(),
         _ => Style::new(),
     }
 }

@@ -12,6 +12,7 @@ use self::file::SettingsFile;
 pub use self::names::{ENV_PREFIX, Stray, UnknownKey};
 pub use self::source::{Setting, Source};
 
+pub mod billing;
 pub mod bridges;
 pub mod database;
 mod file;
@@ -41,6 +42,7 @@ pub struct Config {
     pub bridges: bridges::BridgesOptions,
     pub sessions: sessions::SessionsOptions,
     pub webhooks: webhooks::WebhooksOptions,
+    pub billing: billing::BillingOptions,
     pub log: log::LogOptions,
 }
 
@@ -120,6 +122,9 @@ pub fn load(
             .with_list_parse_key("http.trusted_proxies")
             .with_list_parse_key("webhooks.allow_private")
             .with_list_parse_key("webhooks.ports")
+            .with_list_parse_key("billing.issuer.address")
+            .with_list_parse_key("billing.fonts")
+            .with_list_parse_key("billing.stripe.endpoint_secrets")
             .try_parsing(true)
             .source(Some(ours.into_iter().collect())),
     );
@@ -174,6 +179,7 @@ impl Config {
             ));
         }
         self.bridges.check()?;
+        self.billing.check()?;
         Ok(())
     }
 }

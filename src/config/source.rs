@@ -55,7 +55,7 @@ pub struct Setting {
 /// What stands in place of a secret.
 const MASK: &str = "***";
 /// A key whose name ends like this holds a secret, whoever adds it.
-const SECRET: [&str; 4] = ["secret", "token", "password", "passphrase"];
+const SECRET: [&str; 6] = ["secret", "secrets", "token", "password", "passphrase", ".key"];
 
 /// `value` as it may be shown: secrets are masked by the name of their key, and passwords in addresses by their place.
 pub(super) fn masked(key: &str, value: Value) -> Value {
@@ -96,10 +96,14 @@ mod tests {
             ("mail.smtp_password", "", ""),
             ("metrics.token", "hunter2", "***"),
             ("vault.key_file", "/etc/columba/vault.key", "/etc/columba/vault.key"),
+            ("billing.stripe.key", "sk_live_1", "***"),
+            ("billing.stripe.key", "", ""),
         ] {
             assert_eq!(masked(key, given.into()), Value::from(shown), "{key}");
         }
         let all = masked("cluster.join_secret", serde_json::json!(["one", 2]));
         assert_eq!(all, serde_json::json!(["***", 2]));
+        let all = masked("billing.stripe.endpoint_secrets", serde_json::json!(["whsec_1", "whsec_2"]));
+        assert_eq!(all, serde_json::json!(["***", "***"]));
     }
 }

@@ -77,6 +77,24 @@ pub enum Action {
     OperatorCreate,
     #[strum(serialize = "operator.delete")]
     OperatorDelete,
+    #[strum(serialize = "subscription.change")]
+    SubscriptionChange,
+    #[strum(serialize = "subscription.end")]
+    SubscriptionEnd,
+    #[strum(serialize = "subscription.reactivate")]
+    SubscriptionReactivate,
+    #[strum(serialize = "billing.profile")]
+    BillingProfile,
+    #[strum(serialize = "invoice.pay")]
+    InvoicePay,
+    #[strum(serialize = "invoice.credit")]
+    InvoiceCredit,
+    #[strum(serialize = "invoice.void")]
+    InvoiceVoid,
+    #[strum(serialize = "invoice.write_off")]
+    InvoiceWriteOff,
+    #[strum(serialize = "ledger.adjust")]
+    LedgerAdjust,
     /// The store began anew from a backup.
     #[strum(serialize = "store.restore")]
     StoreRestore,
@@ -103,7 +121,7 @@ impl JsonSchema for Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditSubject")]
 pub struct Subject {
-    /// `tenant`, `plan`, `key`, `operator`, `session`, `call` or `store`.
+    /// `tenant`, `plan`, `key`, `operator`, `session`, `subscription`, `invoice`, `call` or `store`.
     pub kind: String,
     /// Its id, the code of a plan, method and path of a call, or when the backup of a store was taken.
     pub id: String,

@@ -63,7 +63,10 @@ impl Code {
                  the session is not of the sandbox; an operator only looks, and this changes something; or a page of \
                  another origin opens the feed."
             }
-            Self::TenantSuspended => "The operator has suspended the tenant.",
+            Self::TenantSuspended => {
+                "The operator has suspended the tenant: every call is refused. Or an invoice is long past its due date, or the \
+                 subscription has ended: sending and new sessions are refused, and reading works. `detail` says which."
+            }
             Self::NotFound => {
                 "The path, or what it names, does not exist, or belongs to another tenant: the answer is the same, word for \
                  word."
@@ -112,7 +115,7 @@ impl Code {
             }
             Self::Unauthorized => "Send one header `Authorization: Bearer <key>` with a key that is live.",
             Self::Forbidden => "Use a key with the scope, or ask the operator for one.",
-            Self::TenantSuspended => "Ask the operator to resume the tenant.",
+            Self::TenantSuspended => "Ask the operator to resume the tenant, or pay what is due.",
             Self::NotFound => "Check the path and the id, and whose key it is.",
             Self::MethodNotAllowed => "Use one of the methods in the header `Allow`.",
             Self::IdempotencyInFlight => "Send the very same request again after `Retry-After`.",

@@ -29,6 +29,20 @@ words! {
         Usage,
         /// A webhook endpoint was disabled, because it answered 410 or nothing good for five days.
         Webhook,
+        /// An invoice was issued or paid, or the subscription is another.
+        Billing,
+    }
+}
+
+words! {
+    /// What a tenant is told of what it pays.
+    pub enum BillingNews {
+        /// An invoice was issued.
+        InvoiceIssued,
+        /// Nothing of an invoice is due any more.
+        InvoicePaid,
+        /// The subscription has another status, plan or end.
+        SubscriptionUpdated,
     }
 }
 
@@ -45,6 +59,8 @@ pub enum Change {
     Usage(u8),
     /// The endpoint was disabled.
     Webhook(WebhookId),
+    /// What is to be paid, or was.
+    Billing(BillingNews),
 }
 
 impl Change {
@@ -56,6 +72,7 @@ impl Change {
             Self::Session(_) => EventKind::Session,
             Self::Usage(_) => EventKind::Usage,
             Self::Webhook(_) => EventKind::Webhook,
+            Self::Billing(_) => EventKind::Billing,
         }
     }
 
@@ -63,7 +80,7 @@ impl Change {
     pub fn message(&self) -> Option<MessageId> {
         match *self {
             Self::Message(id, _) | Self::Received(id) => Some(id),
-            Self::Session(_) | Self::Usage(_) | Self::Webhook(_) => None,
+            Self::Session(_) | Self::Usage(_) | Self::Webhook(_) | Self::Billing(_) => None,
         }
     }
 
@@ -71,7 +88,9 @@ impl Change {
     pub fn webhook(&self) -> Option<WebhookId> {
         match *self {
             Self::Webhook(id) => Some(id),
-            Self::Message(..) | Self::Received(_) | Self::Session(_) | Self::Usage(_) => None,
+            Self::Message(..) | Self::Received(_) | Self::Session(_) | Self::Usage(_) | Self::Billing(_) => {
+                None
+            }
         }
     }
 
@@ -83,6 +102,7 @@ impl Change {
             Self::Session(status) => Cow::Borrowed(status.into()),
             Self::Usage(percent) => Cow::Owned(percent.to_string()),
             Self::Webhook(_) => Cow::Borrowed(WebhookStatus::Disabled.into()),
+            Self::Billing(news) => Cow::Borrowed(news.into()),
         }
     }
 
@@ -99,6 +119,7 @@ impl Change {
             EventKind::Session => Self::Session(code.parse().ok()?),
             EventKind::Usage => Self::Usage(code.parse().ok()?),
             EventKind::Webhook => Self::Webhook(webhook?),
+            EventKind::Billing => Self::Billing(code.parse().ok()?),
         })
     }
 }
@@ -110,7 +131,7 @@ pub struct StatusEvent {
     pub tenant: TenantId,
     /// Position in that feed, from 1; gapless.
     pub seq: u64,
-    /// Which session it happened on; none for `usage`.
+    /// Which session it happened on; none for what belongs to none.
     pub session: Option<SessionId>,
     /// What changed.
     pub change: Change,
@@ -127,16 +148,16 @@ pub(crate) struct Wire<'a> {
     op: &'static str,
     /// Position in the tenant's feed, from 1; gapless before filtering, so a filter skips numbers.
     q: u64,
-    /// The session it happened on; absent for `usage` and `webhook`.
+    /// The session it happened on; absent for `usage`, `webhook` and `billing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SessionId")]
     s: Option<SessionId>,
     /// What it is about.
     e: EventKind,
-    /// What it concerns: a message for `msg` and `in`, the session for `session`, the tenant for `usage`, the endpoint for
-    /// `webhook`.
+    /// What it concerns: a message for `msg` and `in`, the session for `session`, the tenant for `usage` and
+    /// `billing`, the endpoint for `webhook`.
     id: Subject,
-    /// The new state: the status of a message, a session or an endpoint, or so many percent.
+    /// The new state: the status of a message, a session or an endpoint, so many percent, or what happened.
     c: &'a str,
     /// When it was committed, in milliseconds since 1970, UTC.
     t: i64,
@@ -165,8 +186,12 @@ impl StatusEvent {
         let subject = match (self.change, self.session) {
             (Change::Message(message, _) | Change::Received(message), _) => Subject::Message(message),
             (Change::Webhook(webhook), _) => Subject::Webhook(webhook),
-            (Change::Session(_) | Change::Usage(_), Some(session)) => Subject::Session(session),
-            (Change::Session(_) | Change::Usage(_), None) => Subject::Tenant(self.tenant),
+            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), Some(session)) => {
+                Subject::Session(session)
+            }
+            (Change::Session(_) | Change::Usage(_) | Change::Billing(_), None) => {
+                Subject::Tenant(self.tenant)
+            }
         };
         let code = self.change.code();
         let kind = self.change.kind();

@@ -137,6 +137,14 @@ id!(
     MediaId, "med_"
 );
 id!(
+    /// One invoice. Its number is another thing.
+    InvoiceId, "inv_"
+);
+id!(
+    /// One credit note.
+    CreditNoteId, "crn_"
+);
+id!(
     /// One API key; not the key itself.
     KeyId, "key_"
 );

@@ -49,6 +49,36 @@ words! {
     }
 }
 
+words! {
+    /// What sessions of a suspended tenant do. Their credentials are kept either way, and nothing is sent.
+    #[derive(Default)]
+    pub enum SuspendedInbound {
+        /// They are parked: nothing comes in, and what is written to them waits at WhatsApp.
+        #[default]
+        Park,
+        /// They stay connected and take what comes in.
+        Keep,
+    }
+}
+
+/// A price for messages beyond the quota, up to a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The last message it prices, counted from the first beyond the quota. The last tier has none.
+    #[serde(default)]
+    pub up_to: Option<u64>,
+    /// Price of `per` messages, in the minor unit.
+    pub price_minor: i64,
+    /// For how many messages the price is; 1 if it is left out. It makes prices below a minor unit possible.
+    #[serde(default = "one")]
+    pub per: NonZeroU32,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
 /// One plan as the operator wrote it. The ranges are checked by `billing::plan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -91,9 +121,18 @@ pub struct Plan {
     /// Bytes of all files that are kept of a tenant at once.
     #[serde(default = "default_media_bytes_total")]
     pub media_bytes_total: u64,
-    /// Price of one message beyond the quota, in the minor unit.
+    /// Price of one message beyond the quota, in the minor unit. The same as one tier without a bound.
     #[serde(default)]
     pub overage_minor: Option<i64>,
+    /// What messages beyond a soft quota cost, tier by tier. Empty: `overage_minor`, or nothing.
+    #[serde(default)]
+    pub overage_tiers: Vec<Tier>,
+    /// Days a new tenant may try it before the first invoice.
+    #[serde(default)]
+    pub trial_days: u32,
+    /// What its tenants' sessions do while they are suspended.
+    #[serde(default)]
+    pub suspended_inbound: SuspendedInbound,
     /// Days a message is kept, from when it was accepted or came in, or was to be sent at the earliest.
     pub retention_days: u32,
     /// Plugins its tenants may switch on.
@@ -128,6 +167,8 @@ pub struct Caps {
     pub queue_max: u32,
     /// Sessions a tenant may have.
     pub sessions_max: u32,
+    /// Nothing may be sent until the tenant has paid.
+    pub silent: bool,
 }
 
 impl Caps {
@@ -149,6 +190,16 @@ impl Plan {
         Duration::from_secs(u64::from(self.retention_days) * 24 * 3600)
     }
 
+    /// What messages beyond a soft quota cost.
+    pub fn tariff(&self) -> Vec<Tier> {
+        match self.overage_minor {
+            Some(price_minor) if self.overage_tiers.is_empty() => {
+                vec![Tier { up_to: None, price_minor, per: one() }]
+            }
+            _ => self.overage_tiers.clone(),
+        }
+    }
+
     /// The part that binds at once.
     pub fn caps(&self) -> Caps {
         Caps {
@@ -158,6 +209,7 @@ impl Plan {
             first_contacts_per_day: self.first_contacts_per_day,
             queue_max: self.queue_max,
             sessions_max: self.sessions_max,
+            silent: false,
         }
     }
 }
@@ -183,6 +235,7 @@ mod tests {
             first_contacts_per_day: None,
             queue_max: 1,
             sessions_max: 1,
+            silent: false,
         }
     }
 

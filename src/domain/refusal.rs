@@ -139,6 +139,18 @@ impl Refusal {
         Self::new(Code::TenantSuspended, 403, "the operator has suspended this tenant; ask them to resume it")
     }
 
+    /// 403: what was bought is not paid for.
+    pub fn payment_due() -> Self {
+        let detail = "an invoice is past its due date or the subscription has ended, so nothing is sent; reading works, and \
+                      sending does again once what is due is paid";
+        Self::new(Code::TenantSuspended, 403, detail)
+    }
+
+    /// 409: grace allows what there is, and nothing new.
+    pub fn no_new_sessions() -> Self {
+        Self::conflict("an invoice is past its due date: no session can be added until it is paid")
+    }
+
     /// 404, word for word the same for absent and for somebody else's.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, 404, "no such thing, or not yours")

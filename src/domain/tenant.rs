@@ -21,6 +21,21 @@ words! {
     }
 }
 
+words! {
+    /// What a tenant may do by what it has paid. It follows from its subscription; suspending a tenant is another matter, and
+    /// neither lifts the other.
+    #[derive(Default)]
+    pub enum TenantStanding {
+        /// Everything.
+        #[default]
+        Active,
+        /// No new sessions, and no messages beyond the quota, also where it is soft.
+        Grace,
+        /// Nothing is sent, and sessions do as the plan's `suspended_inbound` says. Reading works.
+        Stopped,
+    }
+}
+
 /// A customer of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tenant {
@@ -32,6 +47,8 @@ pub struct Tenant {
     pub plan: String,
     /// Whether they may act.
     pub status: TenantStatus,
+    /// What they may do by what they have paid.
+    pub standing: TenantStanding,
     /// When they came.
     pub created_at: WallTime,
 }

@@ -116,6 +116,22 @@ impl JsonSchema for WallTime {
     }
 }
 
+/// A stretch of time: `[start, end)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Period {
+    /// First instant.
+    pub start: WallTime,
+    /// First instant of the next.
+    pub end: WallTime,
+}
+
+impl Period {
+    /// How long it is, in milliseconds.
+    pub fn millis(self) -> u64 {
+        self.end.since(self.start).as_millis() as u64
+    }
+}
+
 /// Which start of the machine a [`Moment`] belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct BootId(pub u128);

@@ -7,8 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator as _;
 
-use super::event::Change;
+use super::event::{BillingNews, Change};
 use super::id::{DeliveryId, EventId, SessionId, TenantId, WebhookId};
+use super::invoice::Invoice;
 use super::message::{Message, MessageStatus};
 use super::session::{Reason, Session, SessionCounters, SessionStatus, Standing};
 use super::time::WallTime;
@@ -118,8 +119,9 @@ fn event_patterns() -> Vec<String> {
 pub fn event_types() -> Vec<String> {
     let messages = MessageStatus::iter().map(|status| format!("message.{status}"));
     let sessions = SessionStatus::iter().map(|status| format!("session.{status}"));
+    let billing = BillingNews::iter().map(|news| event_type(Change::Billing(news)));
     let more = ["usage.threshold", "webhook.disabled", TEST].map(str::to_owned);
-    messages.chain(sessions).chain(more).collect()
+    messages.chain(sessions).chain(billing).chain(more).collect()
 }
 
 /// The type of an event, as receivers switch on it.
@@ -130,6 +132,9 @@ pub fn event_type(change: Change) -> String {
         Change::Session(status) => format!("session.{status}"),
         Change::Usage(_) => "usage.threshold".to_owned(),
         Change::Webhook(_) => "webhook.disabled".to_owned(),
+        Change::Billing(BillingNews::InvoiceIssued) => "invoice.issued".to_owned(),
+        Change::Billing(BillingNews::InvoicePaid) => "invoice.paid".to_owned(),
+        Change::Billing(BillingNews::SubscriptionUpdated) => "subscription.updated".to_owned(),
     }
 }
 
@@ -219,6 +224,10 @@ pub enum Subject {
     Usage(u8),
     /// An endpoint was disabled.
     Webhook(WebhookId, WebhookReason),
+    /// An invoice.
+    Invoice(Box<Invoice>),
+    /// What the tenant has agreed to.
+    Subscription(Box<super::subscription::Subscription>),
     /// Nothing: somebody tries an endpoint.
     Test,
     /// What it was about was erased since.
@@ -447,7 +456,7 @@ mod tests {
         }
         let listed = event_patterns();
         assert!(listed.iter().all(|pattern| EventFilter::knows(pattern)), "{listed:?}");
-        assert_eq!(listed.iter().filter(|pattern| pattern.ends_with('*')).count(), 5, "{listed:?}");
+        assert_eq!(listed.iter().filter(|pattern| pattern.ends_with('*')).count(), 7, "{listed:?}");
     }
 
     #[test]

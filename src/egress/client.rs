@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::guard::Guard;
 use super::road::{Names, Road};
+use super::tls::tls;
 use crate::ports::egress::{BODY_MAX, Egress, EgressError, Post, Reply};
 
 /// From the first look-up to the last byte of the head.
@@ -40,13 +41,8 @@ impl Client {
     pub fn new(guard: Guard, names: Arc<dyn Names>) -> Result<Self, rustls::Error> {
         let guard = Arc::new(guard);
         let road = Road { guard: Arc::clone(&guard), names };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots())
-            .with_no_client_auth();
         let tls = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(tls()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(road);
@@ -58,20 +54,6 @@ impl Client {
             .build(tls);
         Ok(Self { guard, http })
     }
-}
-
-/// Without any, nothing by https is delivered, which is no reason not to serve.
-fn roots() -> rustls::RootCertStore {
-    let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (trusted, _) = roots.add_parsable_certificates(found.certs);
-    if trusted == 0 {
-        tracing::warn!(
-            "this system has no certificates of authorities: webhooks by https will fail; install ca-certificates, \
-             or name a file with SSL_CERT_FILE"
-        );
-    }
-    roots
 }
 
 #[async_trait]

@@ -8,8 +8,10 @@ mod addresses;
 mod client;
 mod guard;
 mod road;
+mod tls;
 
 pub use self::addresses::is_public;
 pub use self::client::Client;
 pub use self::guard::Guard;
 pub use self::road::{Names, SystemNames};
+pub use self::tls::tls;

@@ -14,9 +14,11 @@ use super::render::message::MessageRecord;
 use super::render::session::SessionRecord;
 use crate::actors::subscriber::event_stream::CloseEvent;
 use crate::actors::subscriber::machine::{ClientFrame, CloseCode, ServerFrame};
-use crate::domain::event::{Change, StatusEvent, Wire};
+use crate::domain::event::{BillingNews, Change, StatusEvent, Wire};
+use crate::domain::invoice::{Invoice, InvoiceStatus};
 use crate::domain::message::{Direction, MessageStatus};
 use crate::domain::session::SessionStatus;
+use crate::domain::subscription::Subscription;
 use crate::domain::webhook::{Subject, TEST, WebhookReason, event_type};
 use crate::webhooks::confidential::seconds;
 use crate::webhooks::payload::{Body, Disabled, Test, Told, Usage, body};
@@ -204,7 +206,16 @@ fn webhooks(schemas: &mut Schemas) -> Channel {
         let subject = Subject::Session(Box::new(sample::session(status)));
         sent.push(told(&event_type(Change::Session(status)), &of_session, subject));
     }
-    let others: [(String, SchemaOf, Subject); 3] = [
+    let issued = Subject::Invoice(Box::new(sample::invoice(InvoiceStatus::Open)));
+    let paid = Subject::Invoice(Box::new(sample::invoice(InvoiceStatus::Paid)));
+    let others: [(String, SchemaOf, Subject); 6] = [
+        (event_type(Change::Billing(BillingNews::InvoiceIssued)), answered::<Body<'_, Invoice>>, issued),
+        (event_type(Change::Billing(BillingNews::InvoicePaid)), answered::<Body<'_, Invoice>>, paid),
+        (
+            event_type(Change::Billing(BillingNews::SubscriptionUpdated)),
+            answered::<Body<'_, Subscription>>,
+            Subject::Subscription(Box::new(sample::subscription())),
+        ),
         (event_type(Change::Usage(80)), answered::<Body<'_, Usage>>, Subject::Usage(80)),
         (
             event_type(Change::Webhook(sample::webhook_id())),
@@ -279,6 +290,7 @@ fn events() -> Vec<Value> {
         (Some(sample::session_id()), Change::Session(SessionStatus::Connected)),
         (None, Change::Usage(80)),
         (None, Change::Webhook(sample::webhook_id())),
+        (None, Change::Billing(BillingNews::InvoiceIssued)),
     ];
     let event = |(seq, (session, change))| {
         let event = StatusEvent { tenant: sample::tenant_id(), seq, session, change, at: sample::NOW };

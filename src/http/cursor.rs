@@ -4,9 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use crate::domain::time::WallTime;
+
 const BY_ID: u8 = 1;
 const BY_CODE: u8 = 2;
 const BY_PLACE: u8 = 3;
+const BY_DAY: u8 = 4;
 
 /// The cursor of a list that is sorted by id.
 pub fn of_id(last: Uuid) -> String {
@@ -38,6 +41,18 @@ pub fn place(cursor: &str) -> Option<u64> {
     decode(BY_PLACE, cursor)?.try_into().ok().map(u64::from_be_bytes)
 }
 
+/// The cursor of a list that is sorted by days and then by ids.
+pub fn of_day(day: WallTime, last: Uuid) -> String {
+    encode(BY_DAY, &[&day.0.to_be_bytes()[..], last.as_bytes()].concat())
+}
+
+/// The day and the id in a cursor; `None` when it is not one of ours.
+pub fn day(cursor: &str) -> Option<(WallTime, Uuid)> {
+    let key = decode(BY_DAY, cursor)?;
+    let (day, id) = key.split_first_chunk::<8>()?;
+    Some((WallTime(i64::from_be_bytes(*day)), Uuid::from_slice(id).ok()?))
+}
+
 fn encode(version: u8, key: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode([&[version], key].concat())
 }
@@ -60,6 +75,9 @@ mod tests {
             prop_assert_eq!(id(&of_id(uuid)), Some(uuid));
             prop_assert_eq!(code(&of_code(&word)), Some(word.clone()));
             prop_assert_eq!(place(&of_place(bits as u64)), Some(bits as u64));
+            let at = WallTime(bits as i64);
+            prop_assert_eq!(day(&of_day(at, uuid)), Some((at, uuid)));
+            prop_assert_eq!(day(&of_id(uuid)), None);
             prop_assert_eq!(place(&of_id(uuid)), None);
             prop_assert_eq!(code(&of_id(uuid)), None);
             prop_assert_eq!(id(&of_code(&word)), None);

@@ -6,7 +6,9 @@
 pub mod admin;
 pub mod answer;
 pub mod asyncapi;
+pub mod checkout;
 pub mod cursor;
+pub mod desk;
 pub mod extract;
 pub mod gate;
 pub mod in_flight;
@@ -15,6 +17,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod origin;
 pub mod pairing_limit;
+pub mod papers;
 pub mod presented;
 pub mod problem;
 pub mod reference;

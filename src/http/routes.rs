@@ -5,7 +5,10 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
-use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
+use super::admin::{
+    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
+    tenants,
+};
 use super::answer::Answer;
 use super::middleware::body::body;
 use super::middleware::edge_limit::edge_limit;
@@ -16,8 +19,8 @@ use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, limits, media, messages, metrics, pairing, sandbox, sessions,
-    suppressions, usage, webhooks,
+    chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics, pairing, payments,
+    sandbox, sessions, suppressions, usage, usage_days, webhooks,
 };
 use crate::domain::refusal::Refusal;
 
@@ -96,6 +99,14 @@ fn v1(v1: &mut ServiceConfig) {
         )
         .service(resource("/suppressions/{id}").route(delete().to(suppressions::delete)))
         .service(resource("/usage").route(get().to(usage::get)))
+        .service(resource("/usage/days").route(get().to(usage_days::days)))
+        .service(resource("/subscription").route(get().to(invoices::subscription)))
+        .service(resource("/invoices").route(get().to(invoices::list)))
+        .service(resource("/invoices/{id}").route(get().to(invoices::get_one)))
+        .service(resource("/invoices/{id}/checkout").route(post().to(invoices::link)))
+        .service(resource("/credit-notes/{id}").route(get().to(invoices::get_note)))
+        .service(resource("/billing/portal").route(post().to(invoices::portal)))
+        .service(resource("/payments/stripe").route(post().to(payments::stripe)))
         .service(resource("/limits").route(get().to(limits::get)))
         .service(resource("/webhooks").route(get().to(webhooks::list)).route(post().to(webhooks::create)))
         .service(
@@ -129,6 +140,7 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/tenants/{id}/suspend").route(post().to(tenants::suspend)))
         .service(resource("/tenants/{id}/resume").route(post().to(tenants::resume)))
         .service(resource("/tenants/{id}/keys").route(get().to(keys::list)).route(post().to(keys::create)))
+        .configure(books)
         .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
         .service(resource("/keys/{id}/rotate").route(post().to(keys::rotate)))
         .service(resource("/operators").route(get().to(operators::list)).route(post().to(operators::create)))
@@ -139,6 +151,38 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
         .service(resource("/sessions").route(get().to(fleet::list)))
         .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
+}
+
+fn books(admin: &mut ServiceConfig) {
+    let of_tenant = |path: &str| resource(format!("/tenants/{{id}}/{path}"));
+    let of_invoice = |path: &str| resource(format!("/invoices/{{id}}/{path}"));
+    admin
+        .service(
+            of_tenant("subscription")
+                .route(get().to(subscriptions::get_one))
+                .route(patch().to(subscriptions::change)),
+        )
+        .service(of_tenant("subscription/preview").route(get().to(subscriptions::preview)))
+        .service(of_tenant("subscription/cancel").route(post().to(subscriptions::cancel)))
+        .service(of_tenant("subscription/reactivate").route(post().to(subscriptions::reactivate)))
+        .service(
+            of_tenant("billing-profile")
+                .route(get().to(ledger::profile))
+                .route(put().to(ledger::put_profile)),
+        )
+        .service(of_tenant("invoices").route(get().to(all_invoices::list_of_tenant)))
+        .service(of_tenant("ledger").route(get().to(ledger::list)))
+        .service(of_tenant("credits").route(post().to(ledger::grant)))
+        .service(of_tenant("refunds").route(post().to(ledger::refund)))
+        .service(resource("/invoices").route(get().to(all_invoices::list)))
+        .service(resource("/invoices/{id}").route(get().to(all_invoices::get_one)))
+        .service(of_invoice("pay").route(post().to(all_invoices::pay)))
+        .service(of_invoice("void").route(post().to(all_invoices::void)))
+        .service(of_invoice("write-off").route(post().to(all_invoices::write_off)))
+        .service(of_invoice("credit-notes").route(post().to(all_invoices::credit)))
+        .service(of_invoice("checkout").route(post().to(all_invoices::link)))
+        .service(of_invoice("collect").route(post().to(all_invoices::collect)))
+        .service(resource("/credit-notes/{id}").route(get().to(all_invoices::get_note)));
 }
 
 async fn elsewhere() -> Answer {

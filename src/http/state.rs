@@ -7,7 +7,9 @@ use super::gate::Gate;
 use super::in_flight::InFlight;
 use super::middleware::edge_limit::EdgeLimit;
 use super::pairing_limit::PairingLimit;
+use super::render::paper::Fonts;
 use crate::actors::subscriber::Setup;
+use crate::billing::office::Issuer;
 use crate::config::http::HttpOptions;
 use crate::domain::address::AddressRange;
 use crate::domain::session::Engine;
@@ -21,9 +23,11 @@ use crate::ports::directory::Directory;
 use crate::ports::edge::EdgeBudget;
 use crate::ports::egress::Egress;
 use crate::ports::key_use::KeyUse;
+use crate::ports::ledger::Ledger;
 use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
+use crate::ports::payments::PaymentProvider;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
@@ -35,7 +39,7 @@ use crate::tenancy::operator::OperatorToken;
 
 /// Every port the HTTP face needs.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "each field is its port")]
+#[expect(missing_docs, reason = "each field is its port or is documented at its type")]
 pub struct HttpPorts {
     pub directory: Arc<dyn Directory>,
     pub audit: Arc<dyn Audit>,
@@ -56,6 +60,10 @@ pub struct HttpPorts {
     pub exposition: Exposition,
     pub log_level: Arc<dyn LogLevel>,
     pub engines: Vec<Engine>,
+    pub ledger: Arc<dyn Ledger>,
+    pub issuer: Arc<Issuer>,
+    pub fonts: Fonts,
+    pub payments: Arc<dyn PaymentProvider>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -83,6 +91,11 @@ pub struct HttpState {
     pub media: media::Ports,
     pub uploads: Uploads,
     pub fetcher: Fetcher,
+    pub ledger: Arc<dyn Ledger>,
+    pub issuer: Arc<Issuer>,
+    /// What papers are written with.
+    pub fonts: Arc<Fonts>,
+    pub payments: Arc<dyn PaymentProvider>,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
@@ -106,6 +119,7 @@ impl HttpState {
                 directory: ports.directory.clone(),
                 signals: ports.signals.clone(),
                 clock: ports.clock.clone(),
+                zone: ports.issuer.zone,
             },
             uploads: Uploads::new(ports.media.clone()),
             fetcher: Fetcher::new(
@@ -114,6 +128,10 @@ impl HttpState {
                 Arc::clone(&ports.supervisor),
             ),
             media: ports.media,
+            ledger: ports.ledger,
+            issuer: ports.issuer,
+            fonts: Arc::new(ports.fonts),
+            payments: ports.payments,
             trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,

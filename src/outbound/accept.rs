@@ -10,6 +10,7 @@ use crate::domain::message::{Draft, Message, WaId};
 use crate::domain::plan::Allowance;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::TenantScope;
+use crate::domain::tenant::TenantStanding;
 use crate::domain::time::WallTime;
 use crate::failpoint::{self, Point};
 use crate::ports::clock::Clock;
@@ -18,23 +19,26 @@ use crate::ports::messages::Messages;
 use crate::ports::outbox::{Acceptance, Outbox, Terms};
 use crate::ports::signals::Signals;
 use crate::ports::store::{Created, StoreError, WriteError};
+use chrono_tz::Tz;
 
 /// Accepts messages. Cheap to clone.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "each field is its port")]
+#[expect(missing_docs, reason = "each field is its port or is documented here")]
 pub struct Accept {
     pub outbox: Arc<dyn Outbox>,
     pub messages: Arc<dyn Messages>,
     pub directory: Arc<dyn Directory>,
     pub signals: Arc<dyn Signals>,
     pub clock: Arc<dyn Clock>,
+    /// On whose clocks months begin.
+    pub zone: Tz,
 }
 
 impl Accept {
     /// Accepts one message, or says the first refusal in the order of API.md.
     ///
     /// `draft` is what stop 1 made of the request: a draft, or the 422 it earned. That refusal is said only after
-    /// those that stand before it: 404, the stored answer of a replay, 409. `metered`: whether it counts to usage.
+    /// those that stand before it: 403, 404, the stored answer of a replay, 409. `metered`: whether it counts to usage.
     pub async fn accept(
         &self,
         scope: TenantScope,
@@ -44,6 +48,7 @@ impl Accept {
         idempotency: Option<Idempotency>,
     ) -> Result<Created<Message>, WriteError> {
         let at = self.clock.wall();
+        let terms = self.terms(scope, metered, at)?;
         let draft = match draft {
             Ok(draft) if reference::names_something(&draft) => {
                 reference::check(&*self.messages, scope, session, draft, at).await?
@@ -57,7 +62,6 @@ impl Accept {
                 return stored.map(Created::Replayed).ok_or(WriteError::Refused(refusal));
             }
         };
-        let terms = self.terms(scope, metered, at)?;
         let acceptance = Acceptance {
             tenant: scope.tenant(),
             session,
@@ -78,17 +82,22 @@ impl Accept {
     }
 
     /// What binds a message of this tenant now.
-    fn terms(&self, scope: TenantScope, metered: bool, at: WallTime) -> Result<Terms, StoreError> {
+    fn terms(&self, scope: TenantScope, metered: bool, at: WallTime) -> Result<Terms, WriteError> {
         let snapshot = self.directory.snapshot();
         // Authentication found the tenant a moment ago, so this is a hole in the data, not a caller's mistake.
         let plan = snapshot
             .plan_of(scope.tenant())
             .ok_or_else(|| StoreError::Unavailable("the tenant's plan is missing".to_owned()))?;
+        let caps = snapshot.caps_of(scope.tenant()).unwrap_or_else(|| plan.caps());
+        if caps.silent {
+            return Err(Refusal::payment_due().into());
+        }
         Ok(Terms {
-            period: month_of(at),
+            period: month_of(at, self.zone),
             allowance: Allowance { limit: plan.messages_per_month, quota: plan.quota },
-            caps: plan.caps(),
+            caps,
             metered,
+            strict: snapshot.standing_of(scope.tenant()) == TenantStanding::Grace,
         })
     }
 }

@@ -13,9 +13,9 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::operator::{OperatorAccount, TokenHash};
-use crate::domain::plan::{Caps, Plan};
+use crate::domain::plan::{Caps, Plan, SuspendedInbound};
 use crate::domain::scope::SystemScope;
-use crate::domain::tenant::{ApiKey, KeyHash, Minted, Tenant, TenantStatus};
+use crate::domain::tenant::{ApiKey, KeyHash, Minted, Tenant, TenantStanding, TenantStatus};
 use crate::domain::time::WallTime;
 
 /// Operators whose token opens, at once, besides `root`.
@@ -43,7 +43,21 @@ impl Snapshot {
 
     /// What binds a tenant now; `None` when it does not exist.
     pub fn caps_of(&self, tenant: TenantId) -> Option<Caps> {
-        self.plan_of(tenant).map(Plan::caps)
+        let silent = self.standing_of(tenant) == TenantStanding::Stopped;
+        self.plan_of(tenant).map(|plan| Caps { silent, ..plan.caps() })
+    }
+
+    /// What a tenant may do by what it has paid; nothing when it does not exist.
+    pub fn standing_of(&self, tenant: TenantId) -> TenantStanding {
+        self.tenants.get(&tenant).map_or(TenantStanding::Stopped, |tenant| tenant.standing)
+    }
+
+    /// Whether a tenant's sessions are stopped, whatever is wanted of them: the tenant may not act, or has not paid and its plan
+    /// does not keep them connected meanwhile.
+    pub fn is_at_rest(&self, tenant: TenantId) -> bool {
+        let parks =
+            || self.plan_of(tenant).is_none_or(|plan| plan.suspended_inbound == SuspendedInbound::Park);
+        self.is_suspended(tenant) || (self.standing_of(tenant) == TenantStanding::Stopped && parks())
     }
 
     /// Whether a tenant may not act: the operator suspended it, or it does not exist.

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::outbox::{Period, Usage};
+use super::outbox::Usage;
 use super::store::{StoreError, WriteError};
 use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId};
 use crate::domain::message::{Direction, Message, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Period, WallTime};
 
 /// Which messages are wanted; what is `None` does not narrow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +24,21 @@ pub struct MessageFilter {
     pub direction: Option<Direction>,
     /// With this reference of the tenant's.
     pub client_ref: Option<String>,
+}
+
+/// What a session did on one day, on the clocks of the operator's zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageDay {
+    /// When the day began.
+    pub day: WallTime,
+    /// Which session; it may have been deleted since.
+    pub session: SessionId,
+    /// Messages that count to usage and reached the server on this day, whenever they were accepted.
+    pub sent: u64,
+    /// Messages that failed for good.
+    pub failed: u64,
+    /// Messages that came in.
+    pub received: u64,
 }
 
 /// Reading messages and taking them back.
@@ -62,6 +77,16 @@ pub trait Messages: Send + Sync {
 
     /// Usage of the period; `None` when nothing was sent in it. `queued` counts all sessions.
     async fn usage(&self, scope: TenantScope, period: Period) -> Result<Option<Usage>, StoreError>;
+
+    /// Usage by day and session of the days that began within `period`, by day and then by session, at most `limit`, only those
+    /// behind `after`. The day under way is among them as far as it has come; a day on which nothing happened is not.
+    async fn days(
+        &self,
+        scope: TenantScope,
+        period: Period,
+        after: Option<(WallTime, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<UsageDay>, StoreError>;
 
     /// Attempts of each session of the tenant since `since`.
     async fn attempts_since(

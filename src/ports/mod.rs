@@ -9,11 +9,13 @@ pub mod edge;
 pub mod egress;
 pub mod feed;
 pub mod key_use;
+pub mod ledger;
 pub mod limits;
 pub mod log_level;
 pub mod media;
 pub mod messages;
 pub mod outbox;
+pub mod payments;
 pub mod questions;
 pub mod readiness;
 pub mod sandbox;
@@ -44,4 +46,5 @@ pub struct Stores {
     pub sweep: Arc<dyn sweep::Sweep>,
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,
+    pub ledger: Arc<dyn ledger::Ledger>,
 }

@@ -1,5 +1,7 @@
 //! The durable queue. Every answer means it is on disk; calls of many sessions share one commit.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
@@ -15,16 +17,7 @@ use crate::domain::plan::{Allowance, Caps};
 use crate::domain::refusal::Refusal;
 use crate::domain::restraint::Approach;
 use crate::domain::session::{Lease, Restriction, Standing};
-use crate::domain::time::{Moment, Reading, WallTime};
-
-/// A month of usage: `[start, end)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct Period {
-    /// First instant.
-    pub start: WallTime,
-    /// First instant of the next.
-    pub end: WallTime,
-}
+use crate::domain::time::{Moment, Period, Reading, WallTime};
 
 /// What binds one acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +30,8 @@ pub struct Terms {
     pub caps: Caps,
     /// Whether it counts at all; test keys do not.
     pub metered: bool,
+    /// Whether a soft quota binds like a hard one: the tenant is late with paying.
+    pub strict: bool,
 }
 
 /// What stands in the store when the decision is made, read in the same transaction.
@@ -55,6 +50,18 @@ pub struct Usage {
 /// Stop 4 of the route, handed to the store by `app` so that it is decided inside the transaction:
 /// `billing::quota::decide`.
 pub type Judge = fn(&Terms, &Usage, WallTime) -> Result<(), Refusal>;
+
+/// The day that a time lies in, on the clocks of the operator's zone: `billing::period::day_of`.
+pub type DayOf = Arc<dyn Fn(WallTime) -> Period + Send + Sync>;
+
+/// What a store decides by inside its transactions. The rules are `billing`'s; `app` hands them over.
+#[derive(Clone)]
+pub struct Rules {
+    /// Stop 4.
+    pub judge: Judge,
+    /// Which day a message counts to.
+    pub day_of: DayOf,
+}
 
 /// One message to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

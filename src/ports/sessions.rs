@@ -93,7 +93,7 @@ pub trait Sessions: Send + Sync {
     async fn find(&self, scope: SystemScope, id: SessionId) -> Result<Option<Session>, StoreError>;
 
     /// What a boot has to do: sessions whose `desired` is `running`, oldest first, and those that are to log out and
-    /// still hold credentials. Sessions of suspended tenants are not among them.
+    /// still hold credentials. Sessions of tenants that are [at rest](super::directory::Snapshot::is_at_rest) are not among them.
     /// Every other session is set to `stopped` unless its status is `parked`, `logged_out` or `quarantined`.
     ///
     /// Whoever was starting when the process died has that counted ([`Supervision::after_death`]); whoever has by now

@@ -154,7 +154,7 @@ mod tests {
     use crate::domain::id::TenantId;
     use crate::domain::operator::OperatorAccount;
     use crate::domain::refusal::Code;
-    use crate::domain::tenant::{ApiKey, Tenant};
+    use crate::domain::tenant::{ApiKey, Tenant, TenantStanding};
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
@@ -168,6 +168,7 @@ mod tests {
             name: "Acme".into(),
             plan: "starter".into(),
             status: TenantStatus::Active,
+            standing: TenantStanding::Active,
             created_at: NOW,
         };
         let mut key = ApiKey {

@@ -50,7 +50,7 @@ pub(crate) enum Told<D> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "UsageThreshold")]
 pub(crate) struct Usage {
-    /// 80 or 100.
+    /// 50, 80 or 100.
     percent: u8,
 }
 
@@ -88,6 +88,8 @@ pub fn body(event: &WebhookEvent, records: Records) -> serde_json::Result<Vec<u8
         Subject::Webhook(id, reason) => {
             write(event, Disabled { id: *id, status: WebhookStatus::Disabled, reason: *reason })
         }
+        Subject::Invoice(invoice) => write(event, invoice),
+        Subject::Subscription(subscription) => write(event, subscription),
         Subject::Test => write(event, Test { test: true }),
         Subject::Gone => write(event, Told::<()>::Erased(Erased { erased: true })),
     }

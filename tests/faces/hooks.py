@@ -20,8 +20,8 @@ KEYS = {TOKENS["a"]: "a", TOKENS["b"]: "b"}
 STANDING = set(TOKENS["standing"])
 PLAN = TOKENS["plan"]
 COUNT = os.environ["FACES_COUNT"]
-ID = re.compile(r"\b(?:ses|msg|whk|dlv|evt|ten|key|opr)_[0-9a-f]{32}\b")
-TENANTS_OWN = ("ses_", "msg_", "whk_", "dlv_", "evt_")
+ID = re.compile(r"\b(?:ses|msg|whk|dlv|evt|inv|crn|ten|key|opr)_[0-9a-f]{32}\b")
+TENANTS_OWN = ("ses_", "msg_", "whk_", "dlv_", "evt_", "inv_", "crn_")
 # A name that leads nowhere (RFC 6761): what is tried here sends nothing out.
 ENDPOINT = "https://columba.invalid/hook"
 ABSENT = "0" * 32
@@ -53,7 +53,7 @@ def prefix_of(path):
     before = path.split("/{id}")[0].rsplit("/", 1)[-1]
     return {
         "sessions": "ses_", "messages": "msg_", "webhooks": "whk_", "deliveries": "dlv_", "tenants": "ten_",
-        "keys": "key_", "operators": "opr_",
+        "keys": "key_", "operators": "opr_", "invoices": "inv_", "credit-notes": "crn_",
     }.get(before)
 
 
@@ -71,7 +71,7 @@ def spare(case):
     """Keeps the run's own tenants, keys and plan as they are."""
     path, method = case.operation.path, case.operation.method.upper()
     named = (case.path_parameters or {}).get("id")
-    changes = method in {"DELETE", "PATCH", "PUT"} or path.endswith(("/suspend", "/resume", "/rotate"))
+    changes = method in {"DELETE", "PATCH", "PUT"} or path.endswith(("/suspend", "/resume", "/rotate", "/cancel"))
     if changes and named in STANDING:
         case.path_parameters["id"] = "absent" if named == PLAN else f"{named[:4]}{ABSENT}"
     # It keeps a thread for ten seconds, and all that waits for it; the tests of supervision do that.
@@ -135,7 +135,8 @@ def after_call(context, case, response):
         # The documents show ids too, which are nobody's.
         if response.status_code >= 300 or not case.operation.path.startswith("/v1/"):
             return
-        for found in ID.findall(response.text):
+        # What a file holds is no text.
+        for found in ID.findall(response.content.decode(errors="replace")):
             if found not in owner and found not in STANDING:
                 # What only the operator has seen is nobody's yet: the tenant who sees it first is its owner.
                 if who is not None and found.startswith(TENANTS_OWN):

@@ -1,6 +1,6 @@
 """Starts the server and lets foreign programs at it: see README.md beside this file.
 
-usage: run.py SERVER TOOLS [PART...]     parts: clients asyncapi schemathesis (all, if none is named)
+usage: run.py SERVER TOOLS [PART...]     parts: clients asyncapi payments schemathesis (all, if none is named)
 """
 
 import atexit
@@ -18,7 +18,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SERVER, TOOLS = (pathlib.Path(given).resolve() for given in sys.argv[1:3])
-PARTS = sys.argv[3:] or ["clients", "asyncapi", "schemathesis"]
+PARTS = sys.argv[3:] or ["clients", "asyncapi", "payments", "schemathesis"]
 WANTED = int(os.environ.get("COLUMBA_SCHEMATHESIS_REQUESTS", "2000"))
 SEED = int(os.environ.get("COLUMBA_SCHEMATHESIS_SEED", "1"))
 BIN = TOOLS / "venv/bin"
@@ -125,6 +125,10 @@ def asyncapi(_):
     )
 
 
+def payments(_):
+    return run("payments", [BIN / "python", HERE / "payments.py", SERVER, BIN / "localstripe", TOOLS / "localstripe.log"])
+
+
 def schemathesis(server):
     count = TOOLS / "requests.json"
     tokens = {
@@ -183,7 +187,7 @@ def main():
     passed, failures = 0, []
     for part in PARTS:
         began = time.monotonic()
-        failed = {"clients": clients, "asyncapi": asyncapi, "schemathesis": schemathesis}[part](server)
+        failed = {"clients": clients, "asyncapi": asyncapi, "payments": payments, "schemathesis": schemathesis}[part](server)
         print(f"== {part}: {'FAILED' if failed else 'ok'} in {time.monotonic() - began:.0f} s", flush=True)
         passed += not failed
         failures += [failed] if failed else []

@@ -180,3 +180,33 @@ fn a_bridge_is_pinned_by_its_checksum_and_speaks_to_whatsapp_unless_a_test_serve
     assert!(load(&good, &[], &[]).unwrap().bridges.native.is_set());
     assert!(!load("", &[], &[]).unwrap().bridges.native.is_set(), "by default there is none");
 }
+
+#[test]
+fn what_cannot_be_billed_by_is_refused_with_its_key() {
+    let long = "x".repeat(201);
+    for (key, value, said) in [
+        ("time_zone", "'Europe/Atlantis'".to_owned(), "no time zone"),
+        ("tax_rate_bps", "10001".to_owned(), "10001"),
+        ("due_days", "366".to_owned(), "366"),
+        ("grace_days", "366".to_owned(), "366"),
+        ("invoice_prefix", "'2026'".to_owned(), "not end with a digit"),
+        ("invoice_prefix", "''".to_owned(), "1 to 16"),
+        ("invoice_prefix", "'a b-'".to_owned(), "`a b-`"),
+        ("credit_note_prefix", "'INV-'".to_owned(), "what invoices begin with"),
+        ("fonts", "['fonts/x.ttf']".to_owned(), "absolute"),
+        ("issuer.name", format!("'{long}'"), "201"),
+        ("issuer.address", format!("['{long}']"), "201"),
+    ] {
+        let (section, name) =
+            key.split_once('.').map_or(("billing", key), |(_, name)| ("billing.issuer", name));
+        match load(&format!("[{section}]\n{name} = {value}\n"), &[], &[]) {
+            Err(ConfigError::BadValue { key: named, problem, .. }) => {
+                assert_eq!(named, format!("billing.{key}"), "{problem}");
+                assert!(problem.contains(said), "{key}: {problem}");
+            }
+            other => panic!("{key} = {value}: {other:?}"),
+        }
+    }
+    let zone = load("[billing]\ntime_zone = 'Asia/Kolkata'\n", &[], &[]).unwrap().billing.zone();
+    assert_eq!(zone, chrono_tz::Tz::Asia__Kolkata);
+}

@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("webhooks", &["domain", "ports"]),
     ("egress", &["domain", "ports", "config"]),
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "media", "webhooks", "config"]),
+    ("payments", &["domain", "ports", "config"]),
     ("storage", &["domain", "failpoint", "meters", "ports", "config", "history"]),
     ("transport", &["domain", "meters", "ports", "config"]),
     (

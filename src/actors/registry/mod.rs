@@ -133,14 +133,14 @@ impl RegistryActor {
         RegistryHandle::new(Self::start_in_arbiter(home.of("registry"), build), routes, vaults)
     }
 
-    fn is_suspended(&self, tenant: TenantId) -> bool {
-        self.setup.directory.snapshot().is_suspended(tenant)
+    fn is_at_rest(&self, tenant: TenantId) -> bool {
+        self.setup.directory.snapshot().is_at_rest(tenant)
     }
 
     /// What the row wants, as an order to the table.
     fn heed(&mut self, session: &Session) -> Order {
         let (id, origin) = (session.id, session.origin());
-        if self.is_suspended(origin.tenant) {
+        if self.is_at_rest(origin.tenant) {
             return self.table.stop(id);
         }
         match session.desired {
@@ -171,7 +171,7 @@ impl Handler<Restart> for RegistryActor {
     type Result = ();
 
     fn handle(&mut self, Restart { session, origin }: Restart, ctx: &mut Context<Self>) {
-        let order = if self.is_suspended(origin.tenant) {
+        let order = if self.is_at_rest(origin.tenant) {
             self.table.stop(session)
         } else {
             self.table.restart(session, origin)
@@ -394,7 +394,7 @@ impl RegistryActor {
         let read = async move { sessions.find(SystemScope, session).await };
         ctx.spawn(read.into_actor(self).map(move |row, registry, ctx| match row {
             Ok(Some(row)) if !registry.is_wanted(session) => {
-                let suspended = registry.is_suspended(row.tenant);
+                let suspended = registry.is_at_rest(row.tenant);
                 let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
                 if (row.status, row.reason) != (SessionStatus::Stopped, Some(reason)) {
                     registry.pronounce(session, SessionStatus::Stopped, reason, None, ctx);

@@ -199,6 +199,11 @@ impl Dispatch {
         if self.claiming.is_some() || self.on_the_wire() >= UNDER_WAY {
             return None;
         }
+        if self.caps.silent {
+            // Whoever pays rings.
+            self.head_since = None;
+            return None;
+        }
         let mut admitted = false;
         loop {
             let item = match self.agenda.next(at.now) {

@@ -43,6 +43,7 @@ pub(super) const LEAST: Caps = Caps {
     first_contacts_per_day: Some(0),
     queue_max: 0,
     sessions_max: 0,
+    silent: true,
 };
 
 impl SessionActor {

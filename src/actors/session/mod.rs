@@ -201,7 +201,7 @@ impl Handler<Stop> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
-        let suspended = self.ports.directory.snapshot().is_suspended(self.tenant);
+        let suspended = self.ports.directory.snapshot().is_at_rest(self.tenant);
         let reason = if suspended { Reason::TenantSuspended } else { Reason::Requested };
         self.on(Input::Stop(reason), ctx);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::framed::Framed;
-use crate::domain::event::{Change, StatusEvent};
+use crate::domain::event::{BillingNews, Change, StatusEvent};
 use crate::domain::id::{MessageId, SessionId, WebhookId};
 
 /// Events that may wait for one client.
@@ -19,6 +19,7 @@ enum Subject {
     Session(Option<SessionId>),
     Usage,
     Webhook(WebhookId),
+    Billing(BillingNews),
 }
 
 impl From<&StatusEvent> for Subject {
@@ -28,6 +29,7 @@ impl From<&StatusEvent> for Subject {
             Change::Session(_) => Self::Session(event.session),
             Change::Usage(_) => Self::Usage,
             Change::Webhook(id) => Self::Webhook(id),
+            Change::Billing(news) => Self::Billing(news),
         }
     }
 }

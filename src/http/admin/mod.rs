@@ -1,11 +1,14 @@
 //! What the operator asks. One file per resource; `routes` holds the table.
 
 pub mod audit;
+pub mod invoices;
 pub mod keys;
+pub mod ledger;
 pub mod log;
 pub mod operators;
 pub mod plans;
 pub mod sessions;
+pub mod subscriptions;
 pub mod tenants;
 
 use crate::domain::refusal::Fault;

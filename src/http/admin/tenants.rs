@@ -6,13 +6,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::wrong_name;
+use crate::billing::office::Issuer;
 use crate::domain::id::TenantId;
 use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::session::Session;
-use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use crate::http::answer::{Answer, created, done, ok, to_the_end};
+use crate::http::desk::decide;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
@@ -24,6 +26,7 @@ use crate::http::listing::{Listing, cut};
 use crate::http::openapi::operation::{self, Operation, post};
 use crate::http::openapi::sample;
 use crate::ports::directory::TenantPatch;
+use crate::ports::ledger::{Books, Matter};
 use crate::ports::sessions::FleetFilter;
 use crate::ports::store::StoreError;
 
@@ -60,7 +63,10 @@ pub fn operations() -> Vec<Operation> {
         ),
         operation::patch("/v1/admin/tenants/{id}", self::patch)
             .named("updateTenant", "Change a tenant")
-            .about("A new plan's caps bind at once.")
+            .about(
+                "A new plan's caps and quota bind at once. A dearer one is paid from now on, a cheaper one from the next \
+                 period on: PATCH …/subscription says when it begins.",
+            )
             .asking(json!({"plan": "starter"}))
             .answering(200, "The tenant.", &sample::tenant(TenantStatus::Active))
             .refusing(&[Code::InvalidRequest]),
@@ -97,6 +103,7 @@ pub async fn create(
         name: body.name,
         plan: body.plan,
         status: TenantStatus::Active,
+        standing: TenantStanding::Active,
         created_at: now,
     };
     let made = operator.signs(&state.directory).create_tenant(tenant, idempotent.0).await?;
@@ -147,7 +154,13 @@ pub async fn patch(
     }
     let patch = TenantPatch { name: body.name, plan: body.plan, status: None };
     to_the_end(async move {
+        let given = patch.plan.clone();
         let tenant = operator.signs(&state.directory).patch_tenant(id, patch, state.clock.wall()).await?;
+        if let Some(code) = given {
+            // The caps bind already. Whoever asks again after a failure here gives the same plan, and pays once.
+            let rule = move |issuer: &Issuer, books: &Books, now| issuer.give(books, &code, now);
+            decide(&state, operator.actor(), id, Matter::default(), rule).await?;
+        }
         state.signals.wake_tenant(id);
         ok(tenant)
     })

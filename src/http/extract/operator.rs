@@ -45,9 +45,14 @@ pub fn actor(request: &HttpRequest, identity: &OperatorIdentity) -> Actor {
 
 /// A tenant's key as the audit names it.
 pub fn key_actor(request: &HttpRequest, key: KeyId) -> Actor {
+    named_actor(request, key.to_string())
+}
+
+/// Whoever else has a name, such as a payment provider.
+pub fn named_actor(request: &HttpRequest, name: String) -> Actor {
     Actor {
         id: None,
-        name: key.to_string(),
+        name,
         address: Origin::found(request).0,
         request_id: request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()),
     }

@@ -19,11 +19,14 @@ use serde_json::{Map, Value, json};
 
 use self::operation::Operation;
 use self::schemas::Schemas;
-use super::admin::{audit, keys, log, operators, plans, sessions as fleet, tenants};
+use super::admin::{
+    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
+    tenants,
+};
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, limits, media, messages, metrics, pairing, sandbox, sessions,
-    suppressions, usage, webhooks,
+    chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics, pairing, payments,
+    sandbox, sessions, suppressions, usage, usage_days, webhooks,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -68,7 +71,16 @@ pub fn groups() -> Vec<Group> {
         group(
             "Usage",
             "What of the plan is used.",
-            usage::operations().into_iter().chain(limits::operations()).collect(),
+            usage::operations()
+                .into_iter()
+                .chain(usage_days::operations())
+                .chain(limits::operations())
+                .collect(),
+        ),
+        group(
+            "Billing",
+            "What a tenant has agreed to, what it is asked to pay, and where it pays.",
+            invoices::operations().into_iter().chain(payments::operations()).collect(),
         ),
         group(
             "Feed",
@@ -94,6 +106,21 @@ pub fn groups() -> Vec<Group> {
         ),
         group("Audit", "For the operator: what operators did, in a chain of hashes.", audit::operations()),
         group("Plans", "For the operator: what tenants have bought.", plans::operations()),
+        group(
+            "Subscriptions",
+            "For the operator: what tenants have agreed to, from trial to end.",
+            subscriptions::operations(),
+        ),
+        group(
+            "Invoices",
+            "For the operator: papers that are never edited, and what becomes of them.",
+            all_invoices::operations(),
+        ),
+        group(
+            "Ledger",
+            "For the operator: what each tenant owes, entry by entry, and whom its invoices are for.",
+            ledger::operations(),
+        ),
         group("Fleet", "For the operator: sessions of all tenants.", fleet::operations()),
         group("Health", "For whoever runs the server; open to anybody.", health::operations()),
         group(

@@ -1,15 +1,25 @@
 //! One of each thing, for examples. Made of the types that answers are made of, so no example can show what no answer has.
 
 use std::str::FromStr;
+use std::time::Duration;
 
+use chrono_tz::Tz;
 use serde_json::json;
 
+use crate::billing::invoice;
+use crate::billing::office::deal;
+use crate::billing::period::month_of;
 use crate::billing::plan::Proposal;
 use crate::domain::audit::{Act, Action, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Content, Text};
 use crate::domain::id::{
-    DeliveryId, EventId, KeyId, MediaId, MessageId, OperatorId, SessionId, SuppressionId, TenantId, WebhookId,
+    DeliveryId, EventId, InvoiceId, KeyId, MediaId, MessageId, OperatorId, SessionId, SuppressionId,
+    TenantId, WebhookId,
+};
+use crate::domain::invoice::{
+    Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line,
+    LineKind, Party,
 };
 use crate::domain::media::{MediaFile, MediaState};
 use crate::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times, WaId};
@@ -19,12 +29,15 @@ use crate::domain::plan::{Plan, Quota};
 use crate::domain::session::{
     Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use crate::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStatus};
-use crate::domain::time::WallTime;
+use crate::domain::subscription::{Charged, Subscription, SubscriptionStatus};
+use crate::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStanding, TenantStatus};
+use crate::domain::time::{Period, WallTime};
 use crate::domain::webhook::{
     Attempt, Delivery as WebhookDelivery, DeliveryStatus, EventFilter, Health, Subject, TEST, Webhook,
     WebhookEvent, WebhookStatus,
 };
+use crate::http::render::billing::PreviewRecord;
+use crate::ports::ledger::BillingProfile;
 use crate::ports::webhooks::Logged;
 use crate::webhooks::confidential::Confidential;
 
@@ -65,6 +78,11 @@ pub fn key_id() -> KeyId {
 /// A webhook's id.
 pub fn webhook_id() -> WebhookId {
     id("whk_019a2b3c4d5e7f808192a3b4c5d6e7f5")
+}
+
+/// An invoice's id.
+pub fn invoice_id() -> InvoiceId {
+    id("inv_019a2b3c4d5e7f808192a3b4c5d6e7fb")
 }
 
 /// An event's id.
@@ -180,7 +198,14 @@ pub fn group() -> Chat {
 
 /// A tenant in good standing, or not.
 pub fn tenant(status: TenantStatus) -> Tenant {
-    Tenant { id: tenant_id(), name: "Acme".to_owned(), plan: "starter".to_owned(), status, created_at: NOW }
+    Tenant {
+        id: tenant_id(),
+        name: "Acme".to_owned(),
+        plan: "starter".to_owned(),
+        status,
+        standing: TenantStanding::Active,
+        created_at: NOW,
+    }
 }
 
 /// A plan.
@@ -202,6 +227,9 @@ pub fn plan() -> Plan {
         media_bytes_max: None,
         media_bytes_total: None,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: None,
+        suspended_inbound: crate::domain::plan::SuspendedInbound::Park,
         retention_days: 30,
         plugins: vec![],
     };
@@ -250,6 +278,104 @@ pub fn webhook() -> Webhook {
 pub fn confidential() -> Confidential {
     let kept = json!({"secrets": [{"text": SECRET, "until": null}], "headers": {"x-env": "prod"}});
     Confidential::from_bytes(kept.to_string().as_bytes()).expect("a secret and a header")
+}
+
+/// The month of the other examples.
+fn month() -> Period {
+    month_of(NOW, Tz::UTC)
+}
+
+/// A subscription in good standing.
+pub fn subscription() -> Subscription {
+    let deal = deal(&plan()).expect("a currency that is known");
+    let charged = Charged { term: month(), from: month().start, minor: deal.price_minor };
+    Subscription {
+        tenant: tenant_id(),
+        status: SubscriptionStatus::Active,
+        since: month().start,
+        deal,
+        month: month(),
+        charged: Some(charged),
+        trial_end: None,
+        next_plan: None,
+        ends: false,
+    }
+}
+
+/// An invoice with this status: open with all of it due, or paid.
+pub fn invoice(status: InvoiceStatus) -> Invoice {
+    let line = Line {
+        kind: LineKind::Base,
+        text: "Starter".to_owned(),
+        period: month(),
+        quantity: 1,
+        amount_minor: 1_900,
+    };
+    let currency = subscription().deal.currency;
+    let draft = InvoiceDraft { lines: vec![line], currency, period: month() };
+    let (account, _) = invoice::issue(&draft, 1_900, 0);
+    let paid = status == InvoiceStatus::Paid;
+    Invoice {
+        id: invoice_id(),
+        tenant: tenant_id(),
+        number: "INV-000042".to_owned(),
+        status,
+        currency,
+        lines: draft.lines,
+        account: Account { paid_minor: if paid { account.total_minor } else { 0 }, ..account },
+        period: draft.period,
+        issued_at: month().start,
+        due_at: month().start + Duration::from_secs(14 * 24 * 3600),
+        settled_at: paid.then_some(NOW),
+        seller: Party { name: "Operator GmbH".to_owned(), ..Party::default() },
+        buyer: Party { name: "Acme".to_owned(), ..Party::default() },
+        note: "Please name the number of the invoice.".to_owned(),
+    }
+}
+
+/// A credit note to [`invoice`].
+pub fn credit_note() -> CreditNote {
+    CreditNote {
+        id: id("crn_019a2b3c4d5e7f808192a3b4c5d6e7fc"),
+        number: "CRN-000007".to_owned(),
+        tenant: tenant_id(),
+        invoice: invoice_id(),
+        amount_minor: 500,
+        tax_minor: 80,
+        currency: subscription().deal.currency,
+        reason: "An hour of outage".to_owned(),
+        issued_at: NOW,
+    }
+}
+
+/// An entry of a ledger.
+pub fn entry() -> LedgerEntry {
+    LedgerEntry {
+        kind: EntryKind::Grant,
+        amount_minor: -500,
+        currency: subscription().deal.currency,
+        invoice: None,
+        reference: Some("Goodwill".to_owned()),
+        at: NOW,
+    }
+}
+
+/// Whom invoices are for.
+pub fn billing_profile() -> BillingProfile {
+    let party = Party {
+        name: "Acme".to_owned(),
+        address: vec!["1 Main Street".to_owned(), "10115 Berlin".to_owned()],
+        tax_id: Some("DE123456789".to_owned()),
+        email: Some("billing@example.com".to_owned()),
+    };
+    BillingProfile { party, tax_rate_bps: Some(1_900), customer: None }
+}
+
+/// What an upgrade would ask for.
+pub fn preview() -> PreviewRecord {
+    let Invoice { lines, currency, account, period, .. } = invoice(InvoiceStatus::Open);
+    let due_minor = account.due_minor();
+    PreviewRecord { at: NOW, currency, lines, account: Some(account), period: Some(period), due_minor }
 }
 
 /// An event of this type, as webhooks are told it.

@@ -108,7 +108,8 @@ impl<F: Form + Default + JsonSchema> Argument for JsonOrNothing<F> {
 impl Argument for Upload {
     fn tell(route: &mut Route) {
         let schema = |_: &mut Schemas| json!({"type": "string", "format": "binary"});
-        route.body = Some(Body { media: "*/*", schema, read: |_| Ok(()), required: true });
+        route.body =
+            Some(Body { media: "application/octet-stream", schema, read: |_| Ok(()), required: true });
         let said =
             [(400, Code::InvalidRequest), (413, Code::PayloadTooLarge), (415, Code::UnsupportedMediaType)];
         route.refusals.extend(said);

@@ -4,8 +4,10 @@ use serde_json::value::to_raw_value;
 
 use crate::webhooks::payload::Records;
 
+pub mod billing;
 pub mod media;
 pub mod message;
+pub mod paper;
 pub mod session;
 pub mod webhook;
 

@@ -130,8 +130,8 @@ impl Parameters for Wanted {
 /// `GET /sessions/{id}/contacts`.
 pub async fn contacts(
     state: State,
-    Query(wanted): Query<Wanted>,
     tenant: Tenant<tenant::Read>,
+    Query(wanted): Query<Wanted>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     owned(&state, tenant.principal(), id).await?;

@@ -84,7 +84,7 @@ pub async fn get(state: State, _: Query<Nothing>, tenant: Tenant<tenant::Read>) 
     let now = state.clock.wall();
     let snapshot = state.directory.snapshot();
     let mut plan = snapshot.plan_of(tenant.id()).cloned().ok_or_else(Refusal::not_found)?;
-    if let Some(usage) = state.messages.usage(tenant.scope(), month_of(now)).await? {
+    if let Some(usage) = state.messages.usage(tenant.scope(), month_of(now, state.issuer.zone)).await? {
         plan.messages_per_month = usage.allowance.limit;
         plan.quota = usage.allowance.quota;
     }

@@ -70,8 +70,8 @@ pub fn operations() -> Vec<Operation> {
                  be connected, and keeps it. `Range` is taken, one at a time; `ETag` is the SHA-256. It is always answered as an \
                  attachment, whatever its type.",
             )
-            .answering_as(200, "*/*", "The bytes.", "(the bytes)")
-            .answering_as(206, "*/*", "The bytes that `Range` names.", "(the bytes)")
+            .answering_as(200, "application/octet-stream", "The bytes.", "(the bytes)")
+            .answering_as(206, "application/octet-stream", "The bytes that `Range` names.", "(the bytes)")
             .answering_nothing(304, "It is the one that `If-None-Match` names.")
             .refusing(&[Code::SessionNotReady, Code::Conflict, Code::Unsupported]),
         operation::delete("/v1/media/{id}", self::delete)

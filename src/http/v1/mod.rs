@@ -7,15 +7,18 @@ pub mod deliveries;
 pub mod events;
 pub mod feed;
 pub mod health;
+pub mod invoices;
 pub mod limits;
 pub mod media;
 pub mod messages;
 pub mod metrics;
 pub mod pairing;
+pub mod payments;
 pub mod sandbox;
 pub mod sessions;
 pub mod suppressions;
 pub mod usage;
+pub mod usage_days;
 pub mod webhooks;
 
 use super::state::HttpState;

@@ -13,6 +13,7 @@ use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::{
     Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
+use crate::domain::tenant::TenantStanding;
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, accepted, created, done, ok, to_the_end};
 use crate::http::extract::State;
@@ -166,7 +167,13 @@ pub async fn create(
     }
     let engine = body.engine(&state.engines)?;
     tenant.principal().reach(engine)?;
-    let caps = state.directory.snapshot().caps_of(tenant.id()).ok_or_else(Refusal::not_found)?;
+    let snapshot = state.directory.snapshot();
+    match snapshot.standing_of(tenant.id()) {
+        TenantStanding::Active => {}
+        TenantStanding::Grace => return Err(Refusal::no_new_sessions().into()),
+        TenantStanding::Stopped => return Err(Refusal::payment_due().into()),
+    }
+    let caps = snapshot.caps_of(tenant.id()).ok_or_else(Refusal::not_found)?;
     let now = state.clock.wall();
     let session = fresh(&tenant, body, engine, now);
     let made = state.sessions.create(tenant.scope(), session, caps, idempotent.0).await?;

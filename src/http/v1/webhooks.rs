@@ -161,7 +161,8 @@ pub fn operations() -> Vec<Operation> {
             .about("Its secret is shown this once. A test key may not manage webhooks; a tenant has at most 8.")
             .asking(json!({"url": webhook.url, "events": webhook.events, "headers": {"x-env": "prod"}}))
             .answering(201, "The endpoint, and its secret.", &once())
-            .refusing(&[Code::InvalidRequest, Code::Conflict]),
+            // 404: asked again by its key after it was deleted.
+            .refusing(&[Code::InvalidRequest, Code::Conflict, Code::NotFound]),
         operation::get("/v1/webhooks", list).named("listWebhooks", "List webhooks").answering(
             200,
             "One page.",

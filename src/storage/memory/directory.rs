@@ -50,7 +50,7 @@ impl Directory for MemoryDirectory {
 
     fn snapshot(&self) -> Arc<Snapshot> {
         let state = self.store.read();
-        let tenants = state.tenants.iter().filter(|(_, row)| !row.deleted);
+        let tenants = state.tenants.iter().filter(|(_, row)| row.deleted_at.is_none());
         let newest = |(code, versions): (&String, &Vec<Plan>)| Some((code.clone(), versions.last()?.clone()));
         let usable = |key: &&ApiKey| key.revoked_at.is_none() && state.tenant(key.tenant).is_some();
         Arc::new(Snapshot {
@@ -81,7 +81,7 @@ impl Directory for MemoryDirectory {
             }
             known_plan(state, &tenant.plan)?;
             state.remember(Owner::Operators, idempotency, Made::Tenant(tenant.id), tenant.created_at);
-            state.tenants.insert(tenant.id, TenantRow { tenant: tenant.clone(), deleted: false });
+            state.tenants.insert(tenant.id, TenantRow { tenant: tenant.clone(), deleted_at: None });
             state.record(&self.by, Act::new(Action::TenantCreate, "tenant", tenant.id).after(&tenant));
             Ok(Created::New(tenant))
         })
@@ -103,11 +103,7 @@ impl Directory for MemoryDirectory {
                 None => None,
             };
             if let Some(allowance) = allowance {
-                // Another plan is another contract: it binds this month already.
-                let months = state.usage.iter_mut().filter(|((tenant, _), _)| *tenant == id);
-                for (_, row) in months.filter(|((_, start), row)| (*start..row.end).contains(&at)) {
-                    row.allowance = allowance;
-                }
+                state.rewrite_month(id, allowance, at);
             }
             let row = state.tenants.get_mut(&id).ok_or_else(Refusal::not_found)?;
             let action = patch.action();
@@ -126,11 +122,12 @@ impl Directory for MemoryDirectory {
 
     async fn delete_tenant(&self, id: TenantId, at: WallTime) -> Result<(), WriteError> {
         self.write(|state| {
-            let row = state.tenants.get_mut(&id).filter(|row| !row.deleted);
+            let row = state.tenants.get_mut(&id).filter(|row| row.deleted_at.is_none());
             let row = row.ok_or_else(Refusal::not_found)?;
-            row.deleted = true;
+            row.deleted_at = Some(at);
             let act = Act::new(Action::TenantDelete, "tenant", id).before(&row.tenant);
             state.record(&self.by, act);
+            state.ledger.end(id, at);
             for key in state.keys.values_mut().filter(|key| key.tenant == id) {
                 key.revoked_at.get_or_insert(at);
             }

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::state::{MessageRow, is_waiting};
 use crate::domain::chat::Chat;
-use crate::domain::id::{MessageId, SessionId};
+use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
-use crate::ports::messages::{MessageFilter, Messages};
-use crate::ports::outbox::{Period, Usage};
+use crate::domain::time::{Period, WallTime};
+use crate::ports::messages::{MessageFilter, Messages, UsageDay};
+use crate::ports::outbox::Usage;
 use crate::ports::store::{StoreError, WriteError};
 
 fn fits(filter: &MessageFilter, message: &Message) -> bool {
@@ -93,6 +93,23 @@ impl Messages for MemoryStore {
         let (state, tenant) = (self.read(), scope.tenant());
         let row = state.usage.get(&(tenant, period.start));
         Ok(row.map(|row| state.usage_of(tenant, period.start, row.allowance, None)))
+    }
+
+    async fn days(
+        &self,
+        scope: TenantScope,
+        period: Period,
+        after: Option<(WallTime, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<UsageDay>, StoreError> {
+        let state = self.read();
+        let wanted = |(key, (tenant, _)): &(&(WallTime, SessionId), &(TenantId, UsageDay))| {
+            *tenant == scope.tenant()
+                && (period.start..period.end).contains(&key.0)
+                && after.is_none_or(|after| **key > after)
+        };
+        let days = state.days.iter().filter(wanted).map(|(_, (_, day))| *day);
+        Ok(days.take(limit as usize).collect())
     }
 
     async fn attempts_since(

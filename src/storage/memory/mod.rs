@@ -5,6 +5,7 @@ mod audit;
 mod contacts;
 mod directory;
 mod feed;
+mod ledger;
 mod media;
 mod messages;
 mod outbox;
@@ -22,14 +23,16 @@ use self::state::State;
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
-use crate::ports::outbox::Judge;
+use crate::ports::outbox::Rules;
 
 /// Opens an empty store. Its feed has a new epoch each time, as it must when everything before is lost.
-pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Stores {
+pub fn open(clock: Arc<dyn Clock>, rules: Rules, sink: Arc<dyn FeedSink>) -> Stores {
     let epoch = Uuid::new_v4().simple().to_string();
-    let store = Arc::new(MemoryStore { clock, judge, sink, epoch, state: Mutex::default() });
+    let state = State { day_of: Some(Arc::clone(&rules.day_of)), ..State::default() };
+    let store = Arc::new(MemoryStore { clock, rules, sink, epoch, state: Mutex::new(state) });
     Stores {
         directory: Arc::new(directory::MemoryDirectory::new(store.clone())),
+        ledger: Arc::new(ledger::MemoryLedger::new(store.clone())),
         audit: store.clone(),
         sessions: store.clone(),
         outbox: store.clone(),
@@ -45,7 +48,7 @@ pub fn open(clock: Arc<dyn Clock>, judge: Judge, sink: Arc<dyn FeedSink>) -> Sto
 /// All ports over one state. A method is one transaction: it decides before it changes anything.
 struct MemoryStore {
     clock: Arc<dyn Clock>,
-    judge: Judge,
+    rules: Rules,
     sink: Arc<dyn FeedSink>,
     epoch: String,
     state: Mutex<State>,

@@ -158,7 +158,7 @@ impl Outbox for MemoryStore {
                 return Err(Refusal::suppressed().into());
             }
             let usage = state.usage_of(tenant, terms.period.start, terms.allowance, Some(session));
-            (self.judge)(&terms, &usage, at)?;
+            (self.rules.judge)(&terms, &usage, at)?;
             let message = Message::accepted(id, tenant, session, wa_id, &draft, at);
             state.remember(Owner::Tenant(tenant), idempotency, Made::Message(id), at);
             let position = state.next_position();

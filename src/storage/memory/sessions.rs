@@ -10,10 +10,11 @@ use crate::domain::idempotency::Idempotency;
 use crate::domain::message::MessageReason;
 use crate::domain::page::{Page, Slice};
 use crate::domain::plan::Caps;
+use crate::domain::plan::SuspendedInbound;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
-use crate::domain::tenant::TenantStatus;
+use crate::domain::tenant::{TenantStanding, TenantStatus};
 use crate::domain::time::WallTime;
 use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
@@ -33,7 +34,11 @@ fn announce(state: &mut State, id: SessionId, change: StatusChange) {
 
 /// Whether a boot starts it.
 fn has_work(state: &State, session: &Session) -> bool {
-    let active = state.tenant(session.tenant).is_some_and(|tenant| tenant.status == TenantStatus::Active);
+    let active = state.tenant(session.tenant).is_some_and(|tenant| {
+        let keeps =
+            state.plan(&tenant.plan).is_some_and(|plan| plan.suspended_inbound == SuspendedInbound::Keep);
+        tenant.status == TenantStatus::Active && (tenant.standing != TenantStanding::Stopped || keeps)
+    });
     active
         && match session.desired {
             Desired::Running => true,

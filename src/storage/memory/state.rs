@@ -6,7 +6,9 @@ use super::media::MediaRow;
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Change, StatusEvent};
-use crate::domain::id::{DeliveryId, KeyId, MediaId, MessageId, OperatorId, SessionId, TenantId, WebhookId};
+use crate::domain::id::{
+    CreditNoteId, DeliveryId, KeyId, MediaId, MessageId, OperatorId, SessionId, TenantId, WebhookId,
+};
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
@@ -14,14 +16,16 @@ use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
 use crate::domain::tenant::{ApiKey, Tenant};
-use crate::domain::time::{Reading, WallTime};
+use crate::domain::time::{Period, Reading, WallTime};
+use crate::domain::webhook::Subject;
 use crate::ports::contacts::Contact;
-use crate::ports::outbox::{Period, Position, Usage};
+use crate::ports::messages::UsageDay;
+use crate::ports::outbox::{DayOf, Position, Usage};
 use crate::ports::store::StoreError;
 use crate::ports::webhooks::Repeated;
 
 /// Percentages of the month's messages that are told when they are passed.
-const THRESHOLDS: [u8; 2] = [80, 100];
+const THRESHOLDS: [u8; 3] = [50, 80, 100];
 
 /// Everything.
 #[derive(Default)]
@@ -47,6 +51,12 @@ pub struct State {
     pub told: Vec<StatusEvent>,
     /// Endpoints, and what they are told.
     pub webhooks: super::webhooks::Outbox,
+    /// By day and session.
+    pub days: BTreeMap<(WallTime, SessionId), (TenantId, UsageDay)>,
+    /// What days are.
+    pub day_of: Option<DayOf>,
+    /// What tenants have agreed to pay, and the ledger.
+    pub ledger: super::ledger::Desk,
     /// When the transaction under way commits.
     pub committing_at: WallTime,
 }
@@ -54,7 +64,7 @@ pub struct State {
 /// A customer.
 pub struct TenantRow {
     pub tenant: Tenant,
-    pub deleted: bool,
+    pub deleted_at: Option<WallTime>,
 }
 
 /// A session.
@@ -105,6 +115,8 @@ pub struct UsageRow {
     pub held: u64,
     /// Highest threshold told.
     pub told: u8,
+    /// Messages beyond the quota that are dealt with.
+    pub billed: u64,
 }
 
 /// One send attempt. The list of them is the truth of the rate window.
@@ -140,6 +152,8 @@ pub enum Made {
     Range(Repeated),
     Operator(OperatorId),
     Media(MediaId),
+    /// A credit note, or the place of an entry.
+    Ledger(Option<CreditNoteId>, Option<i64>),
 }
 
 impl State {
@@ -163,7 +177,7 @@ impl State {
 
     /// The tenants that exist.
     pub fn tenant(&self, id: TenantId) -> Option<&Tenant> {
-        self.tenants.get(&id).filter(|row| !row.deleted).map(|row| &row.tenant)
+        self.tenants.get(&id).filter(|row| row.deleted_at.is_none()).map(|row| &row.tenant)
     }
 
     /// The version of a plan that binds.
@@ -231,7 +245,11 @@ impl State {
             row.session.counters.queued += u64::from(status.is_live());
             row.session.counters.received += u64::from(status == MessageStatus::Received);
         }
+        let at = message.times.get(<&str>::from(MessageStatus::Received)).copied();
         self.messages.insert(id, row);
+        if let Some(day) = at.and_then(|at| self.day(tenant, session, at)) {
+            day.received += 1;
+        }
         let received = status == MessageStatus::Received;
         let change = if received { Change::Received(id) } else { Change::Message(id, status) };
         self.tell(tenant, Some(session), change);
@@ -254,12 +272,20 @@ impl State {
         for &reached in implied(&to) {
             row.message.times.entry(reached.into()).or_insert(at);
         }
-        let message = row.message.clone();
+        let (message, charge) = (row.message.clone(), row.charge);
         if let Some(row) = self.sessions.get_mut(&message.session) {
             let counters = &mut row.session.counters;
             counters.queued -= u64::from(was.is_live() && !to.is_live());
             counters.sent += u64::from(!was_sent && is_with_server(to));
             counters.failed += u64::from(matches!(to, MessageStatus::Failed | MessageStatus::Dead));
+        }
+        let sent = u64::from(!was_sent && is_with_server(to) && charge != Charge::None);
+        let failed = u64::from(matches!(to, MessageStatus::Failed | MessageStatus::Dead));
+        if sent + failed > 0
+            && let Some(day) = self.day(message.tenant, message.session, at)
+        {
+            day.sent += sent;
+            day.failed += failed;
         }
         match to {
             MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read => self.charge(id),
@@ -279,9 +305,19 @@ impl State {
         Some(message)
     }
 
+    /// A session's day, to be counted on.
+    fn day(&mut self, tenant: TenantId, session: SessionId, at: WallTime) -> Option<&mut UsageDay> {
+        let start = self.day_of.as_ref()?(at).start;
+        // A clock that was set back counts to the later day.
+        let last = self.days.keys().rev().find(|(_, of)| *of == session).map_or(start, |(day, _)| *day);
+        let day = start.max(last);
+        let new = || (tenant, UsageDay { day, session, sent: 0, failed: 0, received: 0 });
+        Some(&mut self.days.entry((day, session)).or_insert_with(new).1)
+    }
+
     /// Reserves a place in a tenant's month, and tells when that passes a threshold.
     pub fn hold(&mut self, tenant: TenantId, period: Period, first: Allowance) {
-        let new = UsageRow { end: period.end, allowance: first, used: 0, held: 0, told: 0 };
+        let new = UsageRow { end: period.end, allowance: first, used: 0, held: 0, told: 0, billed: 0 };
         let row = self.usage.entry((tenant, period.start)).or_insert(new);
         row.held += 1;
         let taken = (row.used + row.held) * 100;
@@ -313,6 +349,14 @@ impl State {
         if row.charge == Charge::Held {
             usage.held -= 1;
             row.charge = Charge::Released;
+        }
+    }
+
+    /// Another plan is another contract: its quota binds the month that runs.
+    pub fn rewrite_month(&mut self, tenant: TenantId, allowance: Allowance, at: WallTime) {
+        let months = self.usage.iter_mut().filter(|((of, _), _)| *of == tenant);
+        for (_, row) in months.filter(|((_, start), row)| (*start..row.end).contains(&at)) {
+            row.allowance = allowance;
         }
     }
 
@@ -349,10 +393,21 @@ impl State {
 
     /// Writes an event at the tenant's next position.
     pub fn tell(&mut self, tenant: TenantId, session: Option<SessionId>, change: Change) {
+        self.tell_with(tenant, session, change, None);
+    }
+
+    /// The same, of a record that is not found by the change.
+    pub fn tell_with(
+        &mut self,
+        tenant: TenantId,
+        session: Option<SessionId>,
+        change: Change,
+        record: Option<Subject>,
+    ) {
         let head = self.heads.entry(tenant).or_default();
         *head += 1;
         let event = StatusEvent { tenant, seq: *head, session, change, at: self.committing_at };
-        self.post(event);
+        self.post(event, record);
         self.events.push(event);
         self.told.push(event);
     }

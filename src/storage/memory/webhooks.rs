@@ -117,7 +117,7 @@ const EVER: WallTime = WallTime(i64::MAX);
 
 impl State {
     /// Keeps a change for the endpoints that want it, with the record as it stands.
-    pub fn post(&mut self, event: StatusEvent) {
+    pub fn post(&mut self, event: StatusEvent, record: Option<Subject>) {
         let kind = event_type(event.change);
         let of_tenant = self.webhooks.endpoints.values();
         let of_tenant = of_tenant.filter(|row| !row.deleted && row.webhook.tenant == event.tenant);
@@ -129,7 +129,7 @@ impl State {
         if wanting.is_empty() {
             return;
         }
-        let subject = match event.change {
+        let found = match event.change {
             Change::Message(id, _) | Change::Received(id) => {
                 self.messages.get(&id).map(|row| Subject::Message(Box::new(row.message.clone())))
             }
@@ -142,6 +142,7 @@ impl State {
                 let reason = self.webhooks.endpoint(id).and_then(|webhook| webhook.reason);
                 reason.map(|reason| Subject::Webhook(id, reason))
             }
+            Change::Billing(_) => None,
         };
         let posted = WebhookEvent {
             id: EventId::mint(event.at),
@@ -150,7 +151,7 @@ impl State {
             at: event.at,
             kind,
             session: event.session,
-            subject: subject.unwrap_or(Subject::Gone),
+            subject: record.or(found).unwrap_or(Subject::Gone),
         };
         let id = posted.id;
         self.webhooks.events.insert(id, posted);

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 use strum::{Display, EnumString};
 use uuid::Uuid;
 
+use super::changes::{Changes, Told};
+use super::days::{Calendar, DayTally};
 use super::idempotency::Remembered;
 use super::posting::{Posting, Snapshot, Subscribers};
 use crate::domain::chat::Chat;
@@ -21,15 +23,13 @@ use crate::domain::plan::Allowance;
 use crate::domain::session::{
     Desired, Epoch, Lease, Reason, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use crate::domain::time::{Reading, WallTime};
+use crate::domain::time::{Period, WallTime};
 use crate::domain::webhook::{MessageState, SessionState, WebhookReason, event_type};
 use crate::ports::contacts::Contact;
-use crate::ports::outbox::Period;
 use crate::ports::store::StoreError;
-use crate::ports::webhooks::Settled;
 
 /// Percentages of the month's messages that are told when they are passed.
-pub(super) const THRESHOLDS: [u8; 2] = [80, 100];
+pub(super) const THRESHOLDS: [u8; 3] = [50, 80, 100];
 
 /// A session, as far as a batch may change it.
 #[derive(Debug, Clone)]
@@ -49,6 +49,8 @@ pub(super) struct SessionRow {
     pub(super) supervision: Supervision,
     pub(super) deleted_at: Option<WallTime>,
     pub(super) tally: SessionCounters,
+    /// The day under way.
+    pub(super) day: DayTally,
 }
 
 /// What has become of the message's place in the month.
@@ -92,29 +94,12 @@ pub(super) struct UsageRow {
     pub(super) announced: u8,
 }
 
-/// An attempt, to be appended.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt {
-    pub(super) lease: Lease,
-    pub(super) message: MessageId,
-    pub(super) number: u32,
-    pub(super) at: Reading,
-}
-
-/// A change to be told. It gets its place in the tenant's feed when the transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) tenant: TenantId,
-    pub(super) session: Option<SessionId>,
-    pub(super) change: Change,
-}
-
 /// What distinguishes a message that came in: session, chat, author in a group, id on the network.
 pub(super) type Heard = (SessionId, Chat, Option<Chat>, WaId);
 
 /// The rows a batch works on.
-#[derive(Default)]
 pub(super) struct Book {
+    calendar: Calendar,
     sessions: HashMap<SessionId, SessionRow>,
     messages: HashMap<MessageId, MessageRow>,
     by_wa: HashMap<(SessionId, WaId), MessageId>,
@@ -136,59 +121,6 @@ pub(super) struct Book {
     pub(super) changes: Changes,
 }
 
-/// What has to be written.
-#[derive(Default)]
-pub(super) struct Changes {
-    /// In order of acceptance.
-    pub(super) new_messages: Vec<MessageId>,
-    pub(super) messages: HashSet<MessageId>,
-    pub(super) sessions: HashSet<SessionId>,
-    pub(super) tallies: HashSet<SessionId>,
-    pub(super) usage: HashSet<(TenantId, WallTime)>,
-    pub(super) remembered: Vec<(Uuid, String)>,
-    pub(super) met: Vec<(TenantId, SessionId, Chat, WallTime)>,
-    pub(super) approached: Vec<(TenantId, SessionId, Chat, WallTime)>,
-    pub(super) contacts: HashSet<(TenantId, Chat)>,
-    pub(super) attempts: Vec<Attempt>,
-    pub(super) told: Vec<Told>,
-    /// Of what is told, what endpoints want.
-    pub(super) postings: Vec<Posting>,
-    pub(super) settled: Vec<Settled>,
-}
-
-impl Changes {
-    /// Whether there is anything to write.
-    pub(super) fn is_any(&self) -> bool {
-        let Self {
-            new_messages,
-            messages,
-            sessions,
-            tallies,
-            usage,
-            remembered,
-            met,
-            approached,
-            contacts,
-            attempts,
-            told,
-            postings: _, // each stands beside something told
-            settled,
-        } = self;
-        !(new_messages.is_empty()
-            && messages.is_empty()
-            && sessions.is_empty()
-            && tallies.is_empty()
-            && usage.is_empty()
-            && remembered.is_empty()
-            && met.is_empty()
-            && approached.is_empty()
-            && contacts.is_empty()
-            && attempts.is_empty()
-            && told.is_empty()
-            && settled.is_empty())
-    }
-}
-
 /// The rows of a book, for whoever remembers them.
 pub(super) struct Rows {
     pub(super) sessions: HashMap<SessionId, SessionRow>,
@@ -200,6 +132,26 @@ pub(super) struct Rows {
 
 /// Filling it.
 impl Book {
+    /// An empty one.
+    pub(super) fn new(calendar: Calendar) -> Self {
+        Self {
+            calendar,
+            sessions: HashMap::new(),
+            messages: HashMap::new(),
+            by_wa: HashMap::new(),
+            by_chat: HashMap::new(),
+            usage: HashMap::new(),
+            remembered: HashMap::new(),
+            met: HashSet::new(),
+            heard: HashSet::new(),
+            referred: HashMap::new(),
+            contacts: HashMap::new(),
+            approached: HashMap::new(),
+            subscribers: HashMap::new(),
+            changes: Changes::default(),
+        }
+    }
+
     pub(super) fn put_session(&mut self, row: SessionRow) {
         self.sessions.insert(row.id, row);
     }
@@ -322,6 +274,9 @@ impl Book {
             return Err(StoreError::Poisoned("a message of this id exists".into()));
         }
         let status = row.message.status;
+        if let Some(&at) = row.message.times.get(<&str>::from(MessageStatus::Received)) {
+            self.count_day(session, at, 0, 0, 1);
+        }
         let change = match status {
             MessageStatus::Received => Change::Received(id),
             _ => Change::Message(id, status),
@@ -380,11 +335,15 @@ impl Book {
             row.message.times.entry(reached.into()).or_insert(at);
         }
         let (tenant, session) = (row.message.tenant, row.message.session);
+        let sent = u64::from(arrived && is_with_server(to));
+        let failed = u64::from(matches!(to, MessageStatus::Failed | MessageStatus::Dead));
+        let counts = u64::from(row.charge != Charge::None);
         if let Some(tally) = self.edit_tally(session) {
             tally.queued -= u64::from(was.is_live() && !to.is_live()).min(tally.queued);
-            tally.sent += u64::from(arrived && is_with_server(to));
-            tally.failed += u64::from(matches!(to, MessageStatus::Failed | MessageStatus::Dead));
+            tally.sent += sent;
+            tally.failed += failed;
         }
+        self.count_day(session, at, sent * counts, failed, 0);
         match to {
             _ if is_with_server(to) => self.charge(id),
             MessageStatus::Failed
@@ -397,6 +356,14 @@ impl Book {
         }
         if was != to {
             self.tell(tenant, Some(session), Change::Message(id, to));
+        }
+    }
+
+    /// Counts on the session's day.
+    fn count_day(&mut self, id: SessionId, at: WallTime, sent: u64, failed: u64, received: u64) {
+        let Some(row) = self.sessions.get_mut(&id).filter(|_| sent + failed + received > 0) else { return };
+        if let Some(over) = row.day.count(self.calendar.day(at), sent, failed, received) {
+            self.changes.days.push((row.tenant, id, over));
         }
     }
 
@@ -455,8 +422,12 @@ impl Book {
 
     /// Tells that an endpoint was disabled.
     pub(super) fn tell_disabled(&mut self, tenant: TenantId, webhook: WebhookId, reason: WebhookReason) {
-        let change = Change::Webhook(webhook);
-        self.post(tenant, None, change, Some(Snapshot::Webhook(reason)));
+        self.tell_with(tenant, Change::Webhook(webhook), Snapshot::Webhook(reason));
+    }
+
+    /// Tells a change that is made elsewhere, with its record.
+    pub(super) fn tell_with(&mut self, tenant: TenantId, change: Change, record: Snapshot) {
+        self.post(tenant, None, change, Some(record));
         self.changes.told.push(Told { tenant, session: None, change });
     }
 
@@ -489,7 +460,7 @@ impl Book {
                 Snapshot::Session(state)
             }),
             Change::Usage(percent) => Some(Snapshot::Usage(percent)),
-            Change::Webhook(_) => None,
+            Change::Webhook(_) | Change::Billing(_) => None,
         };
         found.unwrap_or(Snapshot::Gone)
     }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
-use super::book::{Book, MessageRow, SessionRow, Told};
+use super::book::{Book, MessageRow, SessionRow};
+use super::changes::Told;
 use super::dialect::{self, Batch, Fault};
 use super::entities::count;
 use super::idempotency::{Row, json};
@@ -177,6 +178,20 @@ struct TallyOut {
     failed: u64,
     received: u64,
     reconnects: u64,
+    day: i64,
+    day_sent: u64,
+    day_failed: u64,
+    day_received: u64,
+}
+
+#[derive(Serialize)]
+struct DayOut {
+    session: Simple,
+    day: i64,
+    tenant: Simple,
+    sent: u64,
+    failed: u64,
+    received: u64,
 }
 
 #[derive(Serialize)]
@@ -271,6 +286,7 @@ pub(super) async fn flush(
         json(&attempts(&book))?,
         json(&sessions(&book))?,
         json(&tallies(&book))?,
+        json(&days(&book))?,
         json(&usage(&book))?,
         json(&remembered(&book))?,
         json(&met(&book.changes.met))?,
@@ -286,7 +302,7 @@ pub(super) async fn flush(
     if out.is_any() || !settled.is_empty() {
         let rows: Vec<_> = rows.into_iter().chain(out.rows(&settled)?).collect();
         let rows: [String; dialect::ROWS_WITH_WEBHOOKS] =
-            rows.try_into().expect("thirteen statements and five");
+            rows.try_into().expect("fourteen statements and five");
         dialect::write(db, batch, rows).await?;
     } else {
         dialect::write(db, batch, rows).await?;
@@ -449,7 +465,23 @@ fn tallies(book: &Book) -> Vec<TallyOut> {
             failed: row.tally.failed,
             received: row.tally.received,
             reconnects: row.tally.reconnects,
+            day: row.day.start.0,
+            day_sent: row.day.sent,
+            day_failed: row.day.failed,
+            day_received: row.day.received,
         });
+    rows.collect()
+}
+
+fn days(book: &Book) -> Vec<DayOut> {
+    let rows = book.changes.days.iter().map(|(tenant, session, day)| DayOut {
+        session: session.uuid().simple(),
+        day: day.start.0,
+        tenant: tenant.uuid().simple(),
+        sent: day.sent,
+        failed: day.failed,
+        received: day.received,
+    });
     rows.collect()
 }
 

@@ -45,6 +45,7 @@ pub(super) enum Kind {
     Range,
     Operator,
     Media,
+    Ledger,
 }
 
 /// The first request with a key.
@@ -52,7 +53,7 @@ pub(super) enum Kind {
 pub(super) struct Remembered {
     pub(super) fingerprint: [u8; 32],
     pub(super) kind: Kind,
-    /// A uuid in hex, or the code of a plan.
+    /// A uuid in hex, the code of a plan, or what was written into the ledger.
     pub(super) subject: String,
     pub(super) created_at: WallTime,
 }

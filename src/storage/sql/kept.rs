@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::book::{Book, MessageRow, SessionRow, UsageRow};
+use super::days::Calendar;
 use super::posting::Subscribers;
 use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::{Direction, WaId};
@@ -21,8 +22,9 @@ const MESSAGES: usize = 4_096;
 const BODY_MAX: usize = 1_024;
 
 /// Rows as they were committed last.
-#[derive(Default)]
 pub(super) struct Kept {
+    /// What days are, which no commit changes.
+    calendar: Calendar,
     sessions: Generations<SessionId, SessionRow, ROWS>,
     months: Generations<(TenantId, WallTime), UsageRow, ROWS>,
     heads: Generations<TenantId, u64, ROWS>,
@@ -36,6 +38,26 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Nothing yet.
+    pub(super) fn new(calendar: Calendar) -> Self {
+        Self {
+            calendar,
+            sessions: Generations::default(),
+            months: Generations::default(),
+            heads: Generations::default(),
+            messages: Generations::default(),
+            by_wa: Generations::default(),
+            last_ord: None,
+            subscribers: Generations::default(),
+            acquainted: Generations::default(),
+        }
+    }
+
+    /// What days are.
+    pub(super) fn calendar(&self) -> Calendar {
+        self.calendar.clone()
+    }
+
     pub(super) fn take_session(&mut self, id: SessionId) -> Option<SessionRow> {
         self.sessions.take(&id)
     }
@@ -104,7 +126,7 @@ impl Kept {
 
     /// Forgets everything.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.calendar.clone());
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use uuid::fmt::Simple;
 
 use super::book::{Book, Charge, Heard, MessageRow, SessionRow, UsageRow};
+use super::days::DayTally;
 use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, maybe_word, message, session::retry, word};
 use super::idempotency::{self, Kind, Owner, json};
@@ -19,8 +20,8 @@ use crate::domain::idempotency::Idempotency;
 use crate::domain::message::WaId;
 use crate::domain::plan::Allowance;
 use crate::domain::session::{Epoch, SessionCounters, Standing, Supervision};
-use crate::domain::time::WallTime;
-use crate::ports::outbox::{Claim, Period};
+use crate::domain::time::{Period, WallTime};
+use crate::ports::outbox::Claim;
 
 pub(super) mod acquaintance;
 
@@ -156,7 +157,7 @@ pub(super) async fn load(
     mut needs: Needs,
     kept: &mut Kept,
 ) -> Result<Book, Fault> {
-    let mut book = Book::default();
+    let mut book = Book::new(kept.calendar());
     if !needs.remembered.is_empty() {
         let keys = needs.remembered.iter().map(|(owner, key)| (*owner, key.as_str()));
         for (key, first) in idempotency::find(txn, keys).await? {
@@ -384,6 +385,12 @@ fn session_row(row: &QueryResult) -> Result<SessionRow, Fault> {
             failed: count(number("failed")?),
             received: count(number("received")?),
             reconnects: count(number("reconnects")?),
+        },
+        day: DayTally {
+            start: WallTime(number("day")?),
+            sent: count(number("day_sent")?),
+            failed: count(number("day_failed")?),
+            received: count(number("day_received")?),
         },
     })
 }

@@ -1,7 +1,9 @@
 //! Reading messages and taking them back.
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryResult,
+};
 use uuid::Uuid;
 
 use super::commands::Cancel;
@@ -15,10 +17,10 @@ use crate::domain::id::{MessageId, SessionId, TenantId};
 use crate::domain::message::Message;
 use crate::domain::page::{Page, Slice};
 use crate::domain::scope::TenantScope;
-use crate::domain::time::WallTime;
+use crate::domain::time::{Period, WallTime};
 use crate::failpoint::{self, Point};
-use crate::ports::messages::{MessageFilter, Messages};
-use crate::ports::outbox::{Period, Usage};
+use crate::ports::messages::{MessageFilter, Messages, UsageDay};
+use crate::ports::outbox::Usage;
 use crate::ports::store::{StoreError, WriteError};
 
 pub(super) const SESSIONS_OF: &str = "SELECT id FROM session WHERE tenant_id = $1";
@@ -33,6 +35,21 @@ async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<
     let rows = dialect::query(db, SESSIONS_OF, [tenant.uuid().into()]).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
+
+/// Days that are over and the one under way. A clock that was set back may leave two parts of one day.
+pub(super) const DAYS: &str = "
+    SELECT d.session_id, d.day, CAST(sum(d.sent) AS BIGINT) AS sent, CAST(sum(d.failed) AS BIGINT) AS failed,
+        CAST(sum(d.received) AS BIGINT) AS received
+    FROM (
+        SELECT session_id, day, sent, failed, received FROM usage_day
+        WHERE tenant_id = $1 AND day >= $2 AND day < $3 AND day >= $4
+        UNION ALL
+        SELECT t.session_id, t.day, t.day_sent, t.day_failed, t.day_received
+        FROM session AS s JOIN session_tally AS t ON t.session_id = s.id
+        WHERE s.tenant_id = $1 AND t.day >= $2 AND t.day < $3 AND t.day >= $4
+            AND t.day_sent + t.day_failed + t.day_received > 0) AS d
+    WHERE d.day > $4 OR d.session_id > $5
+    GROUP BY d.day, d.session_id ORDER BY d.day, d.session_id LIMIT $6";
 
 /// [`Messages`] over SQL.
 pub(super) struct SqlMessages {
@@ -75,6 +92,37 @@ impl SqlMessages {
         let live = dialect::query(db, dialect::LIVE_OF, [tenant.uuid().into()]).await?.pop();
         let queued = live.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.map_or(0, count);
         Ok(Some(Usage { allowance: month.allowance, used: month.used, held: month.held, queued }))
+    }
+
+    async fn read_days(
+        &self,
+        tenant: TenantId,
+        period: Period,
+        after: Option<(WallTime, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<UsageDay>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
+        let (after, session) =
+            after.map_or((i64::MIN, Uuid::nil()), |(day, session)| (day.0, session.uuid()));
+        let values = [
+            tenant.uuid().into(),
+            period.start.0.into(),
+            period.end.0.into(),
+            after.into(),
+            session.into(),
+            i64::from(limit).into(),
+        ];
+        let read = |row: &QueryResult| {
+            let number = |column: &str| row.try_get::<i64>("", column).map(count);
+            Ok(UsageDay {
+                day: WallTime(row.try_get("", "day")?),
+                session: row.try_get::<Uuid>("", "session_id")?.into(),
+                sent: number("sent")?,
+                failed: number("failed")?,
+                received: number("received")?,
+            })
+        };
+        dialect::query(db, DAYS, values).await?.iter().map(read).collect()
     }
 
     async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
@@ -138,6 +186,16 @@ impl Messages for SqlMessages {
 
     async fn usage(&self, scope: TenantScope, period: Period) -> Result<Option<Usage>, StoreError> {
         Ok(self.read_usage(scope.tenant(), period).await?)
+    }
+
+    async fn days(
+        &self,
+        scope: TenantScope,
+        period: Period,
+        after: Option<(WallTime, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<UsageDay>, StoreError> {
+        Ok(self.read_days(scope.tenant(), period, after, limit).await?)
     }
 
     async fn attempts_since(

@@ -10,9 +10,11 @@ mod attempts;
 pub mod audit;
 pub mod backup;
 mod book;
+mod changes;
 mod commands;
 mod contacts;
 pub mod copy;
+mod days;
 mod desk;
 mod dialect;
 mod directory;
@@ -23,6 +25,7 @@ mod flush;
 pub mod history;
 mod idempotency;
 mod kept;
+mod ledger;
 mod line;
 mod load;
 mod media;
@@ -46,11 +49,13 @@ use std::sync::Arc;
 use sea_orm::DatabaseConnection;
 use tokio::task::JoinHandle;
 
+use self::days::Calendar;
 use self::writer::{Writer, WriterHandle};
+use crate::domain::audit::Actor;
 use crate::ports::Stores;
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
-use crate::ports::outbox::Judge;
+use crate::ports::outbox::Rules;
 use crate::ports::store::StoreError;
 
 /// Where the data lies.
@@ -126,12 +131,12 @@ impl Sql {
 
 /// Opens the store, creating or migrating it, and starts its writer on the current tokio runtime.
 ///
-/// `judge` decides stop 4 inside the accept transaction. `sink` gets the events of every commit, in order, before the
+/// `rules` decide inside its transactions. `sink` gets the events of every commit, in order, before the
 /// calls that caused them are answered.
 pub async fn open(
     place: Place,
     clock: Arc<dyn Clock>,
-    judge: Judge,
+    rules: Rules,
     sink: Arc<dyn FeedSink>,
 ) -> Result<Sql, StoreError> {
     steps::take(&place, |_| {}).await?;
@@ -152,10 +157,11 @@ pub async fn open(
     }
     let is_backup = backup::Mark::read(&db).await?.is_some();
     let readers = dialect::open_readers(&place).await?;
-    let (task, writer) = Writer::new(place, db, Arc::clone(&clock), sink);
+    let (task, writer) =
+        Writer::new(place, db, Arc::clone(&clock), Calendar::new(rules.day_of.clone()), sink);
     let task = tokio::spawn(task.run());
     while is_backup && writer.errand(errands::Restored { at: clock.wall() }).await? {}
-    let stores = stores(&writer, &readers, clock, judge).await?;
+    let stores = stores(&writer, &readers, clock, rules).await?;
     Ok(Sql { stores, writer, readers, task })
 }
 
@@ -163,18 +169,25 @@ async fn stores(
     writer: &WriterHandle,
     readers: &DatabaseConnection,
     clock: Arc<dyn Clock>,
-    judge: Judge,
+    rules: Rules,
 ) -> Result<Stores, StoreError> {
     let (writer, readers) = (|| writer.clone(), || readers.clone());
+    let directory = Arc::new(directory::SqlDirectory::load(writer(), readers()).await?);
     Ok(Stores {
-        directory: Arc::new(directory::SqlDirectory::load(writer(), readers()).await?),
+        ledger: Arc::new(ledger::SqlLedger {
+            writer: writer(),
+            readers: readers(),
+            directory: Arc::clone(&directory),
+            by: Actor::system(),
+        }),
+        directory,
         audit: Arc::new(audit::SqlAudit { writer: writer(), readers: readers() }),
         sessions: Arc::new(sessions::SqlSessions { writer: writer(), readers: readers() }),
         outbox: Arc::new(outbox::SqlOutbox {
             writer: writer(),
             readers: readers(),
             clock: Arc::clone(&clock),
-            judge,
+            judge: rules.judge,
         }),
         messages: Arc::new(messages::SqlMessages { writer: writer(), readers: readers() }),
         contacts: Arc::new(contacts::SqlContacts { writer: writer(), readers: readers() }),
@@ -203,7 +216,7 @@ impl Onlooker {
 
 /// Opens the store beside the process that writes it. Neither makes nor changes anything: a store that is not there, or
 /// of another version, is an error that says what to do.
-pub async fn look_on(place: &Place, clock: Arc<dyn Clock>, judge: Judge) -> Result<Onlooker, StoreError> {
+pub async fn look_on(place: &Place, clock: Arc<dyn Clock>, rules: Rules) -> Result<Onlooker, StoreError> {
     if let Place::File(path) = place
         && !path.exists()
     {
@@ -224,6 +237,6 @@ pub async fn look_on(place: &Place, clock: Arc<dyn Clock>, judge: Judge) -> Resu
         return Err(StoreError::Unavailable(text));
     }
     let readers = dialect::open_readers(place).await?;
-    let stores = stores(&WriterHandle::closed(), &readers, clock, judge).await?;
+    let stores = stores(&WriterHandle::closed(), &readers, clock, rules).await?;
     Ok(Onlooker { stores, readers })
 }

@@ -6,13 +6,14 @@ use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::ConnectionTrait as _;
 
 use super::Place;
+use super::days::Calendar;
 use super::dialect::sqlite;
 use super::errands::CreatePlan;
 use super::writer::{Writer, WriterHandle};
 use crate::domain::audit::Actor;
 use crate::domain::event::StatusEvent;
-use crate::domain::plan::{Interval, Pacing, Plan, Quota};
-use crate::domain::time::{BootId, Moment, WallTime};
+use crate::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
+use crate::domain::time::{BootId, Moment, Period, WallTime};
 use crate::ports::clock::Clock;
 use crate::ports::feed::FeedSink;
 use crate::ports::store::{StoreError, WriteError};
@@ -58,10 +59,18 @@ fn large(number: u32) -> CreatePlan {
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 1,
         plugins: vec![],
     };
     CreatePlan { plan, idempotency: None, at: WallTime(0), by: Actor::system() }
+}
+
+/// Every day is the same.
+fn days() -> Calendar {
+    Calendar::new(Arc::new(|_| Period { start: WallTime(0), end: WallTime(i64::MAX) }))
 }
 
 /// A writer whose first connection was prepared with `text`.
@@ -70,7 +79,7 @@ async fn writer(dir: &tempfile::TempDir, text: &str) -> WriterHandle {
     let db = sqlite::open_writer(&path).await.expect("a database");
     Migrator::up(&db, None).await.expect("a schema");
     db.execute_unprepared(text).await.expect("prepared");
-    let (task, writer) = Writer::new(Place::File(path), db, Arc::new(Still), Arc::new(Deaf));
+    let (task, writer) = Writer::new(Place::File(path), db, Arc::new(Still), days(), Arc::new(Deaf));
     tokio::spawn(task.run());
     writer
 }

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 
 use super::dialect::sqlite;
 use super::errands::{forget, waiting};
-use super::{attempts, audit, media, messages, outbox, sweep, webhooks};
+use super::{attempts, audit, ledger, media, messages, outbox, sweep, webhooks};
 
 async fn plan_of(db: &DatabaseConnection, text: &str) -> Vec<String> {
     let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
@@ -113,6 +113,13 @@ async fn what_waits_is_found_by_the_index_of_what_waits() {
         (sqlite::RANGE_OF_DELIVERIES, "webhook_delivery_list"),
         (sqlite::EXPIRED_MEDIA, "media_kept"),
         (media::BYTES, "COVERING INDEX media_size"),
+        (ledger::DUE, "subscription_wakes"),
+        (ledger::OPEN_INVOICES, "invoice_open"),
+        (ledger::INVOICES_WITH_STATUS, "invoice_status"),
+        (ledger::INVOICES_OF_TENANT, "invoice_tenant"),
+        (ledger::ENTRIES, "ledger_entry_tenant"),
+        (ledger::BALANCES, "ledger_entry_tenant"),
+        (messages::DAYS, "usage_day_tenant"),
     ] {
         let plan = plan_of(&db, text).await;
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");

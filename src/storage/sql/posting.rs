@@ -20,6 +20,7 @@ use super::kept::Kept;
 use super::load::ids;
 use crate::domain::event::StatusEvent;
 use crate::domain::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::domain::invoice::Invoice;
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
     DeliveryStatus, EventFilter, MessageState, SessionState, Subscription, WebhookReason, WebhookStatus,
@@ -37,6 +38,8 @@ pub(super) enum Snapshot {
     Session(SessionState),
     Usage(u8),
     Webhook(WebhookReason),
+    Invoice(Box<Invoice>),
+    Subscription(Box<crate::domain::subscription::Subscription>),
     Test,
     /// Its record was not at hand, which would be a bug of ours; it is told without one.
     Gone,

@@ -260,6 +260,8 @@ fn event(
         Snapshot::Webhook(reason) => {
             id("webhook_id")?.map_or(Subject::Gone, |id| Subject::Webhook(id.into(), reason))
         }
+        Snapshot::Invoice(invoice) => Subject::Invoice(invoice),
+        Snapshot::Subscription(subscription) => Subject::Subscription(subscription),
         Snapshot::Test => Subject::Test,
         Snapshot::Gone => Subject::Gone,
     };

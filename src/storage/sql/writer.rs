@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Place;
 use super::book::Book;
+use super::days::Calendar;
 use super::desk::Desk;
 use super::dialect::{self, Batch, Fault};
 use super::flush::{News, flush};
@@ -194,10 +195,11 @@ impl Writer {
         place: Place,
         db: DatabaseConnection,
         clock: Arc<dyn Clock>,
+        calendar: Calendar,
         sink: Arc<dyn FeedSink>,
     ) -> (Self, WriterHandle) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let kept = Kept::default();
+        let kept = Kept::new(calendar);
         let writer = Self { place, db: Some(db), line: None, kept, clock, sink, queue, away: false };
         (writer, WriterHandle { queue: sender })
     }
@@ -358,7 +360,7 @@ impl Writer {
         if let Err(fault) = line.begin().await {
             return (Err(fault), false);
         }
-        let mut desk = Desk::new(&line.conn, self.clock.wall());
+        let mut desk = Desk::new(&line.conn, self.kept.calendar(), self.clock.wall());
         for job in jobs.iter_mut() {
             if let Job::Cold(job) = job
                 && let Err(fault) = job.run(&mut desk).await

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::actors::arbiters::Placement;
 use columba::actors::couriers::bell::{Bell, Rung};
 use columba::actors::couriers::{CouriersHandle, Ports, launch};
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::domain::id::{TenantId, WebhookId};
 use columba::domain::page::Page;
 use columba::domain::scope::{SystemScope, TenantScope};
@@ -61,7 +62,7 @@ impl Town {
         let clock = Arc::new(TokioClock::default());
         let bell = Bell::default();
         let sink = Arc::new(Rung { feed: EventLog::default(), bell: bell.clone() });
-        let stores = memory::open(clock.clone(), quota::decide, sink);
+        let stores = memory::open(clock.clone(), rules(Tz::UTC), sink);
         let endpoints = Arc::<Endpoints>::default();
         let ports = Ports {
             clock: clock.clone(),

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
 use columba::actors::registry::routes::Routes;
@@ -15,19 +16,19 @@ use columba::actors::registry::table::Phase;
 use columba::actors::registry::{Birth, RegistryActor, RegistryHandle, Setup};
 use columba::actors::session::{Ports, SessionActor, SessionHandle};
 use columba::billing::period::month_of;
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Category, Delivery, Draft, Message, MessageStatus};
 use columba::domain::page::Page;
-use columba::domain::plan::{Interval, Pacing, Plan, Quota};
+use columba::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{
     Desired, Engine, Generation, Reason, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::outbound::accept::Accept;
 use columba::ports::Stores;
@@ -74,6 +75,9 @@ pub fn plan(per_minute: u32) -> Plan {
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 30,
         plugins: vec![],
     }
@@ -154,7 +158,7 @@ pub struct Fleet {
     pub tenant: TenantId,
     /// Of rows made from now on.
     pub engine: Engine,
-    accept: Accept,
+    pub accept: Accept,
     births: UnboundedReceiver<Born>,
     frames: UnboundedReceiver<Frame>,
     links: UnboundedReceiver<LinkNews>,
@@ -178,7 +182,7 @@ impl Fleet {
     pub async fn on(plan: Plan, home: &Placement, threads: Placement) -> Self {
         let clock = Arc::new(TokioClock::default());
         let (tape, feed) = mpsc::unbounded_channel();
-        let stores = memory::open(clock.clone(), quota::decide, Arc::new(Tape(tape)));
+        let stores = memory::open(clock.clone(), rules(Tz::UTC), Arc::new(Tape(tape)));
         let outbox = Arc::new(Flaky::new(Arc::clone(&stores.outbox)));
         let vaults = Arc::<MemoryVaults>::default();
         let (network, frames, links) = ScriptedTransport::new(clock.clone());
@@ -188,6 +192,7 @@ impl Fleet {
             name: "Acme".to_owned(),
             plan: plan.code.clone(),
             status: TenantStatus::Active,
+            standing: TenantStanding::Active,
             created_at: at,
         };
         stores.directory.create_plan(plan, None, at).await.unwrap();
@@ -395,7 +400,7 @@ impl Fleet {
     }
 
     pub async fn usage(&self) -> Usage {
-        let period = month_of(self.clock.wall());
+        let period = month_of(self.clock.wall(), Tz::UTC);
         let empty = columba::domain::plan::Allowance { limit: 0, quota: Quota::Hard };
         let usage = self.stores.messages.usage(self.scope(), period).await.unwrap();
         usage.unwrap_or(Usage { allowance: empty, used: 0, held: 0, queued: 0 })
@@ -499,6 +504,7 @@ fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> 
         directory: Arc::clone(&ports.directory),
         signals: Arc::new(places.routes.clone()),
         clock: Arc::clone(&ports.clock),
+        zone: Tz::UTC,
     };
     let setup = Setup {
         clock: Arc::clone(&ports.clock),

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
 use columba::actors::follower::{self, Missed, Ports, Positions};
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::TenantId;
 use columba::domain::scope::{SystemScope, TenantScope};
@@ -141,7 +142,7 @@ impl World {
         let told = Arc::new(Told::default());
         let (stream, heard) = mpsc::unbounded_channel();
         let stores =
-            memory::open(Arc::new(ManualClock::default()), quota::decide, Arc::new(EventLog::default()));
+            memory::open(Arc::new(ManualClock::default()), rules(Tz::UTC), Arc::new(EventLog::default()));
         let ports = Ports {
             log: log.clone(),
             directory: stores.directory,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
 use columba::actors::hub::inbox::Inbox;
@@ -15,7 +16,7 @@ use columba::actors::hub::{HubActor, HubHandle};
 use columba::actors::subscriber::framed::Framed;
 use columba::actors::subscriber::outlet::{Left, Outlet};
 use columba::actors::subscriber::queue::ROOM;
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::domain::event::{EventKind, StatusEvent};
 use columba::domain::id::{SessionId, TenantId};
 use columba::domain::plan::Plan;
@@ -23,7 +24,7 @@ use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{
     Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::Stores;
 use columba::ports::clock::Clock as _;
@@ -146,7 +147,7 @@ impl Feed {
         let clock = Arc::new(TokioClock::default());
         let inbox = Inbox::default();
         let leak = Arc::new(Leak { inbox: inbox.clone(), open: AtomicBool::new(true) });
-        let stores = memory::open(clock.clone(), quota::decide, leak.clone());
+        let stores = memory::open(clock.clone(), rules(Tz::UTC), leak.clone());
         let plan = plan(10);
         stores.directory.create_plan(plan.clone(), None, clock.wall()).await.unwrap();
         let ours = member(&stores, &plan, clock.wall()).await;
@@ -206,6 +207,7 @@ async fn member(stores: &Stores, plan: &Plan, at: WallTime) -> (TenantId, Sessio
         name: "Acme".to_owned(),
         plan: plan.code.clone(),
         status: TenantStatus::Active,
+        standing: TenantStanding::Active,
         created_at: at,
     };
     stores.directory.create_tenant(tenant.clone(), None).await.unwrap();

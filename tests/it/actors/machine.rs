@@ -38,6 +38,7 @@ fn caps() -> Caps {
         first_contacts_per_day: None,
         queue_max: 100,
         sessions_max: 1,
+        silent: false,
     }
 }
 

@@ -15,6 +15,7 @@ mod probes;
 mod scripted;
 mod sending;
 mod socket;
+mod standing;
 mod subscriber;
 mod supervision;
 mod table;

@@ -24,7 +24,10 @@ fn table(text: &str) -> (Vec<&str>, Vec<Vec<&str>>) {
 async fn an_operator_makes_plans_tenants_and_keys_and_takes_them_back() {
     let server = Server::start().await;
     let desk = Desk::at(&server).await;
-    let (head, rows) = (&desk.run(&["plan", "list"]).await.good(), ["basic", "quickstart"]);
+    let (head, rows) = (
+        &desk.run(&["plan", "list"]).await.good(),
+        ["basic", "business", "business-yearly", "quickstart", "starter"],
+    );
     let (head, found) = table(head);
     assert_eq!(head[0], "CODE");
     assert_eq!(found.iter().map(|row| row[0]).collect::<Vec<_>>(), rows);
@@ -85,6 +88,115 @@ async fn an_operator_makes_plans_tenants_and_keys_and_takes_them_back() {
     desk.run(&["tenant", "show", bolt]).await.good();
     assert_eq!(desk.run(&["tenant", "delete", bolt, "--yes"]).await.word(), format!("deleted {bolt}"));
     assert_eq!(desk.run(&["tenant", "show", bolt]).await.code, 66);
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
+    let server = Server::start().await;
+    let desk = Desk::at(&server).await;
+    let tiers = r#"[{"up_to": 10, "price_minor": 5}, {"price_minor": 25, "per": 10}]"#;
+    let create = [
+        "plan",
+        "create",
+        "paid",
+        "--price-minor",
+        "310000",
+        "--messages-per-minute",
+        "5",
+        "--messages-per-month",
+        "10",
+        "--quota",
+        "soft",
+        "--overage-tiers",
+        tiers,
+        "--sessions-max",
+        "1",
+        "--suspended-inbound",
+        "keep",
+        "--json",
+    ];
+    let plan = desk.run(&create).await.json();
+    assert_eq!((&plan["overage_tiers"][1]["per"], &plan["trial_days"]), (&json!(10), &json!(0)), "{plan}");
+    let put = ["plan", "put", "paid", "--overage-minor", "7", "--json"];
+    let plan = desk.run(&put).await.json();
+    assert_eq!(
+        (&plan["overage_minor"], &plan["overage_tiers"]),
+        (&json!(7), &json!([])),
+        "one price list for another"
+    );
+
+    let (tenant, acme) = server.operator().tenant("Acme", "paid").await;
+    let tenant = tenant.as_str();
+    let mut feed = acme.feed(json!({"op": "subscribe", "events": ["billing"]})).await;
+    let list = ["invoice", "list", "--tenant", tenant, "--status", "open", "--json"];
+    if desk.run(&list).await.json()["data"].as_array().unwrap().is_empty() {
+        feed.until(tenant, "invoice_issued").await;
+    }
+    let invoice = desk.run(&list).await.json()["data"][0].clone();
+    let (id, number) = (invoice["id"].as_str().unwrap(), invoice["number"].as_str().unwrap());
+    let listed = desk.run(&["invoice", "list", "--tenant", tenant]).await.good();
+    let (head, found) = table(&listed);
+    assert_eq!(head, ["ID", "NUMBER", "TENANT", "STATUS", "TOTAL", "DUE", "CURRENCY", "PAY BY"]);
+    assert_eq!((found.len(), found[0][0], found[0][1], found[0][3]), (1, id, number, "open"));
+    let shown = desk.run(&["invoice", "show", id]).await.good();
+    assert!(shown.contains(number) && shown.lines().any(|line| line.starts_with("paid  ")), "{shown}");
+
+    let to = server.dir().path().join("paper.pdf");
+    let print = ["invoice", "pdf", id, "--to", to.to_str().unwrap()];
+    assert!(desk.run(&print).await.good().starts_with("wrote "));
+    assert!(std::fs::read(&to).unwrap().starts_with(b"%PDF-"));
+    assert_ne!(desk.run(&print).await.code, 0, "what is there is not written over");
+
+    let credit = ["invoice", "credit", id, "--amount-minor", "100", "--reason", "An outage"];
+    assert!(desk.run(&credit).await.out.starts_with("issued CRN-"));
+    assert_eq!(desk.run(&["invoice", "void", id]).await.code, 64, "nobody was asked");
+    assert_ne!(desk.run(&["invoice", "void", id, "--yes"]).await.code, 0, "something was credited");
+    assert!(desk.run(&["invoice", "pay", id, "--amount-minor", "1"]).await.out.contains(" is open, "));
+    assert!(
+        desk.run(&["invoice", "pay", id, "--reference", "transfer 7"]).await.out.contains(" is paid, 0 left")
+    );
+    assert_ne!(desk.run(&["invoice", "pay", id]).await.code, 0, "nothing is due");
+
+    let said = [
+        "billing",
+        "profile",
+        tenant,
+        "--name",
+        "Acme Ltd",
+        "--address",
+        "1 Main Street",
+        "--address",
+        "Berlin",
+        "--json",
+    ];
+    let profile = desk.run(&said).await.json();
+    assert_eq!(profile["party"]["address"], json!(["1 Main Street", "Berlin"]));
+    let more = desk.run(&["billing", "profile", tenant, "--tax-rate-bps", "1900"]).await.good();
+    assert!(more.contains("Acme Ltd") && more.contains("1900"), "what is not said stays: {more}");
+    desk.run(&["billing", "credit", tenant, "--amount-minor", "50", "--currency", "EUR"]).await.good();
+    desk.run(&["billing", "refund", tenant, "--amount-minor", "50", "--currency", "EUR"]).await.good();
+    assert_ne!(
+        desk.run(&["billing", "refund", tenant, "--amount-minor", "1", "--currency", "EUR"]).await.code,
+        0
+    );
+    let ledger = desk.run(&["billing", "ledger", tenant]).await.good();
+    let (_, entries) = table(&ledger);
+    let kinds: Vec<_> = entries.iter().map(|row| row[2]).collect();
+    assert_eq!(kinds, ["refund", "grant", "payment", "payment", "credit_note", "invoice"]);
+
+    let subscription = desk.run(&["subscription", "show", tenant]).await.good();
+    assert!(subscription.contains("active") && subscription.contains("310000"), "{subscription}");
+    desk.run(&["subscription", "preview", tenant, "--plan", "paid"]).await.good();
+    let next = desk.run(&["subscription", "change", tenant, "--plan", "quickstart", "--json"]).await.json();
+    assert_eq!(next["next_plan"], "quickstart", "a cheaper plan begins with the next period");
+    let kept = desk.run(&["subscription", "change", tenant, "--keep", "--json"]).await.json();
+    assert_eq!(kept["next_plan"], Value::Null);
+    assert_eq!(desk.run(&["subscription", "cancel", tenant]).await.code, 64, "nobody was asked");
+    assert_eq!(desk.run(&["subscription", "cancel", tenant, "--yes", "--json"]).await.json()["ends"], true);
+    assert_eq!(desk.run(&["subscription", "reactivate", tenant, "--json"]).await.json()["ends"], false);
+    desk.run(&["subscription", "cancel", tenant, "--now", "--yes"]).await.good();
+    assert_eq!(desk.run(&["subscription", "reactivate", tenant, "--json"]).await.json()["status"], "active");
     server.finish().await;
 }
 

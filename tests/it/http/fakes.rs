@@ -22,15 +22,15 @@ use columba::domain::refusal::Refusal;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
 use columba::domain::tenant::{ApiKey, Minted, Tenant};
-use columba::domain::time::{BootId, Moment, Reading, WallTime};
+use columba::domain::time::{BootId, Moment, Period, Reading, WallTime};
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
 use columba::ports::log_level::LogLevel;
-use columba::ports::messages::{MessageFilter, Messages};
+use columba::ports::messages::{MessageFilter, Messages, UsageDay};
 use columba::ports::outbox::{
-    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Period, Position, Receipt, Recovered,
-    Referred, Settlement, Stored, Usage,
+    Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Referred,
+    Settlement, Stored, Usage,
 };
 use columba::ports::questions::{Answer, Question};
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
@@ -490,6 +490,16 @@ impl Messages for Fakes {
 
     async fn usage(&self, _: TenantScope, _: Period) -> Result<Option<Usage>, StoreError> {
         Ok(None)
+    }
+
+    async fn days(
+        &self,
+        _: TenantScope,
+        _: Period,
+        _: Option<(WallTime, SessionId)>,
+        _: u32,
+    ) -> Result<Vec<UsageDay>, StoreError> {
+        Ok(vec![])
     }
 
     async fn attempts_since(&self, _: TenantScope, _: WallTime) -> Result<Vec<(SessionId, u64)>, StoreError> {

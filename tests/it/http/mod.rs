@@ -2,10 +2,13 @@
 
 mod admin;
 mod auth;
+mod billing;
 mod edge_limit;
 mod fakes;
+mod firm;
 mod idempotency;
 mod media;
+mod notices;
 mod openapi;
 mod operators;
 mod pairing;

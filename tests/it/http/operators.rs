@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use columba::billing::quota;
+use chrono_tz::Tz;
+use columba::billing::rules;
 use columba::domain::audit::{Entry, Walk};
 use columba::storage::memory;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::support::events::EventLog;
 /// A world whose operators, tenants and keys are kept by the memory store, with one plan in it.
 async fn world() -> World {
     let mut world = World::new();
-    let stores = memory::open(world.fakes.clone(), quota::decide, Arc::new(EventLog::default()));
+    let stores = memory::open(world.fakes.clone(), rules(Tz::UTC), Arc::new(EventLog::default()));
     world.state.directory = stores.directory;
     world.state.audit = stores.audit;
     made(world.rule(Method::POST, "/v1/admin/plans", Some(plan("starter"))).await);

@@ -9,19 +9,22 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service, read_body, try_call_service};
 use actix_web::web::Bytes;
 use actix_web::{App, web};
+use chrono_tz::Tz;
 use columba::actors::arbiters::Placement;
 use columba::actors::death::RootGuard;
 use columba::actors::hub::HubActor;
 use columba::actors::hub::inbox::Inbox;
 use columba::actors::subscriber::Setup;
 use columba::billing::plan::Proposal;
-use columba::billing::quota;
+use columba::billing::rules;
+use columba::http::render::paper::Fonts;
+
 use columba::config::http::HttpOptions;
 use columba::domain::id::{KeyId, SessionId, TenantId};
 use columba::domain::session::{
     Desired, Engine, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStatus};
+use columba::domain::tenant::{ApiKey, KeyScope, Tenant, TenantStanding, TenantStatus};
 use columba::http::gate::Gate;
 use columba::http::state::FeedState;
 use columba::http::{HttpPorts, HttpState, routes};
@@ -38,6 +41,7 @@ use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
 
 use super::fakes::{Fakes, NOW};
+use crate::support::billing::issuer;
 use crate::support::events::EventLog;
 use crate::support::webhooks::{Endpoints, OpenSealer};
 
@@ -103,7 +107,7 @@ impl World {
     pub fn with(options: &HttpOptions) -> Self {
         let fakes = Fakes::new();
         // What is asked about webhooks; its tenants are added as they are elsewhere.
-        let stores = memory::open(fakes.clone(), quota::decide, Arc::new(EventLog::default()));
+        let stores = memory::open(fakes.clone(), rules(Tz::UTC), Arc::new(EventLog::default()));
         let data = tempfile::tempdir().unwrap();
         let media = media::Ports {
             records: stores.media.clone(),
@@ -131,6 +135,10 @@ impl World {
             egress: Arc::new(Endpoints::default()),
             sealer: Arc::new(OpenSealer),
             clock: fakes.clone(),
+            ledger: stores.ledger.clone(),
+            issuer: Arc::new(issuer()),
+            fonts: Fonts::with(vec![]).unwrap(),
+            payments: Arc::new(columba::payments::manual::Manual),
         };
         let gate = Arc::new(Gate::default());
         gate.open();
@@ -180,6 +188,7 @@ impl World {
             name: name.into(),
             plan: "starter".into(),
             status: TenantStatus::Active,
+            standing: TenantStanding::Active,
             created_at: NOW,
         };
         let id = tenant.id;

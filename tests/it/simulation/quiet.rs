@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::domain::chat::Chat;
 use columba::domain::message::{Message, MessageStatus};
 use columba::domain::page::Page;
@@ -112,7 +113,7 @@ impl World {
         }
         for &tenant in &self.tenants {
             // All in one month: worlds last for hours, in the middle of one.
-            let period = columba::billing::period::month_of(self.clock.wall());
+            let period = columba::billing::period::month_of(self.clock.wall(), Tz::UTC);
             let usage = now(self.stores.messages.usage(TenantScope::authenticated(tenant), period)).unwrap();
             let (used, held) = usage.map_or((0, 0), |usage| (usage.used, usage.held));
             history.usage.push(UsageLine { tenant, period: period.start, used, held });

@@ -1,5 +1,6 @@
 //! What may happen next, and the choice among it.
 
+use chrono_tz::Tz;
 use columba::billing::period::month_of;
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
@@ -276,10 +277,11 @@ impl World {
             wa_id: WaId(format!("3EB0{number:020}")),
             draft,
             terms: Terms {
-                period: month_of(at),
+                period: month_of(at, Tz::UTC),
                 allowance: Allowance { limit: plan.messages_per_month, quota: plan.quota },
                 caps: plan.caps(),
                 metered,
+                strict: false,
             },
             idempotency: key.clone().map(|key| Idempotency { key, fingerprint: [7; 32] }),
             at,

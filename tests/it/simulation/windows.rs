@@ -72,6 +72,7 @@ fn caps(per_minute: u32) -> Caps {
         first_contacts_per_day: None,
         queue_max: 100,
         sessions_max: 1,
+        silent: false,
     }
 }
 

@@ -4,18 +4,19 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use columba::actors::registry::table::Table;
 use columba::actors::session::deadlines::TimerEpoch;
 use columba::actors::session::machine::{Input, Machine, State};
-use columba::billing::quota;
+use columba::billing::rules;
 use columba::domain::event::StatusEvent;
 use columba::domain::id::{MessageId, SessionId, TenantId};
-use columba::domain::plan::{Interval, Pacing, Plan, Quota};
+use columba::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Generation, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::Moment;
 use columba::history::record::{AcceptedLine, CapLine};
 use columba::ports::Stores;
@@ -139,6 +140,9 @@ pub fn plan(code: &str, per_minute: u64, sum: Option<u64>, pacing: Pacing) -> Pl
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 30,
         plugins: vec![],
     }
@@ -170,7 +174,7 @@ impl World {
     /// Two tenants, the first with two sessions and, in half of the worlds, a sum over them.
     pub fn new(seed: u64, tells: bool) -> Self {
         let (mut dice, clock) = (Dice::new(seed), Arc::new(SimClock::default()));
-        let stores = memory::open(clock.clone(), quota::decide, Arc::new(Deaf));
+        let stores = memory::open(clock.clone(), rules(Tz::UTC), Arc::new(Deaf));
         let outbox = Arc::new(MoodyOutbox::new(Arc::clone(&stores.outbox)));
         let windows = MemoryWindows::new(outbox.clone());
         let tenants = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
@@ -208,6 +212,7 @@ impl World {
                 name: "sim".to_owned(),
                 plan: plan.code,
                 status: TenantStatus::Active,
+                standing: TenantStanding::Active,
                 created_at: world.clock.wall(),
             };
             now(world.stores.directory.create_tenant(row, None)).unwrap();

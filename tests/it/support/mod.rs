@@ -1,6 +1,7 @@
 //! What tests stand on, named by what it is made of.
 
 pub mod api;
+pub mod billing;
 pub mod clock;
 pub mod events;
 #[allow(dead_code, reason = "each test binary writes in its own way")]

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Such as `POST /hook`.
+    pub line: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
@@ -63,6 +65,15 @@ pub struct Receiver {
 /// An answer with a status and no more.
 pub fn status(code: u16) -> String {
     format!("HTTP/1.1 {code} As Asked\r\ncontent-length: 2\r\n\r\nok")
+}
+
+/// An answer with JSON.
+pub fn json(code: u16, body: &Value) -> String {
+    let body = body.to_string();
+    format!(
+        "HTTP/1.1 {code} As Asked\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 impl Receiver {
@@ -150,6 +161,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             return;
         };
         let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+        let line = head.lines().next().unwrap_or_default();
+        let line = line.rsplit_once(' ').map_or(line, |(line, _)| line).to_owned();
         let headers: Vec<_> = head
             .lines()
             .skip(1)
@@ -170,7 +183,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         let answer = shared.next.lock().unwrap().pop_front();
         let answer = answer.unwrap_or_else(|| shared.usual.lock().unwrap().clone());
         let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-        shared.got.lock().unwrap().push(Request { headers, body, status });
+        shared.got.lock().unwrap().push(Request { line, headers, body, status });
         shared.news.notify_waiters();
         if answer.is_empty() {
             // It never answers.

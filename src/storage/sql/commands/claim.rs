@@ -10,7 +10,8 @@ use crate::domain::session::Lease;
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Claim, Claimed, Work};
 use crate::ports::store::StoreError;
-use crate::storage::sql::book::{Attempt, Book, MessageRow};
+use crate::storage::sql::book::{Book, MessageRow};
+use crate::storage::sql::changes::Attempt;
 use crate::storage::sql::load::{NEIGHBOURS, Needs};
 use crate::storage::sql::writer::Command;
 

@@ -61,7 +61,8 @@ macro_rules! tables {
 /// Those that are copied, in an order in which each row finds what it refers to.
 pub const TABLES: &[Table] = tables! {
     #[seeded] store_meta [name: Text] value: Text;
-    tenant [id: Id] name: Text, plan: Text, status: Text, created_at: Number, deleted_at: Number;
+    tenant [id: Id] name: Text, plan: Text, status: Text, created_at: Number, deleted_at: Number,
+        standing: Text;
     plan [code: Text, version: Number] body: Text, created_at: Number;
     api_key [id: Id] tenant_id: Id, name: Text, hash: Bytes, last4: Text, scopes: Text, test: Flag,
         created_at: Number, expires_at: Number, revoked_at: Number, allowed_addresses: Text, replaced_by: Id,
@@ -75,7 +76,7 @@ pub const TABLES: &[Table] = tables! {
         probes: Number, created_at: Number, deleted_at: Number, paired_at: Number,
         new_chats_until: Number;
     session_tally [session_id: Id] tenant_id: Id, live: Number, sent: Number, failed: Number, received: Number,
-        reconnects: Number;
+        reconnects: Number, day: Number, day_sent: Number, day_failed: Number, day_received: Number;
     chat [session_id: Id, phone: Text] tenant_id: Id, first_at: Number;
     approach [session_id: Id, phone: Text] tenant_id: Id, at: Number;
     contact [tenant_id: Id, phone: Text] stop_id: Id, stopped_at: Number, stopped_by: Text, account: Flag, checked_at: Number;
@@ -91,7 +92,16 @@ pub const TABLES: &[Table] = tables! {
     send_attempt [ord: Number] message_id: Id, number: Number, session_id: Id, tenant_id: Id, epoch: Number,
         boot_id: Id, moment: Number, wall: Number;
     usage [tenant_id: Id, period_start: Number] period_end: Number, allowance: Number, quota: Text, used: Number,
-        held: Number, announced: Number;
+        held: Number, announced: Number, billed: Number;
+    usage_day [session_id: Id, day: Number] tenant_id: Id, sent: Number, failed: Number, received: Number;
+    subscription [tenant_id: Id] status: Text, body: Text, wakes_at: Number;
+    billing_profile [tenant_id: Id] body: Text;
+    invoice [id: Id] tenant_id: Id, number: Text, paper: Text, status: Text, account: Text, settled_at: Number;
+    credit_note [id: Id] tenant_id: Id, invoice_id: Id, number: Text, paper: Text;
+    ledger_entry [ord: Number] tenant_id: Id, kind: Text, amount_minor: Number, currency: Text, invoice_id: Id,
+        reference: Text, at: Number;
+    payment [provider: Text, id: Text] tenant_id: Id, invoice_id: Id, at: Number;
+    number_series [series: Text] next: Number;
     idempotency [ord: Number] owner: Id, key: Text, fingerprint: Bytes, kind: Text, subject: Text,
         created_at: Number;
     feed_head [tenant_id: Id] seq: Number;

@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 pub(super) use self::rows::{go_on_behind, is_taken, one_state, open_alone, page, put};
-pub(super) use self::scoped::scoped;
+pub(super) use self::scoped::{Scoped, scoped};
 use super::Place;
 use crate::failpoint::Tripped;
 use crate::ports::store::StoreError;
@@ -169,14 +169,14 @@ pub(super) enum Batch {
 }
 
 /// Rows of a batch without webhooks, in the order of its statements.
-pub(super) const ROWS: usize = 13;
+pub(super) const ROWS: usize = 14;
 
 /// Rows of a batch with webhooks.
-pub(super) const ROWS_WITH_WEBHOOKS: usize = 18;
+pub(super) const ROWS_WITH_WEBHOOKS: usize = 19;
 
 /// Writes a batch. Each statement takes its own JSON array: messages accepted, other new messages, changed messages,
-/// attempts, sessions, tallies, months, remembered requests, correspondents, approaches, contacts, heads, events; then events for webhooks,
-/// deliveries, attempts at them, the health of endpoints, and once more the attempts.
+/// attempts, sessions, tallies, days that are over, months, remembered requests, correspondents, approaches, contacts, heads,
+/// events; then events for webhooks, deliveries, attempts at them, the health of endpoints, and once more the attempts.
 pub(super) async fn write<const N: usize>(
     db: &impl ConnectionTrait,
     batch: Batch,

@@ -238,6 +238,7 @@ const STATEMENTS: [&str; super::ROWS] = [
     INSERT_ATTEMPTS,
     UPDATE_SESSIONS,
     UPDATE_TALLIES,
+    PUT_DAYS,
     PUT_USAGE,
     PUT_REMEMBERED,
     INSERT_MET,
@@ -336,7 +337,8 @@ pub(super) const WAITING_FOR: &str = "
         AND m.status <> 'sending' AND m.chat = w.phone";
 
 pub(super) const SESSIONS: &str = "
-    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
+    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects, t.day, t.day_sent, t.day_failed,
+        t.day_received
     FROM jsonb_array_elements_text($1::jsonb) AS w(id)
     JOIN session AS s ON s.id = w.id::uuid
     JOIN session_tally AS t ON t.session_id = s.id";
@@ -427,10 +429,19 @@ const UPDATE_SESSIONS: &str = "
 
 const UPDATE_TALLIES: &str = "
     UPDATE session_tally SET
-        live = w.live, sent = w.sent, failed = w.failed, received = w.received, reconnects = w.reconnects
+        live = w.live, sent = w.sent, failed = w.failed, received = w.received, reconnects = w.reconnects,
+        day = w.day, day_sent = w.day_sent, day_failed = w.day_failed, day_received = w.day_received
     FROM jsonb_to_recordset($1::jsonb) AS w(id uuid, live bigint, sent bigint, failed bigint, received bigint,
-        reconnects bigint)
+        reconnects bigint, day bigint, day_sent bigint, day_failed bigint, day_received bigint)
     WHERE session_tally.session_id = w.id";
+
+const PUT_DAYS: &str = "
+    INSERT INTO usage_day (session_id, day, tenant_id, sent, failed, received)
+    SELECT session, day, tenant, sent, failed, received
+    FROM jsonb_to_recordset($1::jsonb) AS w(session uuid, day bigint, tenant uuid, sent bigint, failed bigint,
+        received bigint)
+    ON CONFLICT (session_id, day) DO UPDATE SET sent = usage_day.sent + excluded.sent,
+        failed = usage_day.failed + excluded.failed, received = usage_day.received + excluded.received";
 
 const PUT_USAGE: &str = "
     INSERT INTO usage (tenant_id, period_start, period_end, allowance, quota, used, held, announced)

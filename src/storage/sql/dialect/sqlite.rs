@@ -211,7 +211,8 @@ pub(in crate::storage::sql) const WAITING_FOR: &str = "
 
 /// `[id]`
 pub(in crate::storage::sql) const SESSIONS: &str = "
-    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects
+    SELECT s.*, t.live, t.sent, t.failed, t.received, t.reconnects, t.day, t.day_sent, t.day_failed,
+        t.day_received
     FROM jsonb_each($1) AS w
     CROSS JOIN session AS s ON s.id = unhex(w.value)
     CROSS JOIN session_tally AS t ON t.session_id = s.id";
@@ -300,9 +301,18 @@ pub(in crate::storage::sql) const UPDATE_SESSIONS: &str = "
 pub(in crate::storage::sql) const UPDATE_TALLIES: &str = "
     UPDATE session_tally SET
         live = w.value->>'live', sent = w.value->>'sent', failed = w.value->>'failed',
-        received = w.value->>'received', reconnects = w.value->>'reconnects'
+        received = w.value->>'received', reconnects = w.value->>'reconnects', day = w.value->>'day',
+        day_sent = w.value->>'day_sent', day_failed = w.value->>'day_failed', day_received = w.value->>'day_received'
     FROM jsonb_each($1) AS w
     WHERE session_tally.session_id = unhex(w.value->>'id')";
+
+const PUT_DAYS: &str = "
+    INSERT INTO usage_day (session_id, day, tenant_id, sent, failed, received)
+    SELECT unhex(value->>'session'), value->>'day', unhex(value->>'tenant'), value->>'sent', value->>'failed',
+        value->>'received'
+    FROM jsonb_each($1) WHERE true
+    ON CONFLICT (session_id, day) DO UPDATE SET
+        sent = sent + excluded.sent, failed = failed + excluded.failed, received = received + excluded.received";
 
 pub(super) const PUT_USAGE: &str = "
     INSERT INTO usage (tenant_id, period_start, period_end, allowance, quota, used, held, announced)
@@ -352,6 +362,7 @@ const STATEMENTS: [&str; super::ROWS] = [
     INSERT_ATTEMPTS,
     UPDATE_SESSIONS,
     UPDATE_TALLIES,
+    PUT_DAYS,
     PUT_USAGE,
     PUT_REMEMBERED,
     INSERT_MET,

@@ -18,6 +18,7 @@ pub struct Model {
     pub status: String,
     pub created_at: i64,
     pub deleted_at: Option<i64>,
+    pub standing: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -32,6 +33,7 @@ impl Model {
             name: self.name,
             plan: self.plan,
             status: word(&self.status, "tenant status")?,
+            standing: word(&self.standing, "standing of a tenant")?,
             created_at: WallTime(self.created_at),
         })
     }
@@ -46,5 +48,6 @@ pub fn row(tenant: &Tenant) -> ActiveModel {
         status: Set(tenant.status.to_string()),
         created_at: Set(tenant.created_at.0),
         deleted_at: Set(None),
+        standing: Set(tenant.standing.to_string()),
     }
 }

@@ -3,6 +3,7 @@
 mod erase;
 pub(super) mod forget;
 mod keys;
+mod ledger;
 mod media;
 mod operators;
 mod plans;
@@ -16,6 +17,7 @@ mod webhooks;
 pub(super) use erase::Erase;
 pub(super) use forget::Forget;
 pub(super) use keys::{CreateKey, NoteUse, RevokeKey, RotateKey};
+pub(super) use ledger::DecideLedger;
 pub(super) use media::{
     DeleteMedia, ExpireMedia, FetchedMedia, ForgetMedia, HoldMedia, KeepMedia, LostMedia, NoteMedia,
 };

@@ -1,11 +1,15 @@
 //! What a boot has to do.
 
-use async_trait::async_trait;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use std::collections::HashSet;
 
-use crate::domain::id::SessionId;
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+
+use super::plans::newest;
+use crate::domain::id::{SessionId, TenantId};
+use crate::domain::plan::SuspendedInbound;
 use crate::domain::session::{Desired, Reason, Session, SessionStatus};
-use crate::domain::tenant::TenantStatus;
+use crate::domain::tenant::{TenantStanding, TenantStatus};
 use crate::domain::time::WallTime;
 use crate::ports::sessions::StatusChange;
 use crate::ports::store::StoreError;
@@ -27,13 +31,7 @@ impl Errand for Restore {
     type Error = StoreError;
 
     async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Vec<Session>, StoreError>, Fault> {
-        let suspended: Vec<_> = tenant::Entity::find()
-            .filter(tenant::Column::Status.eq(TenantStatus::Suspended.to_string()))
-            .all(desk.txn)
-            .await?
-            .into_iter()
-            .map(|row| row.id.into())
-            .collect();
+        let suspended = at_rest(desk).await?;
         let rows = session::Entity::find()
             .find_also_related(session_tally::Entity)
             .filter(session::Column::DeletedAt.is_null())
@@ -103,6 +101,28 @@ impl Restore {
         }
         desk.close(book).await
     }
+}
+
+/// Tenants whose sessions are stopped, whatever is wanted of them: as `Snapshot::is_at_rest` has it.
+async fn at_rest(desk: &Desk<'_>) -> Result<HashSet<TenantId>, Fault> {
+    let stopped = tenant::Column::Standing.eq(TenantStanding::Stopped.to_string());
+    let rows = tenant::Entity::find()
+        .filter(
+            Condition::any().add(tenant::Column::Status.eq(TenantStatus::Suspended.to_string())).add(stopped),
+        )
+        .all(desk.txn)
+        .await?;
+    let mut found = HashSet::new();
+    for row in rows {
+        let keeps = match newest(desk.txn, &row.plan).await? {
+            Some(plan) => plan.into_domain()?.suspended_inbound == SuspendedInbound::Keep,
+            None => false,
+        };
+        if row.status == TenantStatus::Suspended.to_string() || !keeps {
+            found.insert(row.id.into());
+        }
+    }
+    Ok(found)
 }
 
 fn is_wanted(session: &Session) -> bool {

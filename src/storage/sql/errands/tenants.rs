@@ -7,6 +7,7 @@ use sea_orm::{
     QueryFilter as _, sea_query::Expr,
 };
 
+use super::ledger;
 use super::media::take_away;
 use super::plans::newest;
 use super::waiting::cancel_waiting;
@@ -105,7 +106,7 @@ impl Errand for PatchTenant {
         let mut changed = row.into_active_model();
         if let Some(code) = other_plan {
             let Some(plan) = newest(desk.txn, code).await? else { return Ok(Err(unknown_plan())) };
-            self.rewrite_month(desk, &plan.into_domain()?).await?;
+            rewrite_month(desk, self.id, &plan.into_domain()?, self.at).await?;
             changed.plan = Set(code.clone());
         }
         if let Some(name) = &self.patch.name {
@@ -125,30 +126,32 @@ impl Errand for PatchTenant {
     }
 }
 
-impl PatchTenant {
-    /// The new plan's quota binds the month that runs, if anything was sent in it. A threshold that is no longer
-    /// passed will be told again.
-    async fn rewrite_month(&self, desk: &Desk<'_>, plan: &Plan) -> Result<(), Fault> {
-        const FIND: &str =
-            "SELECT * FROM usage WHERE tenant_id = $1 AND period_start <= $2 AND period_end > $2";
-        const WRITE: &str = "UPDATE usage SET allowance = $1, quota = $2, announced = $3
-            WHERE tenant_id = $4 AND period_start = $5";
-        let tenant = self.id.uuid();
-        for row in dialect::query(desk.txn, FIND, [tenant.into(), self.at.0.into()]).await? {
-            let (_, month) = usage_row(&row)?;
-            let limit = plan.messages_per_month;
-            let announced = passed(month.used + month.held, limit);
-            let values = [
-                i64::try_from(limit).unwrap_or(i64::MAX).into(),
-                plan.quota.to_string().into(),
-                i64::from(announced).into(),
-                tenant.into(),
-                month.period.start.0.into(),
-            ];
-            dialect::execute(desk.txn, WRITE, values).await?;
-        }
-        Ok(())
+/// The new plan's quota binds the month that runs, if anything was sent in it. A threshold that is no longer passed will be
+/// told again.
+pub(super) async fn rewrite_month(
+    desk: &Desk<'_>,
+    tenant: TenantId,
+    plan: &Plan,
+    at: WallTime,
+) -> Result<(), Fault> {
+    const FIND: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND period_start <= $2 AND period_end > $2";
+    const WRITE: &str = "UPDATE usage SET allowance = $1, quota = $2, announced = $3
+        WHERE tenant_id = $4 AND period_start = $5";
+    let tenant = tenant.uuid();
+    for row in dialect::query(desk.txn, FIND, [tenant.into(), at.0.into()]).await? {
+        let (_, month) = usage_row(&row)?;
+        let limit = plan.messages_per_month;
+        let announced = passed(month.used + month.held, limit);
+        let values = [
+            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            plan.quota.to_string().into(),
+            i64::from(announced).into(),
+            tenant.into(),
+            month.period.start.0.into(),
+        ];
+        dialect::execute(desk.txn, WRITE, values).await?;
     }
+    Ok(())
 }
 
 /// Removes a tenant, its keys, its sessions and its files.
@@ -190,6 +193,7 @@ impl Errand for DeleteTenant {
             cancel_waiting(desk, session, MessageReason::SessionGone, self.at).await?;
         }
         take_away(desk, media::Column::TenantId.eq(self.id.uuid()), self.at).await?;
+        ledger::end(desk, self.id, self.at).await?;
         let act = Act::new(Action::TenantDelete, "tenant", self.id).before(&before);
         audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;

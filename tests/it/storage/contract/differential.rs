@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::billing::period::month_of;
 use columba::domain::id::{MessageId, SuppressionId, WebhookId};
 use columba::domain::message::{
@@ -11,7 +12,7 @@ use columba::domain::page::Page;
 use columba::domain::restraint::Approach;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Lease, Restriction, RestrictionKind, SessionCounters};
-use columba::domain::time::WallTime;
+use columba::domain::time::{Period, WallTime};
 use columba::domain::webhook::{
     Attempt, Delivery as Posted, DeliveryStatus, Health, Subject, WebhookReason, WebhookStatus,
 };
@@ -413,7 +414,7 @@ impl World {
     async fn view(&self) -> View {
         let (stage, page) = (&self.stage, Page { limit: 200, before: None });
         let list = stage.messages.list(stage.scope(), MessageFilter::default(), page).await.unwrap();
-        let usage = stage.messages.usage(stage.scope(), month_of(stage.now())).await.unwrap();
+        let usage = stage.messages.usage(stage.scope(), month_of(stage.now(), Tz::UTC)).await.unwrap();
         let mut counters = vec![];
         for lease in self.leases {
             let session = stage.sessions.get(stage.scope(), lease.session).await.unwrap().unwrap();
@@ -439,6 +440,14 @@ impl World {
                 )
             }));
         }
+        let ever = Period { start: WallTime(0), end: WallTime(i64::MAX) };
+        let days = stage.messages.days(stage.scope(), ever, None, 1_000).await.unwrap();
+        let mut days: Vec<_> = days
+            .into_iter()
+            .map(|one| format!("{:?} {} {} {}", one.day, one.sent, one.failed, one.received))
+            .collect();
+        days.sort();
+        told.extend(days);
         (list.rows, usage.map(|usage| (usage.used, usage.held, usage.queued)), counters, told)
     }
 }

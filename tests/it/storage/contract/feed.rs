@@ -40,7 +40,7 @@ async fn positions_are_gapless_per_tenant_and_the_log_is_what_was_published(fixt
 
     let published = stage.fixture.events.take();
     let heads: HashMap<_, _> = stage.feed_log.heads(SystemScope).await.unwrap().into_iter().collect();
-    for (tenant, expected) in [(stage.tenant, 4 + 4 + 1 + 1 + 4), (theirs.tenant, 4)] {
+    for (tenant, expected) in [(stage.tenant, 4 + 4 + 1 + 1 + 4 + 1), (theirs.tenant, 4)] {
         let first = since.get(&tenant).copied().unwrap_or(0) + 1;
         let own: Vec<StatusEvent> =
             published.iter().filter(|event| event.tenant == tenant).copied().collect();
@@ -53,7 +53,7 @@ async fn positions_are_gapless_per_tenant_and_the_log_is_what_was_published(fixt
         assert_eq!(stage.feed_log.range(scope, first + 1, last - 1).await.unwrap(), own[1..own.len() - 1]);
         assert_eq!(stage.feed_log.range(scope, last + 1, last + 100).await, Ok(vec![]));
     }
-    assert_eq!(published.len(), 18);
+    assert_eq!(published.len(), 19);
 }
 
 async fn the_tail_is_the_newest_of_all_tenants(fixture: Fixture) {
@@ -85,6 +85,7 @@ async fn a_passed_threshold_of_the_month_is_told_once(fixture: Fixture) {
     for taken in 1..=10 {
         stage.attempt(ANN, Outcome::Sent).await;
         let expected = match taken {
+            5 => vec![(stage.tenant, None, Change::Usage(50))],
             8 => vec![(stage.tenant, None, Change::Usage(80))],
             10 => vec![(stage.tenant, None, Change::Usage(100))],
             _ => vec![],

@@ -6,8 +6,9 @@ use columba::domain::message::{Direction, MessageReason, MessageStatus as Status
 use columba::domain::page::Page;
 use columba::domain::refusal::Code;
 use columba::domain::scope::TenantScope;
+use columba::domain::time::{Period, WallTime};
 use columba::ports::messages::MessageFilter;
-use columba::ports::outbox::{Acceptance, Outcome};
+use columba::ports::outbox::{Acceptance, Outcome, Terms};
 
 use super::Fixture;
 use super::stage::{ANN, BOB, Stage, chat, code};
@@ -18,6 +19,7 @@ contract!(
     every_filter_narrows_and_they_narrow_together,
     a_message_is_taken_back_while_it_waits_and_not_after,
     taking_back_a_queue_leaves_what_is_under_way_and_what_is_anothers,
+    what_each_session_did_is_counted_by_day,
 );
 
 async fn a_foreign_message_is_absent_from_every_answer(fixture: Fixture) {
@@ -152,3 +154,47 @@ async fn taking_back_a_queue_leaves_what_is_under_way_and_what_is_anothers(fixtu
     let absent = SessionId::mint(stage.now());
     assert_eq!(code(stage.messages.cancel_all(stage.scope(), absent, stage.now()).await), Code::NotFound);
 }
+
+async fn what_each_session_did_is_counted_by_day(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let stranger = TenantScope::authenticated(stage.stranger().await.tenant);
+    // November 18 to 20. A message counts to the day it was sent on, not to the one it was accepted on.
+    let first = WallTime(stage.now().0 - stage.now().0 % DAY);
+    let day = |number: i64| WallTime(first.0 + number * DAY);
+    for _ in 0..2 {
+        stage.attempt(ANN, Outcome::Sent).await;
+    }
+    stage.attempt(ANN, Outcome::Failed(MessageReason::Refused)).await;
+    let overnight = stage.accept(BOB).await;
+    // It does not count to usage: a test key's.
+    let terms = Terms { metered: false, ..stage.terms() };
+    let test = stage
+        .outbox
+        .accept(Acceptance { terms, ..stage.asked(stage.draft(ANN)) })
+        .await
+        .unwrap()
+        .into_inner();
+    stage.settle(&stage.work(test.id).await, Outcome::Sent).await;
+    stage.wait_secs(24 * 3600 - 1);
+    let work = stage.work(overnight.id).await;
+    stage.settle(&work, Outcome::Sent).await;
+    stage.outbox.inbound(stage.lease, stage.heard(ANN, "IN1")).await.unwrap();
+    stage.wait_secs(24 * 3600);
+    stage.outbox.inbound(stage.lease, stage.heard(ANN, "IN2")).await.unwrap();
+
+    let ever = Period { start: WallTime(0), end: WallTime(i64::MAX) };
+    let read = async |period, after, limit| {
+        let days = stage.messages.days(stage.scope(), period, after, limit).await.unwrap();
+        assert!(days.iter().all(|one| one.session == stage.session));
+        days.into_iter().map(|one| (one.day, one.sent, one.failed, one.received)).collect::<Vec<_>>()
+    };
+    let all = [(day(0), 2, 1, 0), (day(1), 1, 0, 1), (day(2), 0, 0, 1)];
+    assert_eq!(read(ever, None, 10).await, all);
+    assert_eq!(read(ever, None, 2).await, all[..2]);
+    assert_eq!(read(ever, Some((day(0), stage.session)), 10).await, all[1..]);
+    assert_eq!(read(Period { start: day(1), end: day(2) }, None, 10).await, all[1..2]);
+    assert_eq!(stage.messages.days(stranger, ever, None, 10).await, Ok(vec![]));
+}
+
+/// In milliseconds; the stage's clocks are on UTC.
+const DAY: i64 = 24 * 3600 * 1000;

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use columba::billing::quota;
+use chrono_tz::Tz;
+use columba::billing::rules;
 use columba::ports::Stores;
 use columba::storage::memory;
 use columba::storage::sql::{self, Place};
@@ -37,14 +38,14 @@ impl Fixture {
         let (clock, events): (Arc<ManualClock>, Arc<EventLog>) = Default::default();
         let dir = tempfile::tempdir().unwrap();
         let stores = match backend {
-            Backend::Memory => memory::open(clock.clone(), quota::decide, events.clone()),
+            Backend::Memory => memory::open(clock.clone(), rules(Tz::UTC), events.clone()),
             Backend::Sqlite => {
                 let place = Place::File(dir.path().join("columba.db"));
-                sql::open(place, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
+                sql::open(place, clock.clone(), rules(Tz::UTC), events.clone()).await.unwrap().stores
             }
             Backend::Postgres => {
                 let place = Place::Server(postgres::database().await);
-                sql::open(place, clock.clone(), quota::decide, events.clone()).await.unwrap().stores
+                sql::open(place, clock.clone(), rules(Tz::UTC), events.clone()).await.unwrap().stores
             }
         };
         Self { stores, clock, events, _dir: dir }
@@ -78,6 +79,8 @@ mod differential;
 mod directory;
 mod feed;
 mod inbound;
+mod ledger;
+mod ledger_requests;
 mod media;
 mod messages;
 mod recover;

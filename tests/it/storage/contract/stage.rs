@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use columba::billing::period::month_of;
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
@@ -12,13 +13,13 @@ use columba::domain::message::{
     Category, Delivery, Draft, Letter, Message, MessageStatus, ReceiptKind, WaId,
 };
 use columba::domain::phone::Phone;
-use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota};
+use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::refusal::{Code, Refusal};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStatus};
+use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::clock::Clock as _;
 use columba::ports::outbox::{
@@ -67,6 +68,9 @@ pub fn plan(code: &str) -> Plan {
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 30,
         plugins: vec![],
     }
@@ -78,6 +82,7 @@ pub fn tenant(plan: &str, at: WallTime) -> Tenant {
         name: "Acme".into(),
         plan: plan.into(),
         status: TenantStatus::Active,
+        standing: TenantStanding::Active,
         created_at: at,
     }
 }
@@ -194,7 +199,13 @@ impl Stage {
 
     pub fn terms(&self) -> Terms {
         let allowance = Allowance { limit: 10, quota: Quota::Hard };
-        Terms { period: month_of(self.now()), allowance, caps: plan("basic").caps(), metered: true }
+        Terms {
+            period: month_of(self.now(), Tz::UTC),
+            allowance,
+            caps: plan("basic").caps(),
+            metered: true,
+            strict: false,
+        }
     }
 
     pub fn draft(&self, to: &str) -> Draft {
@@ -287,7 +298,7 @@ impl Stage {
 
     /// Messages charged and held in this month.
     pub async fn usage(&self) -> (u64, u64) {
-        let usage = self.messages.usage(self.scope(), month_of(self.now())).await.unwrap();
+        let usage = self.messages.usage(self.scope(), month_of(self.now(), Tz::UTC)).await.unwrap();
         usage.map_or((0, 0), |usage| (usage.used, usage.held))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono_tz::Tz;
 use columba::billing::period::month_of;
 use columba::domain::event::Change;
 use columba::domain::id::MessageId;
@@ -239,7 +240,7 @@ async fn what_a_plan_keeps_no_longer_is_erased_and_what_waits_or_is_in_doubt_sta
     draft.send_at = Some(stage.in_secs(20 * DAY));
     let scheduled = accepted(&stage, 6, draft).await;
     stage.messages.cancel(stage.scope(), scheduled, stage.now()).await.unwrap();
-    let used = stage.messages.usage(stage.scope(), month_of(begun)).await.unwrap();
+    let used = stage.messages.usage(stage.scope(), month_of(begun, Tz::UTC)).await.unwrap();
 
     let erase = async |limit: u32| stage.sweep.erase(SystemScope, stage.now(), limit).await;
     let there = async || {
@@ -280,7 +281,7 @@ async fn what_a_plan_keeps_no_longer_is_erased_and_what_waits_or_is_in_doubt_sta
     let listed =
         stage.messages.list(stage.scope(), Default::default(), Page { before: None, limit: 9 }).await;
     assert_eq!(listed.unwrap().rows.len(), 3);
-    let now = stage.messages.usage(stage.scope(), month_of(begun)).await.unwrap();
+    let now = stage.messages.usage(stage.scope(), month_of(begun, Tz::UTC)).await.unwrap();
     assert_eq!(now, used, "what was used stays used");
 
     // In doubt until its place was given back; scheduled until its plan has kept it from then on.

@@ -2,7 +2,7 @@
 
 use columba::domain::audit::{Head, Misfit};
 use columba::domain::scope::SystemScope;
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::ports::directory::TenantPatch;
 use columba::storage::sql::Place;
 use columba::storage::sql::audit::verify;
@@ -119,6 +119,7 @@ async fn a_change_whose_entry_cannot_be_written_is_not_made() {
         name: "Other".into(),
         plan: "plan-10".into(),
         status: TenantStatus::Active,
+        standing: TenantStanding::Active,
         created_at: at,
     };
     desk.stores().directory.create_tenant(other.clone(), None).await.unwrap_err();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use columba::billing::quota;
+use chrono_tz::Tz;
+use columba::billing::rules;
 use columba::domain::audit::Head;
 use columba::domain::message::{Message, MessageReason, MessageStatus as Status};
 use columba::domain::scope::{SystemScope, TenantScope};
@@ -31,7 +32,7 @@ struct Worked {
 
 async fn desk_on(place: &Place, clock: &Arc<TestClock>) -> Desk {
     let sink: Arc<Recorder> = Arc::default();
-    let sql = open(place.clone(), clock.clone(), quota::decide, sink.clone()).await.unwrap();
+    let sql = open(place.clone(), clock.clone(), rules(Tz::UTC), sink.clone()).await.unwrap();
     Desk { sql, clock: clock.clone(), sink, dir: Arc::new(tempfile::tempdir().unwrap()) }
 }
 

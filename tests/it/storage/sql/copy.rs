@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use columba::billing::quota;
+use chrono_tz::Tz;
+use columba::billing::rules;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::storage::sql::copy::tables::{Kind, NOT_COPIED, TABLES};
 use columba::storage::sql::copy::{Beside, Copied, CopyError, Progress, copy, take_back};
@@ -222,13 +223,14 @@ async fn a_store_goes_on_in_either_dialect_where_it_stopped() {
     moved(&server, &back).await;
     for left in [&from, &server] {
         let sink: Arc<Recorder> = Arc::default();
-        let refused = open(left.clone(), clock.clone(), quota::decide, sink).await.err().unwrap().to_string();
+        let refused =
+            open(left.clone(), clock.clone(), rules(Tz::UTC), sink).await.err().unwrap().to_string();
         assert!(refused.contains("it was moved to"), "{left}: {refused}");
     }
     assert_eq!((take_back(&server).await, take_back(&server).await), (Ok(true), Ok(false)));
     for place in [server, back] {
         let sink: Arc<Recorder> = Arc::default();
-        let sql = open(place.clone(), clock.clone(), quota::decide, sink.clone()).await.unwrap();
+        let sql = open(place.clone(), clock.clone(), rules(Tz::UTC), sink.clone()).await.unwrap();
         let desk = Desk { sql, clock: clock.clone(), sink, dir: dir.clone() };
         assert_eq!(desk.stores().feed_log.heads(SystemScope).await.unwrap(), heads, "{place}");
         let mine =
@@ -287,7 +289,7 @@ async fn an_interrupted_copy_is_no_store_and_goes_on_where_it_stopped() {
                 stops += 1;
                 let (clock, sink): (Arc<TestClock>, Arc<Recorder>) =
                     (Arc::new(TestClock::new()), Arc::default());
-                let refused = open(to.clone(), clock, quota::decide, sink).await.err().unwrap().to_string();
+                let refused = open(to.clone(), clock, rules(Tz::UTC), sink).await.err().unwrap().to_string();
                 assert!(refused.contains("not finished") || refused.contains("another server"), "{refused}");
             }
         }
@@ -321,7 +323,7 @@ async fn a_target_that_holds_something_and_a_database_in_use_are_refused_and_lef
 
     for held in [Place::File(folder.path().join("held.db")), Place::Server(database().await)] {
         let (clock, sink): (Arc<TestClock>, Arc<Recorder>) = (Arc::new(TestClock::new()), Arc::default());
-        let store = open(held.clone(), clock, quota::decide, sink).await.unwrap();
+        let store = open(held.clone(), clock, rules(Tz::UTC), sink).await.unwrap();
         let error = refused(&held, &free).await;
         assert!(matches!(&error, CopyError::InUse(text) if text.contains("in use")), "{error:?}");
         let error = refused(&from, &held).await;
@@ -365,5 +367,5 @@ async fn a_copy_that_was_changed_behind_our_back_is_found_out() {
     assert!(matches!(&error, CopyError::Differs(text) if text.contains("the table message")), "{error:?}");
     // It stays what it is: no store.
     let (clock, sink): (Arc<TestClock>, Arc<Recorder>) = (Arc::new(TestClock::new()), Arc::default());
-    assert!(open(to, clock, quota::decide, sink).await.is_err());
+    assert!(open(to, clock, rules(Tz::UTC), sink).await.is_err());
 }

@@ -11,6 +11,7 @@ mod counters;
 mod feed;
 mod files;
 mod kept;
+mod ledger;
 mod postgres;
 mod rules;
 
@@ -18,19 +19,20 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use columba::billing::{period::month_of, quota};
+use chrono_tz::Tz;
+use columba::billing::{period::month_of, rules};
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::event::{Change, StatusEvent};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::message::{Category, Delivery, Draft, Message, WaId};
-use columba::domain::plan::{Interval, Pacing, Plan, Quota};
+use columba::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::{BootId, Moment, Reading, WallTime};
 use columba::ports::Stores;
 use columba::ports::clock::Clock;
@@ -127,6 +129,9 @@ pub fn plan(limit: u64) -> Plan {
         media_bytes_max: 1024 * 1024,
         media_bytes_total: 4 * 1024 * 1024,
         overage_minor: None,
+        overage_tiers: vec![],
+        trial_days: 0,
+        suspended_inbound: SuspendedInbound::Park,
         retention_days: 30,
         plugins: vec![],
     }
@@ -153,7 +158,7 @@ impl Desk {
     pub async fn open(dir: Arc<tempfile::TempDir>, clock: Arc<TestClock>) -> Self {
         let sink = Arc::new(Recorder::default());
         let options = Place::File(dir.path().join("columba.db"));
-        let sql = open(options, clock.clone(), quota::decide, sink.clone()).await.unwrap();
+        let sql = open(options, clock.clone(), rules(Tz::UTC), sink.clone()).await.unwrap();
         Self { sql, clock, sink, dir }
     }
 
@@ -181,6 +186,7 @@ impl Desk {
             name: "A tenant".into(),
             plan: code,
             status: TenantStatus::Active,
+            standing: TenantStanding::Active,
             created_at: now,
         };
         self.stores().directory.create_tenant(tenant, None).await.unwrap().into_inner().id
@@ -237,7 +243,13 @@ impl Desk {
                 delivery: Delivery::AtLeastOnce,
                 client_ref: None,
             },
-            terms: Terms { period: month_of(at), allowance, caps: plan.caps(), metered: true },
+            terms: Terms {
+                period: month_of(at, Tz::UTC),
+                allowance,
+                caps: plan.caps(),
+                metered: true,
+                strict: false,
+            },
             idempotency: None,
             at,
         }
@@ -269,7 +281,7 @@ impl Desk {
 
     pub async fn usage(&self, tenant: TenantId) -> (u64, u64) {
         let scope = TenantScope::authenticated(tenant);
-        let month = month_of(self.clock.wall());
+        let month = month_of(self.clock.wall(), Tz::UTC);
         let usage = self.stores().messages.usage(scope, month).await.unwrap();
         usage.map_or((0, 0), |usage| (usage.used, usage.held))
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use columba::billing::{period::month_of, quota};
+use chrono_tz::Tz;
+use columba::billing::{period::month_of, rules};
 use columba::domain::page::Page;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::Lease;
@@ -79,7 +80,7 @@ async fn every_table_with_a_tenant_is_fenced_for_its_owner_too() {
 /// Two tenants with a session and a message each.
 async fn two_tenants(url: &str) -> (Desk, [Lease; 2]) {
     let (clock, sink): (Arc<TestClock>, Arc<Recorder>) = (Arc::new(TestClock::new()), Arc::default());
-    let sql = open(Place::Server(url.to_owned()), clock.clone(), quota::decide, sink.clone()).await.unwrap();
+    let sql = open(Place::Server(url.to_owned()), clock.clone(), rules(Tz::UTC), sink.clone()).await.unwrap();
     let desk = Desk { sql, clock, sink, dir: Arc::new(tempfile::tempdir().unwrap()) };
     let mut leases = vec![];
     for _ in 0..2 {
@@ -173,7 +174,7 @@ async fn what_the_store_reads_for_a_tenant_it_reads_in_the_tenants_role() {
     let first = stores.messages.list(scope, MessageFilter::default(), page).await.unwrap().rows[0].clone();
     // Each read answers whether it found something, in the order they stand here.
     let reads = async || -> Vec<Result<bool, StoreError>> {
-        let month = month_of(desk.clock.wall());
+        let month = month_of(desk.clock.wall(), Tz::UTC);
         vec![
             stores.messages.get(scope, first.id).await.map(|found| found.is_some()),
             stores
@@ -279,7 +280,7 @@ async fn a_second_writer_is_turned_away_until_the_first_has_left() {
     let place = Place::Server(database().await);
     let open = || {
         let (clock, sink): (Arc<TestClock>, Arc<Recorder>) = (Arc::new(TestClock::new()), Arc::default());
-        open(place.clone(), clock, quota::decide, sink)
+        open(place.clone(), clock, rules(Tz::UTC), sink)
     };
     let first = open().await.unwrap();
     let refused = open().await.err().expect("one writes already").to_string();

@@ -1,0 +1,15 @@
+DROP TABLE usage_day;
+ALTER TABLE session_tally DROP COLUMN day_received;
+ALTER TABLE session_tally DROP COLUMN day_failed;
+ALTER TABLE session_tally DROP COLUMN day_sent;
+ALTER TABLE session_tally DROP COLUMN day;
+DROP TABLE number_series;
+DROP TABLE payment;
+DROP TABLE ledger_entry;
+DROP TABLE credit_note;
+DROP TABLE invoice;
+DROP FUNCTION books_are_append_only;
+DROP TABLE billing_profile;
+DROP TABLE subscription;
+ALTER TABLE usage DROP COLUMN billed;
+ALTER TABLE tenant DROP COLUMN standing;

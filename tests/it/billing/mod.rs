@@ -1,0 +1,4 @@
+//! What tenants pay.
+
+mod model;
+mod papers;
