@@ -83,7 +83,7 @@ enum Command {
     /// Customers of the operator.
     Tenant(Remote<tenant::Tenant>),
     /// What tenants can buy.
-    Plan(Remote<plan::Plan>),
+    Plan(Box<Remote<plan::Plan>>),
     /// What tenants have agreed to: show, change, end, begin again.
     Subscription(Remote<subscription::Subscription>),
     /// What tenants are asked to pay: list, show, mark as paid, take back, print.
@@ -169,7 +169,7 @@ impl Command {
             Self::Doctor(doctor) => doctor.form(),
             Self::CheckConfig(check) => check.form(),
             Self::Tenant(Remote { target, .. }) => target.form(),
-            Self::Plan(Remote { target, .. }) => target.form(),
+            Self::Plan(plan) => plan.target.form(),
             Self::Subscription(Remote { target, .. }) => target.form(),
             Self::Invoice(Remote { target, .. }) => target.form(),
             Self::Billing(Remote { target, .. }) => target.form(),
@@ -194,7 +194,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::CheckConfig(check) => check.run(),
         Command::DefaultConfig => Screen::new(Form::Human).raw(config::DEFAULT),
         Command::Tenant(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
-        Command::Plan(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Plan(plan) => calling(plan.what.run(&plan.target.api()?, plan.target.screen())),
         Command::Subscription(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Invoice(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Billing(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),

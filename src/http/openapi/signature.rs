@@ -80,7 +80,9 @@ impl<P: Parameters> Argument for Query<P> {
 impl Argument for Idempotent {
     fn tell(route: &mut Route) {
         route.idempotent = true;
-        let said = [(409, Code::IdempotencyInFlight), (422, Code::IdempotencyMismatch)];
+        // 404: what the first request with this key made is gone.
+        let said =
+            [(404, Code::NotFound), (409, Code::IdempotencyInFlight), (422, Code::IdempotencyMismatch)];
         route.refusals.extend(said);
     }
 }
