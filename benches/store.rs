@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use columba::app::clock::SystemClock;
-use columba::billing::{period::month_of, quota, rules};
+use columba::billing::{period::month_of, rules};
 use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::event::StatusEvent;
