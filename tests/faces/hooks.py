@@ -125,6 +125,11 @@ def caller(response):
     return KEYS.get(shown.removeprefix("Bearer "))
 
 
+def text(response):
+    """What it says; of a file, which is no text, what can be read of it."""
+    return response.content.decode(errors="replace")
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     who = caller(response)
@@ -135,8 +140,7 @@ def after_call(context, case, response):
         # The documents show ids too, which are nobody's.
         if response.status_code >= 300 or not case.operation.path.startswith("/v1/"):
             return
-        # What a file holds is no text.
-        for found in ID.findall(response.content.decode(errors="replace")):
+        for found in ID.findall(text(response)):
             if found not in owner and found not in STANDING:
                 # What only the operator has seen is nobody's yet: the tenant who sees it first is its owner.
                 if who is not None and found.startswith(TENANTS_OWN):
@@ -158,7 +162,7 @@ def nothing_of_another_tenant(ctx, response, case):
     if who is None:
         return
     with lock:
-        shown = [found for found in ID.findall(response.text) if owner.get(found, who) != who]
+        shown = [found for found in ID.findall(text(response)) if owner.get(found, who) != who]
         asked = [found for found in ID.findall(response.request.url) if owner.get(found, who) != who]
     if shown:
         raise AssertionError(f"tenant {who} was shown {shown[0]}, which is the other's")

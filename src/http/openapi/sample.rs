@@ -333,7 +333,7 @@ pub fn invoice(status: InvoiceStatus) -> Invoice {
     }
 }
 
-/// A credit note to [`invoice`].
+/// A credit note to [`invoice`](fn@invoice).
 pub fn credit_note() -> CreditNote {
     CreditNote {
         id: id("crn_019a2b3c4d5e7f808192a3b4c5d6e7fc"),

@@ -6,7 +6,7 @@ use columba::http::openapi;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::api::{ANNA, BERT};
+use crate::support::api::{ANNA, Api, BERT};
 use crate::support::server::Home;
 
 on_both_databases!(
@@ -101,10 +101,24 @@ fn fill(document: &Value, schema: &Value, body: &mut Value, ids: &BTreeMap<&str,
     filled
 }
 
+/// The invoice of a tenant's first round, which comes by the clock.
+async fn first_invoice(api: &Api) -> String {
+    let issued = async {
+        loop {
+            let invoices = api.get("/v1/invoices").await.expect(200);
+            if let Some(id) = invoices["data"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), issued).await.expect("an invoice")
+}
+
 async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
     let server = home.start(&[]).await;
     let operator = server.operator();
-    operator.plan("basic", json!({})).await;
+    operator.plan("basic", json!({"price_minor": 900})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
     let (_, bolt) = operator.tenant("Bolt", "basic").await;
     let session = acme.connected("sales").await;
@@ -117,6 +131,10 @@ async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
     let file = [0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0].as_slice();
     let jpeg = [("content-type", "image/jpeg")];
     let media = acme.raw(Method::POST, "/v1/media", file.to_vec(), &jpeg).await.expect(201);
+    let invoice = first_invoice(&acme).await;
+    let back = json!({"amount_minor": 100, "reason": "for the test"});
+    let notes = format!("/v1/admin/invoices/{invoice}/credit-notes");
+    let note = operator.post(&notes, back).await.expect(201);
     let tested = acme.act(&format!("/v1/webhooks/{webhook}/test")).await.expect(202);
     // Of each kind of id that a path may name, one that is Acme's. A new kind needs its line here.
     let ids = BTreeMap::from([
@@ -126,6 +144,8 @@ async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
         ("DeliveryId", tested["id"].as_str().unwrap()),
         ("SuppressionId", entry["id"].as_str().unwrap()),
         ("MediaId", media["id"].as_str().unwrap()),
+        ("InvoiceId", invoice.as_str()),
+        ("CreditNoteId", note["id"].as_str().unwrap()),
     ]);
 
     let document: Value = serde_json::from_str(&openapi::document()).unwrap();
