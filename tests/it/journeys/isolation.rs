@@ -118,7 +118,8 @@ async fn first_invoice(api: &Api) -> String {
 async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
     let server = home.start(&[]).await;
     let operator = server.operator();
-    operator.plan("basic", json!({"price_minor": 900})).await;
+    // So dear that also the last minute of a month costs something.
+    operator.plan("basic", json!({"price_minor": 1_000_000_000_i64})).await;
     let (_, acme) = operator.tenant("Acme", "basic").await;
     let (_, bolt) = operator.tenant("Bolt", "basic").await;
     let session = acme.connected("sales").await;
@@ -132,7 +133,7 @@ async fn no_described_call_reaches_what_is_somebody_elses(home: Home) {
     let jpeg = [("content-type", "image/jpeg")];
     let media = acme.raw(Method::POST, "/v1/media", file.to_vec(), &jpeg).await.expect(201);
     let invoice = first_invoice(&acme).await;
-    let back = json!({"amount_minor": 100, "reason": "for the test"});
+    let back = json!({"amount_minor": 1, "reason": "for the test"});
     let notes = format!("/v1/admin/invoices/{invoice}/credit-notes");
     let note = operator.post(&notes, back).await.expect(201);
     let tested = acme.act(&format!("/v1/webhooks/{webhook}/test")).await.expect(202);
