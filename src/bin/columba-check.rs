@@ -135,7 +135,10 @@ fn say(verdict: &Verdict) {
         "          {} windows of sessions, {} of tenants, {} at the receiver; {} under no known cap",
         counts.windows, counts.tenant_windows, counts.frame_windows, counts.uncapped
     );
-    println!("          {} chats, {} owners, {} months", counts.chats, counts.owners, counts.months);
+    println!(
+        "          {} chats, {} owners, {} months, {} invoices",
+        counts.chats, counts.owners, counts.months, counts.invoices
+    );
     let names = |wanted: bool| {
         let all = Invariant::iter().filter(|one| verdict.judged.contains(one) == wanted);
         all.map(<&str>::from).collect::<Vec<_>>().join(" ")

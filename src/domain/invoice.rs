@@ -149,6 +149,11 @@ impl Invoice {
     }
 }
 
+/// The number of the paper that is `count` in its series, from 1: `INV-000001`.
+pub fn number(series: &str, count: u64) -> String {
+    format!("{series}{count:06}")
+}
+
 /// A credit note: takes an invoice back in whole or in part. Amounts are with tax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreditNote {

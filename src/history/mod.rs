@@ -11,7 +11,8 @@ pub mod verdict;
 use std::collections::HashSet;
 
 use self::record::{
-    AcceptedLine, AttemptLine, CapLine, FrameLine, InboundLine, MessageLine, Record, SessionLine, UsageLine,
+    AcceptedLine, AttemptLine, CapLine, EntryLine, FrameLine, InboundLine, InvoiceLine, MessageLine,
+    NoteLine, Record, SeriesLine, SessionLine, UsageLine,
 };
 use crate::domain::chat::Chat;
 use crate::domain::id::SessionId;
@@ -30,6 +31,10 @@ pub struct History {
     pub caps: Vec<CapLine>,
     pub sessions: Vec<SessionLine>,
     pub usage: Vec<UsageLine>,
+    pub invoices: Vec<InvoiceLine>,
+    pub notes: Vec<NoteLine>,
+    pub entries: Vec<EntryLine>,
+    pub series: Vec<SeriesLine>,
     pub refusing: HashSet<Chat>,
     pub accepted: Vec<AcceptedLine>,
     /// When the rows were read, if that was said.
@@ -55,7 +60,11 @@ impl History {
             | Record::Attempt(_)
             | Record::Cap(_)
             | Record::Session(_)
-            | Record::Usage(_) => {
+            | Record::Usage(_)
+            | Record::Invoice(_)
+            | Record::CreditNote(_)
+            | Record::Entry(_)
+            | Record::Series(_) => {
                 self.has_rows = true;
             }
             Record::AsOf(_) | Record::Refusing(_) | Record::Accepted(_) => {}
@@ -76,6 +85,10 @@ impl History {
             Record::Cap(line) => self.caps.push(line),
             Record::Session(line) => self.sessions.push(line),
             Record::Usage(line) => self.usage.push(line),
+            Record::Invoice(line) => self.invoices.push(line),
+            Record::CreditNote(line) => self.notes.push(line),
+            Record::Entry(line) => self.entries.push(line),
+            Record::Series(line) => self.series.push(line),
             Record::Refusing(line) => drop(self.refusing.insert(line.to)),
             Record::Accepted(line) => self.accepted.push(line),
         }

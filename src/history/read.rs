@@ -115,6 +115,10 @@ fn parse(line: &[u8]) -> Result<Record, Complaint> {
         Kind::Cap => Record::Cap(fields(known, line)?),
         Kind::Session => Record::Session(fields(known, line)?),
         Kind::Usage => Record::Usage(fields(known, line)?),
+        Kind::Invoice => Record::Invoice(fields(known, line)?),
+        Kind::CreditNote => Record::CreditNote(fields(known, line)?),
+        Kind::Entry => Record::Entry(fields(known, line)?),
+        Kind::Series => Record::Series(fields(known, line)?),
         Kind::Refusing => Record::Refusing(fields(known, line)?),
         Kind::Accepted => Record::Accepted(fields(known, line)?),
     })

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::chat::Chat;
-use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::id::{InvoiceId, MessageId, SessionId, TenantId};
+use crate::domain::invoice::{Account, EntryKind, InvoiceStatus};
 use crate::domain::message::{Delivery, Direction, MessageStatus, WaId};
+use crate::domain::money::Currency;
 use crate::domain::session::{Epoch, SessionStatus};
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
@@ -45,6 +47,14 @@ pub enum Record {
     Session(SessionLine),
     /// A row of a tenant's month.
     Usage(UsageLine),
+    /// A row of an invoice.
+    Invoice(InvoiceLine),
+    /// A row of a credit note.
+    CreditNote(NoteLine),
+    /// A row of the ledger.
+    Entry(EntryLine),
+    /// A row of a series of numbers.
+    Series(SeriesLine),
     /// A number whose frames the network refuses for a while, so that they come again within one ownership.
     Refusing(Refusing),
     /// A client got a 202.
@@ -233,6 +243,58 @@ pub struct UsageLine {
     pub used: u64,
     /// Messages accepted and not yet charged or released.
     pub held: u64,
+}
+
+/// A row of an invoice, without who asks whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLine {
+    /// Its id.
+    pub id: InvoiceId,
+    /// Whom it asks.
+    pub tenant: TenantId,
+    /// Its number.
+    pub number: String,
+    /// What has become of it.
+    pub status: InvoiceStatus,
+    /// In which currency.
+    pub currency: Currency,
+    /// Sum of its lines, in the minor unit.
+    pub lines_minor: i64,
+    /// How much, and what of it is done.
+    pub account: Account,
+}
+
+/// A row of a credit note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteLine {
+    /// Its number.
+    pub number: String,
+    /// Of which invoice.
+    pub invoice: InvoiceId,
+    /// How much, with tax.
+    pub amount_minor: i64,
+}
+
+/// A row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryLine {
+    /// What.
+    pub what: EntryKind,
+    /// How much, in the minor unit; positive: owed by the tenant.
+    pub amount_minor: i64,
+    /// In which currency.
+    pub currency: Currency,
+    /// Which invoice it is about.
+    pub invoice: Option<InvoiceId>,
+}
+
+/// A series of numbers of papers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesLine {
+    /// With what its numbers begin.
+    pub series: String,
+    /// The count that comes next.
+    pub next: u64,
 }
 
 /// A number whose frames the network refuses for a while.

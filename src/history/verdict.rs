@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use strum::EnumIter;
 
-use crate::domain::id::{MessageId, SessionId, TenantId};
+use crate::domain::id::{InvoiceId, MessageId, SessionId, TenantId};
 use crate::domain::message::WaId;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
@@ -29,6 +29,8 @@ pub enum Invariant {
     I7,
     /// Each message that reached the server is charged once, and nothing else is.
     I8,
+    /// An invoice is what the ledger says, and numbers of papers have no gap.
+    I8b,
     /// An owner that was replaced sends nothing more.
     I10,
     /// What came in and was confirmed is stored exactly once.
@@ -45,6 +47,10 @@ pub enum Subject {
     Tenant(TenantId),
     /// A message, by its id.
     Message(MessageId),
+    /// An invoice.
+    Invoice(InvoiceId),
+    /// Who issues invoices.
+    Issuer,
 }
 
 impl fmt::Display for Subject {
@@ -53,6 +59,8 @@ impl fmt::Display for Subject {
             Self::Session(id) => id.fmt(f),
             Self::Tenant(id) => id.fmt(f),
             Self::Message(id) => id.fmt(f),
+            Self::Invoice(id) => id.fmt(f),
+            Self::Issuer => f.write_str("issuer"),
         }
     }
 }
@@ -72,6 +80,10 @@ pub enum Evidence {
     Inbound { number: u64, at: WallTime },
     /// Two numbers that should be one.
     Count { counted: u64, stands: u64 },
+    /// Two amounts that should be one, in the minor unit.
+    Money { counted: i128, stands: i128 },
+    /// A number of a paper.
+    Number { number: String },
     /// A bound, and when it began or ended.
     Bound { value: u64, at: WallTime },
 }
@@ -89,6 +101,10 @@ impl fmt::Display for Evidence {
             Self::Row { message, ord, status } => write!(f, "row {ord} ({message}) is {status}"),
             Self::Inbound { number, at } => write!(f, "inbound {number} at {}", time(at)),
             Self::Count { counted, stands } => write!(f, "counted {counted}, stands {stands}"),
+            Self::Money { counted, stands } => {
+                write!(f, "entered {counted}, stands {stands} in the minor unit")
+            }
+            Self::Number { number } => write!(f, "number {number}"),
             Self::Bound { value, at } => write!(f, "bound {value} at {}", time(at)),
         }
     }
@@ -140,6 +156,8 @@ pub struct Counts {
     pub chats: u64,
     /// Months held against their messages.
     pub months: u64,
+    /// Invoices held against the ledger.
+    pub invoices: u64,
     /// Sessions that sent frames.
     pub owners: u64,
     /// Attempts and frames of tenants whose cap is not in the history: held against nothing.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::answer::{Answer, ok};
+use super::openapi::operation::Operation;
 use super::render::billing::{self, InvoiceWithNotes};
 use super::render::paper::{self, Fonts, Paper};
 use super::state::HttpState;
@@ -72,6 +75,19 @@ pub async fn credit_note(state: &HttpState, headers: &HeaderMap, note: &CreditNo
         state.ledger.invoice(note.invoice, Some(note.tenant)).await?.ok_or_else(Refusal::not_found)?;
     let paper = paper::credit_note(note, &invoice, state.issuer.zone);
     if wanted == Wanted::Page { page(&paper) } else { document(paper, Arc::clone(&state.fonts)).await }
+}
+
+/// What the OpenAPI document says of a call that answers a paper: its record, the page, the PDF.
+pub fn answering<T: Serialize + JsonSchema>(
+    operation: Operation,
+    what: &'static str,
+    record: &T,
+) -> Operation {
+    operation
+        .about("`Accept: text/html` gives a page, `application/pdf` a document.")
+        .answering(200, what, record)
+        .answering_as(200, HTML, what, "<!doctype html>")
+        .answering_as(200, PDF, what, "%PDF-1.7")
 }
 
 /// A page, shown where it is.

@@ -15,7 +15,7 @@ use crate::domain::event::BillingNews;
 use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::invoice::{
-    Account, CreditNote, Entry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Party,
+    Account, CreditNote, Entry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Party, number,
 };
 use crate::domain::money::Currency;
 use crate::domain::page::{Page, Slice};
@@ -131,11 +131,6 @@ impl Issue {
             note: self.note.clone(),
         }
     }
-}
-
-/// `INV-000001`.
-fn number(series: &str, count: u64) -> String {
-    format!("{series}{count:06}")
 }
 
 /// A credit note to be issued: it gets the next number of its series.

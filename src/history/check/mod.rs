@@ -5,6 +5,7 @@
 //! never more closely than [`Terms::slack`].
 
 mod billing;
+mod books;
 mod caps;
 mod chats;
 mod inbound;
@@ -46,6 +47,9 @@ pub fn check(history: &History, terms: Terms) -> Verdict {
     chats::order(&case, &mut finding);
     billing::charges(&case, &mut finding);
     billing::months(&case, &mut finding);
+    books::invoices(&case, &mut finding);
+    books::notes(&case, &mut finding);
+    books::numbers(&case, &mut finding);
     inbound::stored(&case, &mut finding);
     finding.close()
 }

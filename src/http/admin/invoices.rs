@@ -100,8 +100,7 @@ impl Form for NewNote {}
 pub fn operations() -> Vec<Operation> {
     let (open, paid) = (sample::invoice(InvoiceStatus::Open), sample::invoice(InvoiceStatus::Paid));
     let note = sample::credit_note();
-    let whole = || billing::InvoiceWithNotes { record: billing::invoice(&open), credit_notes: &[] };
-    let page = "<!doctype html>";
+    let whole = billing::InvoiceWithNotes { record: billing::invoice(&open), credit_notes: &[] };
     vec![
         get("/v1/admin/invoices", list)
             .named("listAllInvoices", "List invoices of all tenants")
@@ -110,12 +109,11 @@ pub fn operations() -> Vec<Operation> {
             .named("listTenantInvoices", "List a tenant's invoices")
             .about("Also of one that was deleted.")
             .answering(200, "One page.", &Listing::whole(vec![billing::invoice(&open)])),
-        get("/v1/admin/invoices/{id}", self::get_one)
-            .named("getAnyInvoice", "Get an invoice")
-            .about("`Accept: text/html` gives a page, `application/pdf` a document.")
-            .answering(200, "The invoice.", &whole())
-            .answering_as(200, papers::HTML, "The invoice.", page)
-            .answering_as(200, papers::PDF, "The invoice.", "%PDF-1.7"),
+        papers::answering(
+            get("/v1/admin/invoices/{id}", self::get_one).named("getAnyInvoice", "Get an invoice"),
+            "The invoice.",
+            &whole,
+        ),
         post("/v1/admin/invoices/{id}/pay", pay)
             .named("payInvoice", "Note that an invoice was paid")
             .about("For money that came in otherwise than through the payment provider. Without a body all of it was.")
@@ -138,12 +136,11 @@ pub fn operations() -> Vec<Operation> {
             .asking(json!({"amount_minor": 500, "reason": "An hour of outage"}))
             .answering(201, "The credit note.", &note)
             .refusing(&[Code::Conflict, Code::InvalidRequest]),
-        get("/v1/admin/credit-notes/{id}", get_note)
-            .named("getAnyCreditNote", "Get a credit note")
-            .about("`Accept: text/html` gives a page, `application/pdf` a document.")
-            .answering(200, "The credit note.", &note)
-            .answering_as(200, papers::HTML, "The credit note.", page)
-            .answering_as(200, papers::PDF, "The credit note.", "%PDF-1.7"),
+        papers::answering(
+            get("/v1/admin/credit-notes/{id}", get_note).named("getAnyCreditNote", "Get a credit note"),
+            "The credit note.",
+            &note,
+        ),
         post("/v1/admin/invoices/{id}/checkout", link)
             .named("createAnyCheckout", "Make a link on which an invoice can be paid")
             .asking(checkout::example())

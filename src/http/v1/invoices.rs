@@ -49,7 +49,6 @@ pub fn operations() -> Vec<Operation> {
     let (subscription, note) = (sample::subscription(), sample::credit_note());
     let whole = billing::InvoiceWithNotes { record: billing::invoice(&open), credit_notes: &[] };
     let balances = [(subscription.deal.currency, 2_261)];
-    let page = "<!doctype html>";
     vec![
         get("/v1/subscription", self::subscription)
             .named("getSubscription", "What you have agreed to, and what you owe")
@@ -60,18 +59,16 @@ pub fn operations() -> Vec<Operation> {
             "One page.",
             &Listing::whole(vec![billing::invoice(&open)]),
         ),
-        get("/v1/invoices/{id}", self::get_one)
-            .named("getInvoice", "Get an invoice")
-            .about("`Accept: text/html` gives a page, `application/pdf` a document.")
-            .answering(200, "The invoice.", &whole)
-            .answering_as(200, papers::HTML, "The invoice.", page)
-            .answering_as(200, papers::PDF, "The invoice.", "%PDF-1.7"),
-        get("/v1/credit-notes/{id}", get_note)
-            .named("getCreditNote", "Get a credit note")
-            .about("`Accept: text/html` gives a page, `application/pdf` a document.")
-            .answering(200, "The credit note.", &note)
-            .answering_as(200, papers::HTML, "The credit note.", page)
-            .answering_as(200, papers::PDF, "The credit note.", "%PDF-1.7"),
+        papers::answering(
+            get("/v1/invoices/{id}", self::get_one).named("getInvoice", "Get an invoice"),
+            "The invoice.",
+            &whole,
+        ),
+        papers::answering(
+            get("/v1/credit-notes/{id}", get_note).named("getCreditNote", "Get a credit note"),
+            "The credit note.",
+            &note,
+        ),
         post("/v1/invoices/{id}/checkout", link)
             .named("createCheckout", "Make a link on which an invoice is paid")
             .asking(checkout::example())

@@ -10,11 +10,15 @@ use super::Place;
 use super::dialect::{self, Fault};
 use super::entities::{count, maybe_time, word};
 use crate::domain::chat::Chat;
+use crate::domain::invoice::{CreditNote, Invoice};
 use crate::domain::message::WaId;
 use crate::domain::plan::Plan;
 use crate::domain::session::Epoch;
 use crate::domain::time::WallTime;
-use crate::history::record::{AttemptLine, CapLine, MessageLine, Record, SessionLine, UsageLine};
+use crate::history::record::{
+    AttemptLine, CapLine, EntryLine, InvoiceLine, MessageLine, NoteLine, Record, SeriesLine, SessionLine,
+    UsageLine,
+};
 use crate::ports::store::StoreError;
 
 /// Rows read at once.
@@ -39,6 +43,14 @@ const CAPS: &str = "
 
 const USAGE: &str = "SELECT tenant_id, period_start, used, held FROM usage ORDER BY tenant_id, period_start";
 
+const INVOICES: &str = "SELECT id, tenant_id, number, status, paper, account FROM invoice ORDER BY id";
+
+const NOTES: &str = "SELECT paper FROM credit_note ORDER BY id";
+
+const ENTRIES: &str = "SELECT ord, kind, amount_minor, currency, invoice_id FROM ledger_entry WHERE ord > $1 ORDER BY ord LIMIT $2";
+
+const SERIES: &str = "SELECT series, next FROM number_series ORDER BY series";
+
 /// Reads the rows of the database at `place` and tells `each` one by one: sessions, caps, months, messages in the order
 /// of acceptance, attempts in theirs. Writes nothing; the file has to exist. Works beside a server.
 pub async fn rows(place: &Place, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
@@ -59,6 +71,21 @@ async fn read(db: &sea_orm::DatabaseConnection, each: &mut impl FnMut(Record)) -
     for row in dialect::query(&state, USAGE, []).await? {
         each(Record::Usage(month(&row)?));
     }
+    for row in dialect::query(&state, INVOICES, []).await? {
+        each(Record::Invoice(invoice(&row)?));
+    }
+    for row in dialect::query(&state, NOTES, []).await? {
+        each(Record::CreditNote(note(&row)?));
+    }
+    for row in dialect::query(&state, SERIES, []).await? {
+        each(Record::Series(series(&row)?));
+    }
+    in_batches(&state, ENTRIES, |row| {
+        let (ord, line) = entry(row)?;
+        each(Record::Entry(line));
+        Ok(ord)
+    })
+    .await?;
     in_batches(&state, MESSAGES, |row| {
         let line = message(row)?;
         let ord = line.ord;
@@ -111,6 +138,10 @@ impl Columns<'_> {
         word(&self.next::<String>()?, what)
     }
 
+    fn json<T: serde::de::DeserializeOwned>(&mut self, what: &'static str) -> Result<T, Fault> {
+        serde_json::from_str(&self.next::<String>()?).map_err(|_| Fault::unreadable(what))
+    }
+
     fn time(&mut self) -> Result<WallTime, Fault> {
         Ok(WallTime(self.next()?))
     }
@@ -139,8 +170,7 @@ fn session(row: &QueryResult) -> Result<SessionLine, Fault> {
 fn cap(row: &QueryResult) -> Result<CapLine, Fault> {
     let mut columns = Columns(row, 0);
     let tenant = columns.id()?;
-    let plan: Plan =
-        serde_json::from_str(&columns.next::<String>()?).map_err(|_| Fault::unreadable("plan"))?;
+    let plan: Plan = columns.json("plan")?;
     Ok(CapLine {
         tenant,
         from: columns.time()?,
@@ -157,6 +187,44 @@ fn month(row: &QueryResult) -> Result<UsageLine, Fault> {
         used: columns.count()?,
         held: columns.count()?,
     })
+}
+
+fn invoice(row: &QueryResult) -> Result<InvoiceLine, Fault> {
+    let mut columns = Columns(row, 0);
+    let (id, tenant, number) = (columns.id()?, columns.id()?, columns.next()?);
+    let status = columns.word("invoice status")?;
+    let paper: Invoice = columns.json("invoice")?;
+    Ok(InvoiceLine {
+        id,
+        tenant,
+        number,
+        status,
+        currency: paper.currency,
+        lines_minor: paper.lines.iter().map(|line| line.amount_minor).sum(),
+        account: columns.json("invoice account")?,
+    })
+}
+
+fn note(row: &QueryResult) -> Result<NoteLine, Fault> {
+    let paper: CreditNote = Columns(row, 0).json("credit note")?;
+    Ok(NoteLine { number: paper.number, invoice: paper.invoice, amount_minor: paper.amount_minor })
+}
+
+fn entry(row: &QueryResult) -> Result<(i64, EntryLine), Fault> {
+    let mut columns = Columns(row, 0);
+    let ord = columns.next()?;
+    let line = EntryLine {
+        what: columns.word("ledger entry")?,
+        amount_minor: columns.next()?,
+        currency: columns.word("currency")?,
+        invoice: columns.next::<Option<Uuid>>()?.map(Into::into),
+    };
+    Ok((ord, line))
+}
+
+fn series(row: &QueryResult) -> Result<SeriesLine, Fault> {
+    let mut columns = Columns(row, 0);
+    Ok(SeriesLine { series: columns.next()?, next: columns.count()? })
 }
 
 fn message(row: &QueryResult) -> Result<MessageLine, Fault> {

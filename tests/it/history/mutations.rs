@@ -14,7 +14,7 @@ use super::story::{lawful, seen};
 /// Changes one thing; the promise that is broken then, or none when there was nothing to change.
 type Mutation = fn(&mut History, Index) -> Option<Invariant>;
 
-const MUTATIONS: [(&str, Mutation); 12] = [
+const MUTATIONS: [(&str, Mutation); 13] = [
     ("drop an accepted row", |history, index| {
         let accepted = index.get(&history.accepted).message;
         history.messages.retain(|row| row.id != accepted);
@@ -87,6 +87,11 @@ const MUTATIONS: [(&str, Mutation); 12] = [
             .collect();
         history.messages[*pick(&places, index)?].charge = Charge::Released;
         Some(Invariant::I8)
+    }),
+    ("an entry of the ledger that is lost", |history, index| {
+        let place = index.index(history.entries.len());
+        history.entries.remove(place);
+        Some(Invariant::I8b)
     }),
     ("a frame of an old owner", |history, index| {
         let frame = pick(&history.frames, index)?.clone();

@@ -1,6 +1,8 @@
 //! Every way to break a promise, planted by hand into a history that keeps them all: it is found, and nothing else is.
 
 use columba::domain::chat::Chat;
+use columba::domain::id::InvoiceId;
+use columba::domain::invoice::{EntryKind, InvoiceStatus};
 use columba::domain::message::{Delivery, MessageStatus, WaId};
 use columba::domain::session::{Epoch, SessionStatus};
 use columba::history::History;
@@ -23,6 +25,14 @@ fn found(history: &History) -> Found {
 
 fn message(number: u128) -> Subject {
     Subject::Message(id(number))
+}
+
+fn invoice(number: u128) -> InvoiceId {
+    InvoiceId::from(Uuid::from_u128(number))
+}
+
+fn paper(number: u128) -> Subject {
+    Subject::Invoice(invoice(number))
 }
 
 fn row(history: &mut History, number: u128) -> &mut MessageLine {
@@ -218,6 +228,38 @@ fn table() -> Vec<(&'static str, Plant, Found)> {
             late(h, |row| (row.not_before, row.charge) = (Some(at(9_999)), Charge::Released));
         }, vec![(I8, message(900))]),
 
+        ("an entry that is lost", |h| drop(h.entries.remove(0)), vec![(I8b, paper(1))]),
+        ("a payment that was not entered", |h| {
+            h.entries.retain(|entry| entry.invoice != Some(invoice(1)) || entry.what != EntryKind::Payment);
+        }, vec![(I8b, paper(1))]),
+        ("a payment beyond what was due", |h| {
+            h.entries[1].amount_minor -= 500;
+        }, vec![]),
+        ("a credit note without an entry", |h| {
+            h.entries.retain(|entry| entry.what != EntryKind::CreditNote);
+        }, vec![(I8b, paper(1))]),
+        ("a credit note that is gone", |h| h.notes.clear(), vec![(I8b, paper(1)), (I8b, Subject::Issuer)]),
+        ("taken back and still open", |h| h.invoices[1].status = InvoiceStatus::Open, vec![(I8b, paper(2))]),
+        ("given up by more than was due", |h| {
+            h.entries.retain(|entry| entry.what != EntryKind::Recovery);
+        }, vec![(I8b, paper(3))]),
+        ("a line that was added", |h| h.invoices[0].lines_minor += 1, vec![(I8b, paper(1))]),
+        ("a tax that does not add up", |h| h.invoices[1].account.tax_minor += 1, vec![(I8b, paper(2))]),
+        ("open, and nothing is due", |h| {
+            h.invoices[0].status = InvoiceStatus::Open;
+        }, vec![(I8b, paper(1))]),
+        ("paid twice over", |h| {
+            h.invoices[0].account.applied_minor = 1;
+        }, vec![(I8b, paper(1))]),
+        ("an entry of an invoice that never was", |h| {
+            h.entries[0].invoice = Some(invoice(9));
+        }, vec![(I8b, paper(1)), (I8b, paper(9))]),
+        ("a number that is on no paper", |h| h.series[0].next = 5, vec![(I8b, Subject::Issuer)]),
+        ("a number that was never given", |h| h.series[1].next = 1, vec![(I8b, Subject::Issuer)]),
+        ("one number on two papers", |h| {
+            h.invoices[1].number = h.invoices[0].number.clone();
+        }, vec![(I8b, Subject::Issuer), (I8b, Subject::Issuer)]),
+
         ("a frame of an older owner after a newer one's", |h| {
             for place in [0, 1] {
                 (h.frames[place].epoch, h.attempts[place].epoch) = (Epoch(2), Epoch(2));
@@ -280,6 +322,7 @@ fn an_empty_history_is_no_proof_and_a_clean_one_says_what_was_looked_at() {
         frame_windows: 4,
         chats: 2,
         months: 1,
+        invoices: 3,
         owners: 1,
         ..Counts::default()
     };

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use columba::domain::chat::Chat;
-use columba::domain::id::{MessageId, SessionId, TenantId};
+use columba::domain::id::{InvoiceId, MessageId, SessionId, TenantId};
+use columba::domain::invoice::{Account, EntryKind, InvoiceStatus};
 use columba::domain::message::{Delivery, Direction, MessageStatus, WaId};
+use columba::domain::money::Currency;
 use columba::domain::session::{Epoch, SessionStatus};
 use columba::domain::time::WallTime;
 use columba::history::History;
 use columba::history::record::{
-    AcceptedLine, AttemptLine, CapLine, Charge, FrameLine, InboundLine, MessageLine, SessionLine, UsageLine,
+    AcceptedLine, AttemptLine, CapLine, Charge, EntryLine, FrameLine, InboundLine, InvoiceLine, MessageLine,
+    NoteLine, SeriesLine, SessionLine, UsageLine,
 };
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng};
@@ -137,7 +140,48 @@ pub fn plain() -> History {
     history.messages.push(received(500, &came));
     history.inbound.push(came);
     history.confirmed.insert((session(1), 1));
+    books(&mut history);
     history
+}
+
+/// An invoice that was paid and of which a part was taken back then, one that was taken back, and one that was given up and paid in
+/// part all the same.
+fn books(history: &mut History) {
+    let currency: Currency = "EUR".parse().expect("a currency");
+    let account = Account {
+        subtotal_minor: 1_000,
+        tax_rate_bps: 1_900,
+        tax_minor: 190,
+        total_minor: 1_190,
+        applied_minor: 0,
+        paid_minor: 0,
+        credited_minor: 0,
+        noted_minor: 0,
+    };
+    let mut invoice = |count: u8, status, account: Account, entries: &[(EntryKind, i64)]| {
+        let id = InvoiceId::from(Uuid::from_u128(count.into()));
+        let number = format!("INV-00000{count}");
+        let (tenant, lines_minor) = (tenant(1), account.subtotal_minor);
+        history.invoices.push(InvoiceLine { id, tenant, number, status, currency, lines_minor, account });
+        let issued = [(EntryKind::Invoice, account.total_minor)];
+        history.entries.extend(issued.iter().chain(entries).map(|&(what, amount_minor)| EntryLine {
+            what,
+            amount_minor,
+            currency,
+            invoice: Some(id),
+        }));
+        id
+    };
+    let paid = Account { paid_minor: 1_190, noted_minor: 190, ..account };
+    let first =
+        invoice(1, InvoiceStatus::Paid, paid, &[(EntryKind::Payment, -1_190), (EntryKind::CreditNote, -190)]);
+    invoice(2, InvoiceStatus::Void, account, &[(EntryKind::Void, -1_190)]);
+    let part = Account { paid_minor: 90, ..account };
+    let given_up = [(EntryKind::WriteOff, -1_190), (EntryKind::Recovery, 90), (EntryKind::Payment, -90)];
+    invoice(3, InvoiceStatus::Uncollectible, part, &given_up);
+    history.notes.push(NoteLine { number: "CN-000001".to_owned(), invoice: first, amount_minor: 190 });
+    let series = |series: &str, next| SeriesLine { series: series.to_owned(), next };
+    history.series.extend([series("INV-", 4), series("CN-", 2)]);
 }
 
 /// The row of a message that came in.
@@ -449,6 +493,7 @@ impl Author {
             held: count(tenant, Charge::Held),
         });
         self.history.usage.extend(months);
+        books(&mut self.history);
         self.history.as_of = Some(now);
         self.history
     }

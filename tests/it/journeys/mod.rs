@@ -27,6 +27,7 @@ macro_rules! on_both_databases {
 mod a_minute;
 mod audit;
 mod backup;
+mod billing;
 mod caps;
 mod content;
 mod credentials;
