@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::oracle;
 use crate::stage::{PATIENCE, Stage, Victim};
 
-/// The socket of one session falls silent. The supervisor's own probe finds it, its next socket works, and the neighbour in
-/// the same process hears nothing of it.
+/// The socket of one session falls silent. The supervisor's own probe finds it, or the library does before; its next socket works,
+/// and the neighbour in the same process hears nothing of it.
 #[tokio::test]
 async fn long_a_half_open_socket_is_found_within_65_seconds_and_the_neighbour_is_left_alone() {
     let mut stage = Stage::set(2).await;
@@ -26,10 +26,11 @@ async fn long_a_half_open_socket_is_found_within_65_seconds_and_the_neighbour_is
             let path = format!("/v1/sessions/{session}");
             cast.watch.until(&path, PATIENCE, |record| record["status"] == "reconnecting").await;
             let found = begun.elapsed();
-            assert_eq!(cast.watch.now().at(&session).await["reason"], "probe_failed");
+            let reason = cast.watch.now().at(&session).await["reason"].clone();
+            assert!(["probe_failed", "transport_lost"].contains(&reason.as_str().unwrap()), "{reason}");
             cast.watch.until(&path, PATIENCE, |record| record["status"] == "connected").await;
             println!(
-                "a half-open socket was found after {found:.1?}, and replaced after {:.1?}",
+                "a half-open socket was found after {found:.1?} ({reason}), and replaced after {:.1?}",
                 begun.elapsed()
             );
             found

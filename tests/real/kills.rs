@@ -171,7 +171,8 @@ async fn link_with_a_death(stage: &mut Stage, case: Case) -> usize {
     let trap = stage.trap(point, case.victim).await;
     let scans = stage.keep_up(async |cast, testbed| cast.link(testbed, 0, async || trap.set()).await).await;
     assert!(trap.has_struck(), "nobody came by");
-    if point == "paired_after" {
+    // What the bridge has on disk is worth nothing where the server died with it in its hands.
+    if point == "paired_after" && case.victim != Victim::Testbed {
         assert_eq!(scans, 1, "what was on disk was linked anew");
     }
     scans as usize
@@ -265,11 +266,12 @@ async fn besiege(seed: u64, members: usize, kills: u64) -> String {
                         *[Victim::Supervisor, Victim::Bridge, Victim::Testbed].choose(&mut random).unwrap();
                     let (start, at) = (now(), Instant::now());
                     let supervisor = stage::supervisor(&data).expect("it is up");
-                    stage::kill(match victim {
-                        Victim::Supervisor => supervisor,
-                        Victim::Bridge => stage::children(supervisor)[0],
-                        Victim::Testbed => testbed.pid().await,
-                    });
+                    match victim {
+                        Victim::Supervisor => stage::kill(supervisor),
+                        // Each of them: suspects have a process of their own, and every session is to come back anew.
+                        Victim::Bridge => stage::children(supervisor).into_iter().for_each(stage::kill),
+                        Victim::Testbed => stage::kill(testbed.pid().await),
+                    }
                     deaths[victim as usize] += 1;
                     cast.watch.online(start, PATIENCE).await;
                     longest = longest.max(at.elapsed());

@@ -193,7 +193,7 @@ impl Drop for Stage {
 
 impl Cast {
     /// Links a session as a person does: whenever it shows a code that was not scanned yet, the phone scans it. `shown` is
-    /// awaited before the first scan. How many codes were scanned.
+    /// awaited before the first scan. How many scans the server knows of.
     pub async fn link(&self, testbed: &Testbed, at: usize, shown: impl AsyncFnOnce()) -> u32 {
         let Member { session, number } = &self.members[at];
         let (mut shown, mut last, mut scans) = (Some(shown), Value::Null, 0);
@@ -205,7 +205,11 @@ impl Cast {
                 let status = record.map_or(Value::Null, |record| record.body["status"].clone());
                 match status.as_str() {
                     Some("connected") => return,
-                    Some("stopped" | "parked") => {
+                    Some(word @ ("stopped" | "parked" | "logged_out")) => {
+                        if word == "logged_out" {
+                            // The server died before it wrote the device down, and knows of no scan.
+                            scans = 0;
+                        }
                         let start = format!("{path}/start");
                         let _ = api.attempt(reqwest::Method::POST, &start, "".into(), &[]).await;
                     }
