@@ -18,6 +18,7 @@ use columba::domain::event::StatusEvent;
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::phone::Phone;
+use columba::domain::proxy::Proxy;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota, SuspendedInbound};
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
@@ -101,7 +102,12 @@ impl Probe for Yes {
 
 #[async_trait]
 impl Transport for Yes {
-    fn open(&self, _: Lease, _: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+    fn open(
+        &self,
+        _: Lease,
+        _: Arc<dyn Vault>,
+        _: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent> {
         Box::pin(futures_util::stream::pending())
     }
 
@@ -181,6 +187,7 @@ async fn tenants(stores: &Stores, clock: &dyn Clock) -> Vec<Lease> {
             since: at,
             paired: false,
             standing: Standing::default(),
+            proxy: false,
             supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: at,

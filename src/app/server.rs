@@ -126,6 +126,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         media: Arc::clone(&stores.media),
         sessions: Arc::clone(&stores.sessions),
         vaults: Arc::clone(&backends.vaults),
+        sealer: Arc::clone(&backends.sealer),
         directory: Arc::clone(&stores.directory),
         windows: Arc::clone(&backends.windows),
     };

@@ -101,6 +101,9 @@ pub enum Action {
     /// A tenant asked for a code that links a phone: whoever types it gives the account away.
     #[strum(serialize = "session.pairing_code")]
     PairingCode,
+    /// A session's proxy was set, replaced or taken away.
+    #[strum(serialize = "session.proxy")]
+    SessionProxy,
     /// A known operator asked for what their role or their token does not allow (any more).
     #[strum(serialize = "call.refused")]
     CallRefused,

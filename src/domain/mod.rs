@@ -16,6 +16,7 @@ pub mod operator;
 pub mod page;
 pub mod phone;
 pub mod plan;
+pub mod proxy;
 pub mod refusal;
 pub mod restraint;
 pub mod scope;

@@ -136,6 +136,8 @@ pub enum CloseReason {
     RestartRequired,
     /// The socket or the keepalive was lost.
     TransportLost,
+    /// The session's proxy did not answer or did not let it through; it never connects past it.
+    ProxyFailed,
     /// 500 or 503: the server cannot serve now.
     ServerUnavailable,
     /// What came could not be read.
@@ -171,6 +173,7 @@ words! {
     pub enum Reason {
         RestartRequired,
         TransportLost,
+        ProxyFailed,
         ServerUnavailable,
         Malformed,
         ProbeFailed,
@@ -182,6 +185,14 @@ words! {
         DeviceRemoved,
         /// Nobody scanned in time.
         PairingTimeout,
+        /// WhatsApp guards the linking of this account by a passkey, which only the account's owner has. No engine can present
+        /// it: the number cannot be linked here while WhatsApp asks for it.
+        PasskeyRequested,
+        /// The phone shows a code; its owner compares it with the one that is shown here, and confirms on the phone only if the two
+        /// are the same.
+        PasskeyConfirm,
+        /// The passkey was not accepted, or the phone's owner declined: start the session anew.
+        PasskeyFailed,
         /// The tenant asked for it.
         Requested,
         /// The operator suspended the tenant.
@@ -201,6 +212,7 @@ impl CloseReason {
         match self {
             Self::RestartRequired => Reason::RestartRequired,
             Self::TransportLost => Reason::TransportLost,
+            Self::ProxyFailed => Reason::ProxyFailed,
             Self::ServerUnavailable => Reason::ServerUnavailable,
             Self::Malformed => Reason::Malformed,
             Self::ProbeFailed => Reason::ProbeFailed,
@@ -382,6 +394,8 @@ pub struct Session {
     pub since: WallTime,
     /// Whether it holds credentials, so that messages may be queued.
     pub paired: bool,
+    /// Whether its operator has set a proxy. The address is sealed and never shown.
+    pub proxy: bool,
     /// What the network holds against it.
     pub standing: Standing,
     /// What the supervisor remembers of it.

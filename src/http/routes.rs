@@ -150,6 +150,11 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
         .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
         .service(resource("/sessions").route(get().to(fleet::list)))
+        .service(
+            resource("/sessions/{id}/proxy")
+                .route(put().to(fleet::set_proxy))
+                .route(delete().to(fleet::clear_proxy)),
+        )
         .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
+use crate::domain::audit::Actor;
 use crate::domain::id::SessionId;
 use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
@@ -129,6 +130,20 @@ pub trait Sessions: Send + Sync {
 
     /// Stores what the network holds against the account. Fenced.
     async fn remember(&self, lease: Lease, standing: Standing) -> Result<(), StoreError>;
+
+    /// Writes the sealed address of the proxy that a session connects through from its next link on, or that it has none; the
+    /// session with that, `None` when absent. The same transaction adds to the audit that `by` did so, and nothing of the address.
+    /// Taking away what is not there changes nothing.
+    async fn set_proxy(
+        &self,
+        scope: SystemScope,
+        id: SessionId,
+        sealed: Option<Vec<u8>>,
+        by: Actor,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// The sealed address of a session's proxy as it is now; `None` when it connects directly. Fenced.
+    async fn proxy(&self, lease: Lease) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Counts a link opened after the first. Fenced.
     async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError>;

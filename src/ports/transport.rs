@@ -16,6 +16,7 @@ use crate::domain::content::Content;
 use crate::domain::media::Handle;
 use crate::domain::message::{Letter, ReceiptKind, WaId};
 use crate::domain::phone::Phone;
+use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
 
@@ -171,7 +172,15 @@ pub trait Transport: Probe {
     ///
     /// Order: events arrive as they happened and end after the first `Closed`. Within 30 s the first event comes.
     /// Dropping the stream closes the link and keeps the credentials. A second link for a session replaces the first.
-    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent>;
+    ///
+    /// With a `proxy` all of the session's traffic goes through it, media too, or none goes: never directly. What cannot be
+    /// reached through it closes with [`ProxyFailed`](CloseReason::ProxyFailed).
+    fn open(
+        &self,
+        lease: Lease,
+        vault: Arc<dyn Vault>,
+        proxy: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent>;
 
     /// Sends one message under its `wa_id` and waits for the server's ack. `Ok` means acked, not written.
     /// The caller drops the future after [`patience`].

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::domain::phone::Phone;
+use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
 use crate::ports::outbox::Work;
 use crate::ports::transport::{
@@ -28,7 +29,12 @@ impl Probe for Absent {
 
 #[async_trait]
 impl Transport for Absent {
-    fn open(&self, lease: Lease, _: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+    fn open(
+        &self,
+        lease: Lease,
+        _: Arc<dyn Vault>,
+        _: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent> {
         tracing::warn!(session = %lease.session, "this server does not have the session's engine; it parks");
         stream::once(async { LinkEvent::Closed(CloseReason::Unknown { code: 0 }) }).boxed()
     }

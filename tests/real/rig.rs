@@ -13,6 +13,7 @@ use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Delivery, WaId};
+use columba::domain::proxy::Proxy;
 use columba::domain::session::{CloseReason, Epoch, Lease};
 use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::ports::outbox::Work;
@@ -272,7 +273,7 @@ impl Rig {
     pub fn session(&self) -> Session {
         let at = WallTime(0);
         let lease = Lease { tenant: TenantId::mint(at), session: SessionId::mint(at), epoch: Epoch(0) };
-        Session { engine: Arc::clone(&self.engine), vault: Arc::default(), lease }
+        Session { engine: Arc::clone(&self.engine), vault: Arc::default(), lease, proxy: None }
     }
 
     /// A session that was scanned by `phone` and is logged in.
@@ -290,6 +291,8 @@ pub struct Session {
     engine: Arc<BridgeTransport>,
     pub vault: Arc<MemoryVault>,
     pub lease: Lease,
+    /// What it connects through.
+    pub proxy: Option<Proxy>,
 }
 
 /// What a session's vault holds that is never to be lost: the device, its one-time keys, its ratchets.
@@ -320,7 +323,7 @@ impl Session {
     /// A new owner's link.
     pub fn open(&mut self) -> Link {
         self.lease.epoch.0 += 1;
-        self.engine.open(self.lease, Arc::clone(&self.vault) as Arc<dyn Vault>)
+        self.engine.open(self.lease, Arc::clone(&self.vault) as Arc<dyn Vault>, self.proxy.clone())
     }
 
     /// Shows a code, which the phone scans.

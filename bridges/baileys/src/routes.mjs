@@ -14,6 +14,33 @@ class TestAgent extends https.Agent {
   }
 }
 
+/** Which of a session's connections its proxy has made. */
+class Way {
+  tried = 0;
+  made = 0;
+
+  /** Whether nothing has come through. */
+  get isShut() {
+    return this.tried > 0 && this.made === 0;
+  }
+}
+
+/** Counts what an agent connects. A test server's media host is spoken to in the clear, by way of the proxy too. */
+function watched(agent, way, isTest) {
+  const connect = agent.connect.bind(agent);
+  let wasRefused = false;
+  // A proxy's refusal is passed on as if it were the server's answer.
+  agent.on('proxyConnect', ({ statusCode }) => (wasRefused = statusCode !== 200));
+  agent.connect = async (request, options) => {
+    way.tried += 1;
+    const secureEndpoint = options.secureEndpoint && !(isTest && isLoopback(options.host));
+    const socket = await connect(request, { ...options, secureEndpoint });
+    if (!wasRefused) way.made += 1;
+    return socket;
+  };
+  return agent;
+}
+
 /** An agent for all traffic of a session. Names are resolved by the proxy. @param {string} proxy */
 export function through(proxy) {
   let url;
@@ -24,17 +51,18 @@ export function through(proxy) {
   }
   const scheme = url.protocol.slice(0, -1);
   if (scheme === 'http' || scheme === 'https') return new HttpsProxyAgent(url);
-  if (scheme === 'socks5' || scheme === 'socks5h') return new SocksProxyAgent(url.href.replace(/^socks5:/, 'socks5h:'));
-  throw invalid('proxy: http, https, socks5 or socks5h');
+  if (scheme === 'socks5') return new SocksProxyAgent(url.href.replace(/^socks5:/, 'socks5h:'));
+  throw invalid('proxy: http, https or socks5');
 }
 
-/** What the library is told: `{agent, fetchAgent, waWebSocketUrl}`, of each what there is. */
+/** What the library is told: `{agent, fetchAgent, waWebSocketUrl}`, of each what there is; and `way`, if there is a proxy. */
 export function route({ proxy, endpoint }) {
   if (endpoint !== undefined && !/^wss?:\/\//.test(endpoint)) throw invalid('endpoint: a ws:// or wss:// address');
-  const agent = proxy === undefined ? undefined : through(proxy);
-  const fetchAgent = endpoint === undefined ? agent : new TestAgent();
+  const way = proxy === undefined ? undefined : new Way();
+  const agent = way && watched(through(proxy), way, endpoint !== undefined);
+  const fetchAgent = agent ?? (endpoint === undefined ? undefined : new TestAgent());
   return {
-    ...(agent && { agent }),
+    ...(way && { agent, way }),
     ...(fetchAgent && { fetchAgent }),
     ...(endpoint !== undefined && { waWebSocketUrl: endpoint }),
   };

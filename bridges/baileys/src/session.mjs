@@ -39,6 +39,8 @@ export class Session {
   #store;
   #socket;
   #agent;
+  /** Whether its proxy leads anywhere, if it has one. */
+  #way;
   #hold;
   /** Messages whose ack is awaited: the library resends by itself when a peer asks, and those acks are none of ours. */
   #unacked = new Set();
@@ -187,6 +189,7 @@ export class Session {
     if (end.wish) return { reason: 'requested' };
     // After a pairing the server asks for a fresh socket, whatever its last word was.
     if (this.#pairing && !this.#verdict) return { reason: 'restart_required', code: 515 };
+    if (!this.#verdict && this.#way?.isShut) return { reason: 'proxy_failed' };
     return this.#verdict ?? ofError(end.error);
   }
 
@@ -202,7 +205,7 @@ export class Session {
 
   /** Reads the state and starts the library on it. */
   async #begin(opening) {
-    const { agent, fetchAgent, waWebSocketUrl } = route(opening);
+    const { agent, fetchAgent, waWebSocketUrl, way } = route(opening);
     const header = await this.#vault.open();
     if (!isReadable(header.writer, header.clean)) {
       note('the vault was written by another engine or a later version, which is not readable here');
@@ -210,6 +213,7 @@ export class Session {
     }
     this.#store = await Store.open(this.#vault);
     this.#agent = fetchAgent;
+    this.#way = way;
     const keys = this.#store.isFirstLogin ? await stock() : [];
     const config = {
       auth: {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 use wire::{Command, Down, ErrorCode, Failure, Reply, ReplyOutcome, SessionKey, SessionState, Stats, Up};
 
+use crate::net::is_spoken;
 use crate::session::{Opening, Session, is_close};
 use crate::wire::Wire;
 
@@ -148,6 +149,9 @@ impl Bridge {
         }
         let proxy = proxy.map(|proxy| Url::parse(&proxy)).transpose();
         let proxy = proxy.map_err(|_| Failure::because(ErrorCode::Invalid, "proxy: no address"))?;
+        if proxy.as_ref().is_some_and(|proxy| !is_spoken(proxy)) {
+            return Err(Failure::because(ErrorCode::Invalid, "proxy: http or socks5, with a host"));
+        }
         let mut table = self.table();
         let newest = table.newest.get(&key.session).copied();
         let is_stale = newest.is_some_and(|newest| newest > key.epoch);

@@ -16,7 +16,8 @@ pub enum Command {
     /// Connects the session with the credentials in its vault, or begins to pair where there are none. Answered `done` as
     /// soon as it is begun; what becomes of it are events, the first within 30 s. Ends the session's older epochs.
     Open {
-        /// `http://` or `socks5://` address all of the session's traffic goes through, credentials included.
+        /// `http://`, `https://` or `socks5://` address, credentials included, of what all of the session's traffic goes through, media
+        /// and names too. Answered `invalid` where the bridge does not speak that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proxy: Option<Private>,
         /// Address of a server instead of WhatsApp's, for tests.

@@ -153,6 +153,8 @@ pub enum CloseReason {
     RestartRequired,
     /// The socket was lost or went silent, or could not be opened.
     TransportLost,
+    /// Only after an `open` with a proxy: that did not answer, or did not let the session through. Nothing was tried past it.
+    ProxyFailed,
     /// 500 or 503.
     ServerUnavailable,
     /// What came could not be read.

@@ -12,6 +12,7 @@ use futures_util::stream::StreamExt as _;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument as _;
 
+use super::line;
 use super::machine::{Effect, Input};
 use super::{Ports, SessionActor};
 use crate::actors::session::deadlines::TimerEpoch;
@@ -175,7 +176,7 @@ impl SessionActor {
         self.close(ctx);
         let Some(vault) = self.vault.clone() else { return };
         let ports = self.ports.clone();
-        let link = self.ports.transport.open(lease, vault);
+        let link = line::open(self.ports.clone(), self.birth.engine, lease, vault);
         let facts = link.then(move |event| {
             // Apart: an idle link needs no room for the work of an event.
             fact(Arc::clone(&ports), lease, event).boxed_local()

@@ -24,6 +24,7 @@ use crate::ports::limits::TenantWindows;
 use crate::ports::media::Media;
 use crate::ports::outbox::Outbox;
 use crate::ports::questions::Answer;
+use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
 use crate::ports::supervisor::{SupervisorError, Trouble};
 use crate::ports::transport::{FetchError, PairingCode, Transport};
@@ -36,6 +37,7 @@ pub mod dispatch;
 mod effects;
 mod handle;
 pub mod health;
+mod line;
 pub mod machine;
 pub mod messages;
 pub mod reconnect;
@@ -53,6 +55,7 @@ pub struct Ports {
     pub media: Arc<dyn Media>,
     pub sessions: Arc<dyn Sessions>,
     pub vaults: Arc<dyn Vaults>,
+    pub sealer: Arc<dyn Sealer>,
     pub directory: Arc<dyn Directory>,
     pub windows: Arc<dyn TenantWindows>,
 }

@@ -110,9 +110,12 @@ impl Reconnect {
         match reason {
             // A server that keeps asking for a restart outside pairing gets the back-off: no loop at full speed.
             C::RestartRequired if pairing => Verdict::Again { attempt: 0, after: Duration::ZERO },
-            C::RestartRequired | C::TransportLost | C::ServerUnavailable | C::Malformed | C::ProbeFailed => {
-                self.again()
-            }
+            C::RestartRequired
+            | C::TransportLost
+            | C::ProxyFailed
+            | C::ServerUnavailable
+            | C::Malformed
+            | C::ProbeFailed => self.again(),
             C::Throttled => self.throttled(),
             C::Replaced => self.replaced(at.wall),
             C::Banned { until } => {

@@ -138,6 +138,7 @@ pub fn session(status: SessionStatus) -> Session {
         since: NOW,
         paired,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters { sent: if paired { 12 } else { 0 }, ..SessionCounters::default() },
         created_at: NOW,

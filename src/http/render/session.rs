@@ -31,6 +31,8 @@ pub struct SessionRecord<'a> {
     pub metadata: &'a serde_json::Map<String, serde_json::Value>,
     pub counters: SessionCounters,
     pub paired: bool,
+    /// Whether the operator has set a proxy for it. Its address is never shown.
+    pub proxy: bool,
     pub created_at: WallTime,
 }
 
@@ -50,6 +52,7 @@ pub fn record(session: &Session, now: WallTime) -> SessionRecord<'_> {
         metadata: &session.metadata,
         counters: session.counters,
         paired: session.paired,
+        proxy: session.proxy,
         created_at: session.created_at,
     }
 }

@@ -195,6 +195,7 @@ fn fresh(tenant: &Tenant<tenant::Session>, body: NewSession, engine: Engine, now
         since: now,
         paired: false,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: now,

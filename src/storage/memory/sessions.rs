@@ -1,9 +1,11 @@
 //! The rows of sessions.
 
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::MemoryStore;
 use super::state::{Made, Owner, SessionRow, State};
+use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::event::Change;
 use crate::domain::id::SessionId;
 use crate::domain::idempotency::Idempotency;
@@ -97,6 +99,7 @@ impl Sessions for MemoryStore {
                 met: Default::default(),
                 approached: Default::default(),
                 paired_at: None,
+                proxy: None,
             };
             state.sessions.insert(session.id, row);
             Ok(Created::New(session))
@@ -230,6 +233,34 @@ impl Sessions for MemoryStore {
             state.leased(lease)?.session.standing = standing;
             Ok(())
         })
+    }
+
+    async fn set_proxy(
+        &self,
+        _: SystemScope,
+        id: SessionId,
+        sealed: Option<Vec<u8>>,
+        by: Actor,
+    ) -> Result<Option<Session>, StoreError> {
+        Ok(self.write(|state| {
+            let row = state.sessions.get_mut(&id).filter(|row| !row.deleted)?;
+            let (was, is) = (row.proxy.is_some(), sealed.is_some());
+            row.proxy = sealed;
+            row.session.proxy = is;
+            let session = row.session.clone();
+            if was || is {
+                let act = Act::new(Action::SessionProxy, "session", id);
+                state.record(&by, act.before(&json!({"proxy": was})).after(&json!({"proxy": is})));
+            }
+            Some(session)
+        }))
+    }
+
+    async fn proxy(&self, lease: Lease) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self.read();
+        let held = |row: &&SessionRow| row.session.tenant == lease.tenant && row.epoch == lease.epoch;
+        let row = state.session(lease.session).filter(held).ok_or(StoreError::Fenced)?;
+        Ok(row.proxy.clone())
     }
 
     async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError> {

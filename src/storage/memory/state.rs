@@ -79,6 +79,8 @@ pub struct SessionRow {
     pub approached: BTreeMap<Chat, WallTime>,
     /// Since when it is linked.
     pub paired_at: Option<WallTime>,
+    /// The sealed address of its proxy.
+    pub proxy: Option<Vec<u8>>,
 }
 
 /// A message.
@@ -375,6 +377,7 @@ impl State {
         self.take_media_away(usize::MAX, |file| file.session == Some(id));
         if let Some(row) = self.sessions.get_mut(&id) {
             row.deleted = true;
+            row.proxy = None;
         }
     }
 

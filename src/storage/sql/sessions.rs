@@ -9,8 +9,9 @@ use sea_orm::{
 use super::commands::{Announce, CountReconnect, Pronounce, Remember, Want};
 use super::dialect::{self, Fault};
 use super::entities::{count, session, session_tally, word};
-use super::errands::{CreateSession, DeleteSession, Restore, SetPaired};
+use super::errands::{CreateSession, DeleteSession, Restore, SetPaired, SetProxy};
 use super::writer::WriterHandle;
+use crate::domain::audit::Actor;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
@@ -171,6 +172,23 @@ impl Sessions for SqlSessions {
 
     async fn remember(&self, lease: Lease, standing: Standing) -> Result<(), StoreError> {
         self.writer.command(Remember { lease, standing }).await
+    }
+
+    async fn set_proxy(
+        &self,
+        _: SystemScope,
+        id: SessionId,
+        sealed: Option<Vec<u8>>,
+        by: Actor,
+    ) -> Result<Option<Session>, StoreError> {
+        self.writer.errand(SetProxy { session: id, sealed, by }).await
+    }
+
+    async fn proxy(&self, lease: Lease) -> Result<Option<Vec<u8>>, StoreError> {
+        let rows = narrowed(session::Entity::find_by_id(lease.session.uuid()), Some(lease.tenant));
+        let row = rows.one(&self.readers).await.map_err(Fault::from)?;
+        let row = row.filter(|row| row.epoch == lease.epoch.0).ok_or(StoreError::Fenced)?;
+        Ok(row.proxy)
     }
 
     async fn count_reconnect(&self, lease: Lease) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ use super::{asked, words};
 use crate::domain::id::SessionId;
 use crate::domain::media::Handle as MediaHandle;
 use crate::domain::phone::Phone;
+use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::Jitter;
 use crate::meters;
@@ -278,7 +279,7 @@ struct Link {
 
 enum Stage {
     /// Not asked for yet.
-    New { vault: Arc<dyn Vault>, endpoint: Option<String> },
+    New { vault: Arc<dyn Vault>, proxy: Option<Proxy>, endpoint: Option<String> },
     /// Asked for, nothing heard.
     Silent(mpsc::UnboundedReceiver<Item>),
     /// Speaks.
@@ -290,9 +291,10 @@ enum Stage {
 impl Link {
     /// The next event; `None` after the first `Closed`, and there is one in any case.
     async fn next(&mut self) -> Option<LinkEvent> {
-        if let Stage::New { vault, endpoint } = &mut self.stage {
+        if let Stage::New { vault, proxy, endpoint } = &mut self.stage {
             let (events, heard) = mpsc::unbounded_channel();
-            let command = Command::Open { proxy: None, endpoint: endpoint.take() };
+            let proxy = proxy.take().map(|proxy| Private::from(proxy.expose()));
+            let command = Command::Open { proxy, endpoint: endpoint.take() };
             let opening =
                 Opening { key: self.key.clone(), link: self.id, command, vault: Arc::clone(vault), events };
             self.stage = if self.shared.open(opening) { Stage::Silent(heard) } else { Stage::Over };
@@ -341,8 +343,13 @@ impl Probe for BridgeTransport {
 
 #[async_trait]
 impl Transport for BridgeTransport {
-    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
-        let stage = Stage::New { vault, endpoint: self.endpoint.clone() };
+    fn open(
+        &self,
+        lease: Lease,
+        vault: Arc<dyn Vault>,
+        proxy: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent> {
+        let stage = Stage::New { vault, proxy, endpoint: self.endpoint.clone() };
         let id = LinkId(self.shared.links.fetch_add(1, Ordering::Relaxed));
         let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), id, stage };
         stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) }).boxed()

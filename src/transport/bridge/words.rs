@@ -41,6 +41,7 @@ pub fn close_reason(reason: wire::CloseReason, code: Option<u16>, until_ms: Opti
             CloseReason::TransportLost
         }
         W::RestartRequired => CloseReason::RestartRequired,
+        W::ProxyFailed => CloseReason::ProxyFailed,
         W::ServerUnavailable => CloseReason::ServerUnavailable,
         W::Malformed => CloseReason::Malformed,
         W::Throttled => CloseReason::Throttled,

@@ -15,6 +15,7 @@ use crate::domain::id::{MediaId, SessionId};
 use crate::domain::media::{Handle, MediaKind};
 use crate::domain::message::{Letter, WaId};
 use crate::domain::phone::Phone;
+use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
 use crate::ports::clock::Clock;
@@ -159,7 +160,12 @@ impl Probe for SandboxTransport {
 
 #[async_trait]
 impl Transport for SandboxTransport {
-    fn open(&self, lease: Lease, vault: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+    fn open(
+        &self,
+        lease: Lease,
+        vault: Arc<dyn Vault>,
+        _: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent> {
         let (wire, clock) = (Arc::clone(&self.wire), Arc::clone(&self.clock));
         let link = Link { wire, clock, lease, vault, events: None, over: false };
         let events = stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) });

@@ -48,6 +48,7 @@ use super::flaky::Flaky;
 use super::scripted::{Frame, LinkNews, ScriptedTransport};
 use crate::support::tokio_clock::TokioClock;
 use crate::support::vault::MemoryVaults;
+use crate::support::webhooks::OpenSealer;
 
 pub const ANNA: &str = "+15551230001";
 
@@ -207,6 +208,7 @@ impl Fleet {
             media: Arc::clone(&stores.media),
             sessions: Arc::clone(&stores.sessions),
             vaults: vaults.clone(),
+            sealer: Arc::new(OpenSealer),
             directory: Arc::clone(&stores.directory),
             windows: Arc::new(MemoryWindows::new(outbox.clone())),
         };
@@ -266,6 +268,7 @@ impl Fleet {
             since: at,
             paired,
             standing: Standing::default(),
+            proxy: false,
             supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: at,

@@ -224,6 +224,7 @@ async fn member(stores: &Stores, plan: &Plan, at: WallTime) -> (TenantId, Sessio
         since: at,
         paired: false,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,

@@ -10,6 +10,7 @@ use columba::domain::chat::Chat;
 use columba::domain::id::{MessageId, SessionId};
 use columba::domain::message::{ReceiptKind, WaId};
 use columba::domain::phone::Phone;
+use columba::domain::proxy::Proxy;
 use columba::domain::session::{CloseReason, Lease};
 use columba::domain::time::Moment;
 use columba::ports::clock::Clock;
@@ -231,7 +232,12 @@ impl Probe for ScriptedTransport {
 
 #[async_trait]
 impl Transport for ScriptedTransport {
-    fn open(&self, lease: Lease, _: Arc<dyn Vault>) -> BoxStream<'static, LinkEvent> {
+    fn open(
+        &self,
+        lease: Lease,
+        _: Arc<dyn Vault>,
+        _: Option<Proxy>,
+    ) -> BoxStream<'static, LinkEvent> {
         let (words, heard) = mpsc::unbounded_channel();
         let number = self.script(lease.session, |script| {
             let usual = || vec![LinkEvent::Connected, LinkEvent::OfflineSynced];

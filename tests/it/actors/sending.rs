@@ -771,7 +771,7 @@ async fn an_attempt_that_waited_for_its_thread_is_taken_back_and_not_sent() {
     let session = fleet.row(true).await;
     let lease = fleet.stores.outbox.recall(session.id, fleet.clock.read()).await.unwrap().lease;
     let message = fleet.queue(session.id, ANNA).await;
-    let link = fleet.network.open(lease, fleet.vaults.of(session.id));
+    let link = fleet.network.open(lease, fleet.vaults.of(session.id), None);
     let ports = attempt::Ports {
         outbox: fleet.outbox.clone(),
         transport: fleet.network.clone(),

@@ -20,6 +20,7 @@ fn session(status: SessionStatus, reason: Option<Reason>, desired: Desired) -> S
         since: WallTime(0),
         paired: true,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: WallTime(0),

@@ -59,6 +59,8 @@ pub struct Inner {
     /// Set to have the next read of a message panic.
     pub panic_next: bool,
     pub pairing: Option<PairingView>,
+    /// What was sealed last.
+    pub proxy: Option<Vec<u8>>,
     pub codes: HashMap<String, SessionId>,
     pub frames: Vec<Frame>,
     /// The file that the network has, if a session is connected to it.
@@ -310,7 +312,28 @@ impl Sessions for Fakes {
         Ok(self.inner().sessions.remove(&id).is_some())
     }
 
-    async fn find(&self, _: SystemScope, _: SessionId) -> Result<Option<Session>, StoreError> {
+    async fn find(&self, _: SystemScope, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.inner().sessions.get(&id).cloned())
+    }
+
+    async fn set_proxy(
+        &self,
+        _: SystemScope,
+        id: SessionId,
+        sealed: Option<Vec<u8>>,
+        by: Actor,
+    ) -> Result<Option<Session>, StoreError> {
+        self.note(format!("proxy by {}", by.name));
+        let mut inner = self.inner();
+        let is = sealed.is_some();
+        inner.proxy = sealed;
+        Ok(inner.sessions.get_mut(&id).map(|session| {
+            session.proxy = is;
+            session.clone()
+        }))
+    }
+
+    async fn proxy(&self, _: Lease) -> Result<Option<Vec<u8>>, StoreError> {
         unreachable!("not asked by the HTTP face")
     }
 

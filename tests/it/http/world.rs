@@ -233,6 +233,7 @@ impl World {
             since: NOW,
             paired,
             standing: Standing::default(),
+            proxy: false,
             supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: NOW,

@@ -164,6 +164,7 @@ fn session_row(id: SessionId, tenant: TenantId, clock: &SimClock) -> Session {
         since: at,
         paired: false,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,

@@ -41,7 +41,7 @@ async fn a_session_pairs_then_logs_in_with_what_is_in_its_vault() {
     assert!(code.starts_with("2@scripted,ses_"), "{code}");
     assert_eq!(rest(&mut link).await, [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]);
     let mut link =
-        rig.engine.open(columba::domain::session::Lease { epoch: Epoch(2), ..rig.lease }, rig.vault.clone());
+        rig.engine.open(Lease { epoch: Epoch(2), ..rig.lease }, rig.vault.clone(), None);
     assert_eq!(next(&mut link).await, LinkEvent::Connected);
     assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
 }
@@ -215,9 +215,9 @@ async fn what_a_dying_bridge_took_may_have_left_and_the_next_one_serves() {
 /// A session of its own beside the rig's, logged in.
 async fn neighbour(rig: &Rig) -> (Lease, Arc<MemoryVault>, Link) {
     let (first, vault) = (lease(), Arc::<MemoryVault>::default());
-    rest(&mut rig.engine.open(first, vault.clone())).await;
+    rest(&mut rig.engine.open(first, vault.clone(), None)).await;
     let second = Lease { epoch: Epoch(2), ..first };
-    let mut link = rig.engine.open(second, vault.clone());
+    let mut link = rig.engine.open(second, vault.clone(), None);
     assert_eq!(next(&mut link).await, LinkEvent::Connected);
     assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
     (second, vault, link)
@@ -303,7 +303,7 @@ async fn a_session_that_kills_its_bridge_twice_is_set_apart_and_its_neighbours_h
         until(SOON, "both let go of", released).await;
         rig.lease.epoch.0 += 1;
         other.epoch.0 += 1;
-        others_link = rig.engine.open(other, others_vault.clone());
+        others_link = rig.engine.open(other, others_vault.clone(), None);
         assert_eq!(next(&mut others_link).await, LinkEvent::Connected);
         assert_eq!(next(&mut others_link).await, LinkEvent::OfflineSynced);
         assert_eq!(rig.engine.shard_of(other.session), Some(0));
@@ -345,10 +345,10 @@ async fn a_dead_shard_leaves_its_neighbours_alone() {
     let mut link = rig.connected().await;
     let other = lease();
     let neighbour_vault: Arc<MemoryVault> = Arc::default();
-    let mut pairing = rig.engine.open(other, neighbour_vault.clone());
+    let mut pairing = rig.engine.open(other, neighbour_vault.clone(), None);
     rest(&mut pairing).await;
     let other = columba::domain::session::Lease { epoch: Epoch(2), ..other };
-    let mut neighbour = rig.engine.open(other, neighbour_vault);
+    let mut neighbour = rig.engine.open(other, neighbour_vault, None);
     assert_eq!(next(&mut neighbour).await, LinkEvent::Connected);
     assert_ne!(rig.pid(0), rig.pid(1), "one session, one process");
     kill(rig.pid(0));
@@ -378,7 +378,7 @@ async fn a_fenced_session_ends_and_its_bridge_goes_on() {
     let rig = Rig::start("good");
     rig.vault.fail(VaultError::Fenced);
     assert_eq!(rest(&mut rig.open()).await, [LOST]);
-    let mut other = rig.engine.open(lease(), Arc::<MemoryVault>::default());
+    let mut other = rig.engine.open(lease(), Arc::<MemoryVault>::default(), None);
     assert!(matches!(next(&mut other).await, LinkEvent::PairingCode { .. }));
 }
 
@@ -436,7 +436,7 @@ async fn only_the_pinned_program_is_started() {
     let engine = start(given.clone()).unwrap();
     // Changed after the server has looked: looked at again before each start.
     fs::write(&copy, "import os\nos.system('touch /tmp/never')\n").unwrap();
-    let mut link = engine.open(lease(), Arc::<MemoryVault>::default());
+    let mut link = engine.open(lease(), Arc::<MemoryVault>::default(), None);
     assert_eq!(rest(&mut link).await, [LOST]);
     assert!(!folder.path().join("records/scripted-0.json").exists(), "nothing was started");
     let refused = start(given).err().expect("a refusal");

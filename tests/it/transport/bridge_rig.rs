@@ -83,7 +83,7 @@ impl Rig {
     }
 
     pub fn open(&self) -> Link {
-        self.engine.open(self.lease, self.vault.clone())
+        self.engine.open(self.lease, self.vault.clone(), None)
     }
 
     /// Opens until the session is logged in, which takes two links for a new one.

@@ -82,7 +82,7 @@ impl Rig {
     }
 
     pub fn open(&self) -> Link {
-        self.engine.open(self.lease, self.vault.clone())
+        self.engine.open(self.lease, self.vault.clone(), None)
     }
 
     /// Pairs by scanning the first code.

@@ -26,8 +26,12 @@ pub struct Http {
 impl Http {
     /// Through `proxy`, if there is one. `in_the_clear`: see the field.
     pub fn new(proxy: Option<&Url>, in_the_clear: bool) -> anyhow::Result<Self> {
-        let proxy =
-            proxy.map(|proxy| Proxy::new(proxy.as_str())).transpose().context("the proxy's address")?;
+        // By its other name, by which names are resolved there: by this one the client would ask for them itself, past the proxy.
+        let named = |proxy: &Url| match proxy.as_str().strip_prefix("socks5://") {
+            Some(rest) => format!("socks5h://{rest}"),
+            None => proxy.to_string(),
+        };
+        let proxy = proxy.map(|proxy| Proxy::new(&named(proxy))).transpose().context("the proxy's address")?;
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
         let config = Agent::config_builder()

@@ -6,3 +6,4 @@ mod tunnel;
 
 pub use http::Http;
 pub use socket::{Dialer, Traffic};
+pub use tunnel::is_spoken;

@@ -27,9 +27,16 @@ pub struct Traffic {
     pub bytes_received: AtomicU64,
     /// Whether the library itself closed the socket, before the server did.
     hung_up: AtomicBool,
+    /// Whether the proxy has led to the server once, where there is one.
+    let_through: AtomicBool,
 }
 
 impl Traffic {
+    /// Whether the session's proxy has led to the server.
+    pub fn was_let_through(&self) -> bool {
+        self.let_through.load(Ordering::Relaxed)
+    }
+
     /// Whether the library said one thing, heard the answer, and hung up: the handshake told it that this is not WhatsApp.
     /// It tells nobody why a connect failed, so this is what there is to go by.
     pub fn was_refused(&self) -> bool {
@@ -68,6 +75,7 @@ impl TransportFactory for Dialer {
         };
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let stream = tunnel::connect(self.proxy.as_ref(), &host, port).await?;
+        self.traffic.let_through.store(true, Ordering::Relaxed);
         let builder = ClientBuilder::from_uri(uri)
             .add_header(::http::header::ORIGIN, ::http::HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
         let (transport, events) = if is_tls {

@@ -25,17 +25,23 @@ pub async fn connect(proxy: Option<&Url>, host: &str, port: u16) -> anyhow::Resu
         return Ok(stream);
     };
     let at = proxy.host_str().ok_or_else(|| anyhow!("a proxy without a host"))?;
+    let at = at.trim_start_matches('[').trim_end_matches(']');
     let at_port = proxy.port_or_known_default().unwrap_or(1080);
     let mut stream = TcpStream::connect((at, at_port)).await.context("the proxy does not answer")?;
     stream.set_nodelay(true)?;
     match proxy.scheme() {
         "http" => http_connect(stream, proxy, host, port).await,
-        "socks5" | "socks5h" => {
+        "socks5" => {
             socks5(&mut stream, proxy, host, port).await?;
             Ok(stream)
         }
-        other => bail!("no proxy speaks {other}"),
+        other => bail!("no proxy here speaks {other}"),
     }
+}
+
+/// Whether [`connect`] and [`Http`](super::Http) can speak to it.
+pub fn is_spoken(proxy: &Url) -> bool {
+    matches!(proxy.scheme(), "http" | "socks5") && proxy.host_str().is_some_and(|host| !host.is_empty())
 }
 
 fn credentials(proxy: &Url) -> Option<(String, String)> {
@@ -45,7 +51,7 @@ fn credentials(proxy: &Url) -> Option<(String, String)> {
 }
 
 fn percent_decoded(text: &str) -> String {
-    url::form_urlencoded::parse(format!("a={}", text.replace('+', "%2B")).as_bytes())
+    url::form_urlencoded::parse(format!("a={}", text.replace('+', "%2B").replace('&', "%26")).as_bytes())
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()

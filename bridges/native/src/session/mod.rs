@@ -193,8 +193,9 @@ impl Session {
         }
         let store = Store::open(Arc::clone(&self.vault)).await.map_err(lost)?;
         let is_test = opening.endpoint.is_some();
-        let http = Http::new(opening.proxy.as_ref(), is_test)
-            .map_err(|_| Verdict::of(CloseReason::TransportLost))?;
+        let is_proxied = opening.proxy.is_some();
+        let http =
+            Http::new(opening.proxy.as_ref(), is_test).map_err(|_| Verdict::of(CloseReason::ProxyFailed))?;
         let dialer = Dialer {
             endpoint: opening.endpoint,
             proxy: opening.proxy,
@@ -220,12 +221,12 @@ impl Session {
         client.enable_auto_reconnect.store(false, Ordering::Relaxed);
         let stream_error = client.wait_for_node(NodeFilter::tag("stream:error"));
         let _ = self.client.set(Arc::clone(&client));
-        Ok((Link { client, stream_error, bot: bot.spawn() }, events))
+        Ok((Link { client, stream_error, bot: bot.spawn(), is_proxied }, events))
     }
 
     /// Until the library's loop ends, somebody wants it closed, or its vault is lost.
     async fn live(self: &Arc<Self>, link: Link, mut events: mpsc::UnboundedReceiver<Arc<Event>>) -> Verdict {
-        let Link { client, mut stream_error, mut bot } = link;
+        let Link { client, mut stream_error, mut bot, is_proxied } = link;
         let mut first: Option<Verdict> = None;
         let mut paired = false;
         let ended = loop {
@@ -286,7 +287,7 @@ impl Session {
                     self.hear(&client, &event).await;
                 }
                 let _ = tokio::time::timeout(CLOSE, client.disconnect()).await;
-                first.unwrap_or_else(|| self.unnamed(paired))
+                first.unwrap_or_else(|| self.unnamed(paired, is_proxied))
             }
         };
         bot.abort();
@@ -304,10 +305,14 @@ impl Session {
     }
 
     /// An end that nobody gave a reason for.
-    fn unnamed(&self, paired: bool) -> Verdict {
+    fn unnamed(&self, paired: bool, is_proxied: bool) -> Verdict {
         // After a pairing the server asks for a fresh socket, and the library's loop ends for it.
         if paired {
             return Verdict { code: Some(515), ..Verdict::of(CloseReason::RestartRequired) };
+        }
+        // The library tells nobody why a connect failed.
+        if is_proxied && !self.traffic.was_let_through() {
+            return Verdict::of(CloseReason::ProxyFailed);
         }
         let refused = self.traffic.was_refused();
         Verdict::of(if refused { CloseReason::Untrusted } else { CloseReason::TransportLost })
@@ -423,6 +428,7 @@ struct Link {
     client: Arc<Client>,
     stream_error: futures_channel::oneshot::Receiver<Arc<wacore_binary::OwnedNodeRef>>,
     bot: BotHandle,
+    is_proxied: bool,
 }
 
 /// Passes on what the library says. What grows here is bounded by the socket, which the window holds back.

@@ -74,7 +74,7 @@ pub const TABLES: &[Table] = tables! {
         retry_at: Number, retry_reason: Text, throttle_steps: Number, banned_until: Number,
         timelock_until: Number, replaced_at: Number, starting_at: Number, unclean_deaths: Number,
         probes: Number, created_at: Number, deleted_at: Number, paired_at: Number,
-        new_chats_until: Number;
+        new_chats_until: Number, proxy: Bytes;
     session_tally [session_id: Id] tenant_id: Id, live: Number, sent: Number, failed: Number, received: Number,
         reconnects: Number, day: Number, day_sent: Number, day_failed: Number, day_received: Number;
     chat [session_id: Id, phone: Text] tenant_id: Id, first_at: Number;

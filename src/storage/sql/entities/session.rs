@@ -37,6 +37,8 @@ pub struct Model {
     pub created_at: i64,
     pub deleted_at: Option<i64>,
     pub new_chats_until: Option<i64>,
+    /// Sealed.
+    pub proxy: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -68,6 +70,7 @@ impl Model {
             reason_code: self.reason_code.and_then(|code| u16::try_from(code).ok()),
             since: WallTime(self.since),
             paired: self.paired,
+            proxy: self.proxy.is_some(),
             standing: Standing {
                 failures: count(self.failures) as u32,
                 retry: retry(maybe_time(self.retry_at), self.retry_reason.as_deref())?,
@@ -124,5 +127,6 @@ pub fn row(session: &Session) -> Result<ActiveModel, Fault> {
         created_at: Set(session.created_at.0),
         deleted_at: Set(None),
         new_chats_until: Set(session.standing.new_chats_until.map(|at| at.0)),
+        proxy: Set(None),
     })
 }

@@ -25,7 +25,7 @@ pub(super) use operators::{CreateOperator, RevokeOperator};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;
 pub(super) use restored::Restored;
-pub(super) use sessions::{CreateSession, DeleteSession, SetPaired};
+pub(super) use sessions::{CreateSession, DeleteSession, SetPaired, SetProxy};
 pub(super) use tenants::{CreateTenant, DeleteTenant, PatchTenant};
 pub(super) use waiting::CancelAll;
 pub(super) use webhooks::{

@@ -3,12 +3,15 @@
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _,
+    QueryFilter as _,
 };
+use serde_json::json;
 
 use super::media::take_away;
 use super::waiting::cancel_waiting;
 use super::{earlier, remember};
+use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::MessageReason;
@@ -18,8 +21,9 @@ use crate::domain::scope::TenantScope;
 use crate::domain::session::{Lease, Session};
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, StoreError, WriteError};
+use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
-use crate::storage::sql::dialect::Fault;
+use crate::storage::sql::dialect::{self, Fault};
 use crate::storage::sql::entities::{media, session, session_tally, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::load::{Needs, subject};
@@ -85,6 +89,8 @@ async fn is_tenant(desk: &Desk<'_>, id: TenantId) -> Result<bool, Fault> {
     Ok(row.is_some_and(|row| row.deleted_at.is_none()))
 }
 
+const FORGET_PROXY: &str = "UPDATE session SET proxy = NULL WHERE id = $1 AND proxy IS NOT NULL";
+
 /// Marks a session deleted, cancels what waits and takes away the files that came in on it; whether there was one.
 pub struct DeleteSession {
     pub scope: TenantScope,
@@ -108,9 +114,41 @@ impl Errand for DeleteSession {
             row.deleted_at = Some(self.at);
         }
         desk.close(book).await?;
+        dialect::execute(desk.txn, FORGET_PROXY, [self.session.uuid().into()]).await?;
         cancel_waiting(desk, self.session, MessageReason::SessionGone, self.at).await?;
         take_away(desk, media::Column::SessionId.eq(self.session.uuid()), self.at).await?;
         Ok(Ok(true))
+    }
+}
+
+/// Writes the sealed address of a session's proxy, or that it has none.
+pub struct SetProxy {
+    pub session: SessionId,
+    pub sealed: Option<Vec<u8>>,
+    pub by: Actor,
+}
+
+#[async_trait]
+impl Errand for SetProxy {
+    type Answer = Option<Session>;
+    type Error = StoreError;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Option<Session>, StoreError>, Fault> {
+        let row = session::Entity::find_by_id(self.session.uuid())
+            .filter(session::Column::DeletedAt.is_null())
+            .one(desk.txn)
+            .await?;
+        let Some(row) = row else { return Ok(Ok(None)) };
+        let (was, is) = (row.proxy.is_some(), self.sealed.is_some());
+        if was || is {
+            let mut row = row.into_active_model();
+            row.proxy = Set(self.sealed.clone());
+            row.update(desk.txn).await?;
+            let act = Act::new(Action::SessionProxy, "session", self.session);
+            let act = act.before(&json!({"proxy": was})).after(&json!({"proxy": is}));
+            audit::record(desk, &self.by, act).await?;
+        }
+        Ok(Ok(read_one(desk.txn, self.session, None).await?))
     }
 }
 

@@ -103,6 +103,7 @@ pub fn session(tenant: TenantId, at: WallTime) -> Session {
         since: at,
         paired: false,
         standing: Standing::default(),
+        proxy: false,
         supervision: Supervision::default(),
         counters: SessionCounters::default(),
         created_at: at,

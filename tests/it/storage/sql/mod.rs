@@ -208,6 +208,7 @@ impl Desk {
             since: now,
             paired: false,
             standing: Standing::default(),
+            proxy: false,
             supervision: Supervision::default(),
             counters: SessionCounters::default(),
             created_at: now,
