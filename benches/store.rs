@@ -18,8 +18,8 @@ use columba::domain::event::StatusEvent;
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Category, Delivery, Draft, WaId};
 use columba::domain::phone::Phone;
-use columba::domain::proxy::Proxy;
 use columba::domain::plan::{Allowance, Interval, Pacing, Plan, Quota, SuspendedInbound};
+use columba::domain::proxy::Proxy;
 use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
@@ -102,12 +102,7 @@ impl Probe for Yes {
 
 #[async_trait]
 impl Transport for Yes {
-    fn open(
-        &self,
-        _: Lease,
-        _: Arc<dyn Vault>,
-        _: Option<Proxy>,
-    ) -> BoxStream<'static, LinkEvent> {
+    fn open(&self, _: Lease, _: Arc<dyn Vault>, _: Option<Proxy>) -> BoxStream<'static, LinkEvent> {
         Box::pin(futures_util::stream::pending())
     }
 

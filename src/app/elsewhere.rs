@@ -7,9 +7,10 @@ use async_trait::async_trait;
 
 use crate::domain::id::{MediaId, SessionId, TenantId};
 use crate::domain::media::Handle;
-use crate::domain::message::{Letter, WaId};
+use crate::domain::message::{Draft, Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
+use crate::ports::abilities::Abilities;
 use crate::ports::egress::{Egress, EgressError, Post, Reply};
 use crate::ports::media::{FilesError, Incoming, MediaFiles};
 use crate::ports::questions::{Answer, Question};
@@ -134,6 +135,12 @@ impl MediaFiles for Elsewhere {
 
     async fn of(&self, _: TenantId) -> Result<Vec<MediaId>, FilesError> {
         Err(FilesError::Broken(WHERE.to_owned()))
+    }
+}
+
+impl Abilities for Elsewhere {
+    fn sends(&self, _: SessionId, _: &Draft) -> Option<bool> {
+        None
     }
 }
 

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::exit::Failure;
 use crate::config::bridges::{BridgeOptions, BridgesOptions};
+use crate::domain::id::SessionId;
+use crate::domain::message::Draft;
 use crate::domain::session::Engine;
 use crate::domain::time::Jitter;
+use crate::ports::abilities::Abilities;
 use crate::ports::clock::Clock;
 use crate::ports::media::MediaFiles;
 use crate::ports::transport::Transport;
@@ -80,6 +83,12 @@ impl Engines {
         for (_, bridge) in &self.bridges {
             bridge.close().await;
         }
+    }
+}
+
+impl Abilities for Engines {
+    fn sends(&self, session: SessionId, draft: &Draft) -> Option<bool> {
+        self.bridges.iter().find_map(|(_, bridge)| bridge.sends(session, draft))
     }
 }
 

@@ -111,6 +111,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         sandbox: elsewhere.clone(),
         supervisor: elsewhere.clone(),
         signals: elsewhere.clone(),
+        abilities: elsewhere.clone(),
         webhooks: stores.webhooks,
         egress: elsewhere.clone(),
         sealer: elsewhere,

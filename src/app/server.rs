@@ -190,6 +190,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         sandbox: Arc::clone(&backends.sandbox) as _,
         supervisor: Arc::new(registry.clone()),
         signals: Arc::new(routes),
+        abilities: Arc::new(backends.engines.clone()),
         webhooks: Arc::clone(&stores.webhooks),
         egress,
         sealer: Arc::clone(&backends.sealer),

@@ -94,8 +94,18 @@ async fn look(api: &Api, id: SessionId) -> Result<(Answer, Look, Option<Answer>)
         paired: session.value["paired"].as_bool().unwrap_or_default(),
         since: time(&session.value["since"]),
         shown,
+        todo: qr.as_ref().and_then(|qr| todo(&qr.value["passkey"])),
     };
     Ok((session, look, qr))
+}
+
+/// What a passkey asks of the phone's owner.
+fn todo(passkey: &Value) -> Option<String> {
+    let todo = one_line(passkey["todo"].as_str()?);
+    Some(match passkey["code"].as_str() {
+        Some(code) => format!("{todo} The code here: {}", one_line(code)),
+        None => todo,
+    })
 }
 
 /// What the network was asked for, beside the picture.
@@ -202,6 +212,9 @@ impl Show {
                 self.screen.line(line)?;
             }
             self.screen.line(steps.count(look))?;
+            if let Some(todo) = &look.todo {
+                self.screen.line(todo)?;
+            }
             if self.screen.terminal {
                 let (high, wide) = (lines.len() + 1, width);
                 self.screen.hint(format_args!(

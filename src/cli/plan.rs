@@ -195,17 +195,22 @@ fn read_tiers(text: &str) -> Result<Value, String> {
     if value.is_array() { Ok(value) } else { Err("a list of tiers is expected".to_owned()) }
 }
 
-/// JSON from a file, or from standard input for `-`.
-pub fn read_json(path: &Path) -> Result<Value, Failure> {
+/// The text of a file, or of standard input for `-`.
+pub fn read_file(path: &Path) -> Result<String, Failure> {
     let text = if path.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())
     } else {
         std::fs::read_to_string(path)
     };
-    let text = text.map_err(|error| {
+    text.map_err(|error| {
         Failure::new(Exit::Absent, "unreadable_file", format!("cannot read {}: {error}", path.display()))
             .next("name a file that is there, or - for standard input")
-    })?;
+    })
+}
+
+/// JSON from a file, or from standard input for `-`.
+pub fn read_json(path: &Path) -> Result<Value, Failure> {
+    let text = read_file(path)?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("{} is no JSON: {error}", path.display())))
 }

@@ -1,12 +1,17 @@
 //! `columba session`: a tenant's connected numbers.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
+use reqwest::Method;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::api::{Api, Paging};
 use super::confirm::Confirm;
 use super::exit::Failure;
 use super::pairing::{self, Ways};
+use super::plan::read_file;
 use super::reply::{self, Column};
 use super::screen::Screen;
 use super::target::As;
@@ -30,7 +35,7 @@ const FLEET: [Column; 6] = [
     ("REASON", "/reason"),
     ("SINCE", "/since"),
 ];
-const FIELDS: [Column; 14] = [
+const FIELDS: [Column; 15] = [
     ("id", "/id"),
     ("label", "/label"),
     ("engine", "/engine"),
@@ -40,6 +45,7 @@ const FIELDS: [Column; 14] = [
     ("since", "/since"),
     ("restriction", "/restriction"),
     ("paired", "/paired"),
+    ("proxy", "/proxy"),
     ("sent", "/counters/sent"),
     ("failed", "/counters/failed"),
     ("received", "/counters/received"),
@@ -128,6 +134,19 @@ pub enum Session {
         #[command(flatten)]
         confirm: Confirm,
     },
+    /// As the operator: set the proxy that all of one's traffic goes through, or take it away.
+    Proxy {
+        /// Which.
+        #[arg(value_name = "ses_…")]
+        id: SessionId,
+        /// The file that holds the proxy's address, such as socks5://user:password@host:1080; - for standard input. It never stands
+        /// on the command line, which others can read.
+        #[arg(long, value_name = "FILE", required_unless_present = "clear", conflicts_with = "clear")]
+        from: Option<PathBuf>,
+        /// Connect directly from now on.
+        #[arg(long)]
+        clear: bool,
+    },
     /// Delete one with its credentials, for good.
     Delete {
         /// Which.
@@ -197,6 +216,7 @@ impl Session {
                 }
                 reply::one(screen, &answer, &[])
             }
+            Self::Proxy { id, from, clear: _ } => proxy(api, screen, *id, from.as_deref()).await,
             Self::Delete { id, confirm } => {
                 confirm
                     .ask(&format!("Deleting {id} destroys its credentials and cancels what waits in it."))?;
@@ -217,6 +237,23 @@ async fn act(
 ) -> Result<(), Failure> {
     let answer = api.post(As::Tenant, &format!("{}/{verb}", at(id)), None).await?;
     reply::done(screen, &answer, &format!("{said} {id}"), next)
+}
+
+/// Sets the proxy whose address is in a file, or takes it away.
+async fn proxy(api: &Api, screen: Screen, id: SessionId, from: Option<&Path>) -> Result<(), Failure> {
+    let path = format!("/v1/admin/sessions/{id}/proxy");
+    let (answer, what) = match from {
+        Some(file) => {
+            let url = read_file(file).map(Zeroizing::new)?;
+            let body = json!({"url": url.trim()});
+            (api.call(As::Operator, Method::PUT, &path, Some(body), None).await?, "set the proxy of")
+        }
+        None => (api.delete(As::Operator, &path).await?, "took away the proxy of"),
+    };
+    let next = format!(
+        "columba session restart {id}, with the tenant's key: one that is connected keeps its line until then"
+    );
+    reply::done(screen, &answer, &format!("{what} {id}"), &next)
 }
 
 struct Wanted {

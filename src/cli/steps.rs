@@ -23,6 +23,8 @@ pub struct Look {
     pub since: WallTime,
     /// The code it shows.
     pub shown: Option<Shown>,
+    /// What the phone's owner has to do besides, as the server says it.
+    pub todo: Option<String>,
 }
 
 /// A code on the screen.
@@ -129,6 +131,7 @@ impl Steps {
                 lines.push("▶ on the phone: WhatsApp, Linked devices, Link a device".to_owned());
                 lines.extend(picture.iter().cloned());
                 lines.push(self.count(look));
+                lines.extend(look.todo.iter().map(|todo| format!("▶ {todo}")));
             }
             Step::Connected => return lines,
             _ => {

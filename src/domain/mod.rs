@@ -14,6 +14,7 @@ pub mod message;
 pub mod money;
 pub mod operator;
 pub mod page;
+pub mod passkey;
 pub mod phone;
 pub mod plan;
 pub mod proxy;

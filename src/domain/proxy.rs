@@ -150,7 +150,8 @@ fn is_reachable(host: &Host<&str>) -> bool {
 
 /// Bytes of what is written as `%XX` or plainly.
 fn decoded(text: &str) -> usize {
-    let written = |at: &[u8]| matches!(at, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    let written =
+        |at: &[u8]| matches!(at, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
     text.len() - 2 * text.as_bytes().windows(3).filter(|at| written(at)).count()
 }
 
@@ -205,7 +206,8 @@ mod tests {
         let secret = "hunter2";
         let proxy = Proxy::parse("socks5://somebody:hunter2@proxy.example", Engine::Native).expect("a proxy");
         assert!(!format!("{proxy:?}").contains(secret));
-        for text in ["ftp://u:hunter2@host", "http://u:hunter2@", "http://u:hunter2@host/hunter2", "hunter2 "] {
+        for text in ["ftp://u:hunter2@host", "http://u:hunter2@", "http://u:hunter2@host/hunter2", "hunter2 "]
+        {
             let error = Proxy::parse(text, Engine::Native).expect_err("no proxy");
             assert!(!format!("{error} {error:?}").contains(secret), "{error}");
         }

@@ -185,13 +185,11 @@ words! {
         DeviceRemoved,
         /// Nobody scanned in time.
         PairingTimeout,
-        /// WhatsApp guards the linking of this account by a passkey, which only the account's owner has. No engine can present
-        /// it: the number cannot be linked here while WhatsApp asks for it.
+        /// While pairing: WhatsApp asks for the account's passkey, which only its owner has.
         PasskeyRequested,
-        /// The phone shows a code; its owner compares it with the one that is shown here, and confirms on the phone only if the two
-        /// are the same.
+        /// While pairing: the phone's owner has a code to compare.
         PasskeyConfirm,
-        /// The passkey was not accepted, or the phone's owner declined: start the session anew.
+        /// While pairing: the passkey was not accepted.
         PasskeyFailed,
         /// The tenant asked for it.
         Requested,

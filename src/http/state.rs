@@ -16,6 +16,7 @@ use crate::domain::session::Engine;
 use crate::media::{self, fetch::Fetcher, upload::Uploads};
 use crate::meters::Exposition;
 use crate::outbound::accept::Accept;
+use crate::ports::abilities::Abilities;
 use crate::ports::audit::Audit;
 use crate::ports::clock::Clock;
 use crate::ports::contacts::Contacts;
@@ -53,6 +54,7 @@ pub struct HttpPorts {
     pub sandbox: Arc<dyn Sandbox>,
     pub supervisor: Arc<dyn Supervisor>,
     pub signals: Arc<dyn Signals>,
+    pub abilities: Arc<dyn Abilities>,
     pub webhooks: Arc<dyn Webhooks>,
     pub egress: Arc<dyn Egress>,
     pub sealer: Arc<dyn Sealer>,
@@ -118,6 +120,7 @@ impl HttpState {
                 messages: ports.messages.clone(),
                 directory: ports.directory.clone(),
                 signals: ports.signals.clone(),
+                abilities: ports.abilities,
                 clock: ports.clock.clone(),
                 zone: ports.issuer.zone,
             },

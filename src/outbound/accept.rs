@@ -13,6 +13,7 @@ use crate::domain::scope::TenantScope;
 use crate::domain::tenant::TenantStanding;
 use crate::domain::time::WallTime;
 use crate::failpoint::{self, Point};
+use crate::ports::abilities::Abilities;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
 use crate::ports::messages::Messages;
@@ -29,6 +30,7 @@ pub struct Accept {
     pub messages: Arc<dyn Messages>,
     pub directory: Arc<dyn Directory>,
     pub signals: Arc<dyn Signals>,
+    pub abilities: Arc<dyn Abilities>,
     pub clock: Arc<dyn Clock>,
     /// On whose clocks months begin.
     pub zone: Tz,
@@ -49,6 +51,7 @@ impl Accept {
     ) -> Result<Created<Message>, WriteError> {
         let at = self.clock.wall();
         let terms = self.terms(scope, metered, at)?;
+        let draft = draft.and_then(|draft| self.sendable(session, draft));
         let draft = match draft {
             Ok(draft) if reference::names_something(&draft) => {
                 reference::check(&*self.messages, scope, session, draft, at).await?
@@ -79,6 +82,18 @@ impl Accept {
             self.signals.wake(session);
         }
         Ok(created)
+    }
+
+    /// A kind that the session's engine has said it cannot send would only fail later. Of what it has not said, that is seen then.
+    fn sendable(&self, session: SessionId, draft: Draft) -> Result<Draft, Refusal> {
+        match self.abilities.sends(session, &draft) {
+            Some(false) => {
+                let answers = if draft.reply_to.is_some() { ", or no answers that quote" } else { "" };
+                let kind = draft.content.kind();
+                Err(Refusal::unsupported(format!("the session's engine sends no {kind}{answers}")))
+            }
+            Some(true) | None => Ok(draft),
+        }
     }
 
     /// What binds a message of this tenant now.

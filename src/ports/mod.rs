@@ -1,6 +1,7 @@
 //! What the inside requires from the outside. Adapters are named by their technology and live in `storage`,
 //! `transport` and `actors`; each port says enough that an adapter can be written from it alone.
 
+pub mod abilities;
 pub mod audit;
 pub mod clock;
 pub mod contacts;

@@ -9,6 +9,7 @@ use super::questions::{Answer, Question};
 use super::transport::{FetchError, PairingCode};
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::media::Handle;
+use crate::domain::passkey::Passkey;
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
 use crate::domain::time::WallTime;
@@ -22,6 +23,8 @@ pub struct PairingView {
     pub expires_at: WallTime,
     /// How many have been shown since pairing began, this one included.
     pub attempt: u32,
+    /// What a passkey has to do with it, if one was heard of.
+    pub passkey: Option<Passkey>,
 }
 
 /// Trouble that only the session's own actor can play.

@@ -15,6 +15,7 @@ use super::vault::Vault;
 use crate::domain::content::Content;
 use crate::domain::media::Handle;
 use crate::domain::message::{Letter, ReceiptKind, WaId};
+use crate::domain::passkey::Passkey;
 use crate::domain::phone::Phone;
 use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
@@ -34,6 +35,8 @@ pub enum LinkEvent {
         /// When the next one comes.
         expires_at: WallTime,
     },
+    /// The account has a passkey, and pairing has come to it. Codes may go on being shown.
+    Passkey(Passkey),
     /// A person scanned: the credentials are in the vault, durably. `Connected` or a 515 follows.
     Paired,
     /// Logged in, and a request got its response.

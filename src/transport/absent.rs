@@ -29,12 +29,7 @@ impl Probe for Absent {
 
 #[async_trait]
 impl Transport for Absent {
-    fn open(
-        &self,
-        lease: Lease,
-        _: Arc<dyn Vault>,
-        _: Option<Proxy>,
-    ) -> BoxStream<'static, LinkEvent> {
+    fn open(&self, lease: Lease, _: Arc<dyn Vault>, _: Option<Proxy>) -> BoxStream<'static, LinkEvent> {
         tracing::warn!(session = %lease.session, "this server does not have the session's engine; it parks");
         stream::once(async { LinkEvent::Closed(CloseReason::Unknown { code: 0 }) }).boxed()
     }

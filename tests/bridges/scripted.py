@@ -35,6 +35,8 @@ MODES = [
     "clings",  # ignores shutdown, SIGTERM and the end of its lifelines
     "silent-session",  # opens sessions and never says anything of them
     "forks",  # leaves a child in its process group
+    "proxied",  # takes proxies, and says in its code which one it was given
+    "passkey",  # pairing comes to a passkey, in each of its stages, and no further
     "closes-slowly",  # takes two seconds to close a session
     "never-closes",  # does not close a session, and answers nothing to it
     # What it leaves in the media folder when it is to fetch a file:
@@ -86,6 +88,10 @@ class Bridge:
         capabilities = ["pair_qr", "pair_code", "hold_inbound", "caller_ids", "text", "check_number", "endpoint", "media"]
         if MODE == "testbed":
             capabilities.append("testbed")
+        if MODE == "proxied":
+            capabilities.append("proxy")
+        if MODE == "passkey":
+            capabilities.append("passkey")
         self.say(
             {
                 "t": "hello",
@@ -170,6 +176,7 @@ class Bridge:
             if old:
                 old.close("requested")
             session = Session(self, frame["session"], frame["epoch"])
+            session.proxy = do.get("proxy")
             self.sessions[session.id] = session
             self.reply(frame, ok={"is": "done"})
             threading.Thread(target=session.run, daemon=True).start()
@@ -220,6 +227,7 @@ class Session:
     def __init__(self, bridge, session, epoch):
         self.bridge, self.id, self.epoch = bridge, session, epoch
         self.seq, self.state, self.over = 0, "connecting", False
+        self.proxy = None
         self.lock, self.calls = threading.Lock(), threading.Lock()
         self.free = threading.Condition(self.lock)
         self.unconfirmed = {}
@@ -294,7 +302,13 @@ class Session:
 
     def pair(self):
         self.state = "pairing"
-        self.event({"event": "pairing_code", "code": "2@scripted," + self.id, "expires_in_ms": 60000})
+        way = "" if self.proxy is None else "," + self.proxy
+        self.event({"event": "pairing_code", "code": "2@scripted," + self.id + way, "expires_in_ms": 60000})
+        if MODE == "passkey":
+            self.event({"event": "passkey", "stage": "request", "data": b64(b"{}")})
+            self.event({"event": "passkey", "stage": "confirmation", "data": b64(b"ABCD-EFGH")})
+            self.event({"event": "passkey", "stage": "confirmation", "data": b64(b"x" * 4096)})
+            return self.event({"event": "passkey", "stage": "error"})
         self.commit([{"op": "put", "kind": "device", "key": "", "value": b64(b"device")}])
         self.event({"event": "paired"})
         self.close("restart_required", code=515)

@@ -19,6 +19,7 @@ mod media;
 mod messages;
 mod oracle;
 mod pairing;
+mod proxy;
 mod reasons;
 mod rig;
 mod stage;

@@ -57,7 +57,7 @@ test('names in the media folder lead nowhere else', () => {
 
 test('a session goes through its proxy, and to a test server only where one is named', () => {
   assert.deepEqual(route({}), {});
-  for (const proxy of ['http://proxy:1', 'https://u:p@proxy:1', 'socks5://u:p@proxy:1', 'socks5h://proxy:1']) {
+  for (const proxy of ['http://proxy:1', 'https://u:p@proxy:1', 'socks5://u:p@proxy:1']) {
     const { agent, fetchAgent, waWebSocketUrl } = route({ proxy });
     assert.ok(agent && agent === fetchAgent && waWebSocketUrl === undefined, proxy);
   }

@@ -75,3 +75,42 @@ for (const [scheme, made, noted] of [
     }
   });
 }
+
+const opened = (address, agent) => {
+  const socket = new WebSocket(address, { agent });
+  return new Promise(resolve => socket.once('open', () => resolve(socket)).once('error', () => resolve(null)));
+};
+
+for (const [scheme, made] of [['http', httpProxy], ['socks5', socksProxy]]) {
+  test(`a ${scheme} proxy that refuses, hangs up or is not there is known for what it is`, async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await new Promise(resolve => server.once('listening', resolve));
+    const chat = `ws://localhost:${server.address().port}/`;
+    const proxy = made([]);
+    const port = await listen(proxy);
+    const refusing = http.createServer();
+    refusing.on('connect', (_, client) => client.end('HTTP/1.1 407 Who are you?\r\ncontent-length: 0\r\n\r\n'));
+    const mute = net.createServer(client => client.destroy());
+    const others = await Promise.all([refusing, mute].map(listen));
+    try {
+      const ways = others.concat(1).map(at => route({ proxy: `${scheme}://user:secret@127.0.0.1:${at}` }));
+      for (const { agent, way } of ways) {
+        assert.equal(way.isShut, false, 'nothing was tried yet');
+        assert.equal(await opened(chat, agent), null);
+        assert.equal(way.isShut, true);
+      }
+      const { agent, fetchAgent, way } = route({ proxy: `${scheme}://user:secret@127.0.0.1:${port}` });
+      assert.equal(fetchAgent, agent, 'media go the same way');
+      (await opened(chat, agent)).terminate();
+      assert.equal(way.isShut, false);
+    } finally {
+      for (const each of [server, proxy, refusing, mute]) each.close();
+    }
+  });
+}
+
+test('what the bridge does not speak is refused before anything is opened', () => {
+  for (const proxy of ['ftp://proxy', 'socks4://proxy', 'socks5h://proxy', 'proxy:1080', '']) {
+    assert.throws(() => route({ proxy }), /invalid/, proxy);
+  }
+});

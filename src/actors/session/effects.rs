@@ -277,6 +277,7 @@ fn store_error(error: VaultError) -> StoreError {
 async fn fact(ports: Arc<Ports>, lease: Lease, event: LinkEvent) -> Input {
     match event {
         LinkEvent::PairingCode { code, expires_at } => Input::CodeShown { code, expires_at },
+        LinkEvent::Passkey(passkey) => Input::PasskeyHeard(passkey),
         LinkEvent::Paired => Input::Paired,
         LinkEvent::Connected => Input::Connected,
         LinkEvent::OfflineSynced => Input::OfflineSynced,

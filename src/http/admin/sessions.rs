@@ -88,7 +88,8 @@ pub async fn list(state: State, Query(wanted): Query<Wanted>, _: Operator) -> An
 }
 
 /// When a proxy that was set or taken away shows.
-const APPLIES: &str = "when the session connects next; one that is connected keeps its line until it is restarted";
+const APPLIES: &str =
+    "when the session connects next; one that is connected keeps its line until it is restarted";
 
 /// The body of `PUT /sessions/{id}/proxy`.
 #[derive(Deserialize, JsonSchema)]
@@ -129,7 +130,8 @@ pub async fn set_proxy(
 ) -> Answer {
     let session = state.sessions.find(SystemScope, id).await?.ok_or_else(Refusal::not_found)?;
     if proxy::schemes(session.engine).is_empty() {
-        let detail = format!("a session of the engine {} reaches no network, so it takes no proxy", session.engine);
+        let detail =
+            format!("a session of the engine {} reaches no network, so it takes no proxy", session.engine);
         return Err(Refusal::unsupported(detail).into());
     }
     let proxy = Proxy::parse(&wish.url, session.engine).map_err(|wrong| {
@@ -156,6 +158,7 @@ pub async fn clear_proxy(
 
 async fn write_proxy(state: &State, operator: &Operator, id: SessionId, sealed: Option<Vec<u8>>) -> Answer {
     let by = operator.actor().clone();
-    let session = state.sessions.set_proxy(SystemScope, id, sealed, by).await?.ok_or_else(Refusal::not_found)?;
+    let session =
+        state.sessions.set_proxy(SystemScope, id, sealed, by).await?.ok_or_else(Refusal::not_found)?;
     ok(ProxyRecord { id, proxy: session.proxy, applies: APPLIES })
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::owned;
 use crate::domain::audit::{Act, Action};
 use crate::domain::id::SessionId;
+use crate::domain::passkey::{Passkey, PasskeyStage};
 use crate::domain::phone::Phone;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::session::{Session, SessionStatus};
@@ -44,6 +45,26 @@ struct QrRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     warning: Option<&'static str>,
+    /// Only while WhatsApp wants more than the code: what it says of the account's passkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PasskeyRecord<'a>")]
+    passkey: Option<PasskeyRecord<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Passkey")]
+struct PasskeyRecord<'a> {
+    stage: PasskeyStage,
+    /// What the phone's owner has to know and to do.
+    todo: &'static str,
+    /// To be compared with the one on the phone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    code: Option<&'a str>,
+}
+
+fn passkey(passkey: &Passkey) -> PasskeyRecord<'_> {
+    PasskeyRecord { stage: passkey.stage, todo: passkey.stage.todo(), code: passkey.code.as_deref() }
 }
 
 /// What of this file the OpenAPI document says.
@@ -52,7 +73,7 @@ pub fn operations() -> Vec<Operation> {
         get("/v1/sessions/{id}/qr", qr)
             .named("getQrCode", "Get the code to scan")
             .about("`Accept: image/svg+xml` gives the picture. A new code comes every half a minute or so: ask again at `expires_at`.")
-            .answering(200, "The code.", &QrRecord { code: sample::QR, expires_at: sample::NOW, attempt: 1, warning: None })
+            .answering(200, "The code.", &QrRecord { code: sample::QR, expires_at: sample::NOW, attempt: 1, warning: None, passkey: None })
             .answering_as(200, SVG, "The code.", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>")
             .refusing(&[Code::NotPairing, Code::Unsupported]),
         post("/v1/sessions/{id}/pairing-code", pairing_code)
@@ -76,8 +97,9 @@ pub async fn qr(
     let session = owned(&state, tenant.principal(), id).await?;
     let view = shown(&state, &session).await?;
     if !wants_picture(request.headers()) {
-        let (expires_at, attempt) = (view.expires_at, view.attempt);
-        return ok(QrRecord { code: &view.code, expires_at, attempt, warning: session.engine.warning() });
+        let (expires_at, attempt, warning) = (view.expires_at, view.attempt, session.engine.warning());
+        let passkey = view.passkey.as_ref().map(passkey);
+        return ok(QrRecord { code: &view.code, expires_at, attempt, warning, passkey });
     }
     let drawn = web::block(move || picture(&view.code)).await.ok().flatten();
     let Some(drawn) = drawn else {
@@ -144,6 +166,9 @@ async fn shown(state: &State, session: &Session) -> Result<PairingView, Problem>
 fn advice(session: &Session) -> &'static str {
     match session.status {
         SessionStatus::Stopped => "the session is stopped: start it, then ask for the code",
+        SessionStatus::Pairing if session.reason == Some(PasskeyStage::Requested.reason()) => {
+            PasskeyStage::Requested.todo()
+        }
         SessionStatus::Starting | SessionStatus::Pairing => {
             "the first code is not there yet: ask again in a second"
         }

@@ -1,5 +1,6 @@
 //! The port over an engine's shards.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -16,7 +17,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wire::{Command, ErrorCode, Failure, Private, Reply, SessionKey};
+use wire::{Capability, Command, ErrorCode, Failure, Private, Reply, SessionKey};
 
 use super::fleet::Fleet;
 use super::links::{Answer, Item, LinkId};
@@ -26,6 +27,7 @@ use super::shard::{Opening, Order, Setup, Shard, Told};
 use super::{asked, words};
 use crate::domain::id::SessionId;
 use crate::domain::media::Handle as MediaHandle;
+use crate::domain::message::Draft;
 use crate::domain::phone::Phone;
 use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
@@ -103,6 +105,8 @@ struct Crew {
     fleet: Fleet,
     shards: Vec<mpsc::UnboundedSender<Order>>,
     tasks: Vec<JoinHandle<()>>,
+    /// What the bridge of each shard has said that it can do, while it serves.
+    can: HashMap<usize, Vec<Capability>>,
     /// No shard is started any more.
     closed: bool,
 }
@@ -132,7 +136,7 @@ impl BridgeTransport {
         };
         let (told, hearing) = mpsc::unbounded_channel();
         let fleet = Fleet::new(options.shard_size);
-        let crew = Crew { fleet, shards: vec![], tasks: vec![], closed: false };
+        let crew = Crew { fleet, shards: vec![], tasks: vec![], can: HashMap::new(), closed: false };
         let shared = Shared {
             setup: Arc::new(setup),
             runtime: driver.runtime.clone(),
@@ -153,6 +157,13 @@ impl BridgeTransport {
     /// The number of the process that a session is on; none when no process can have a socket of it.
     pub fn shard_of(&self, session: SessionId) -> Option<usize> {
         self.shared.crew().fleet.shard_of(&session.to_string())
+    }
+
+    /// Whether the bridge that has this session can send such a message; `None` while none serves it.
+    pub fn sends(&self, session: SessionId, draft: &Draft) -> Option<bool> {
+        let crew = self.shared.crew();
+        let can = crew.can.get(&crew.fleet.shard_of(&session.to_string())?)?;
+        Some(words::needs(draft).all(|needed| can.contains(&needed)))
     }
 
     /// Ends every process in good order: their sessions are closed with what is pending written, for at most six seconds,
@@ -217,6 +228,8 @@ async fn account(shared: std::sync::Weak<Shared>, mut hearing: mpsc::UnboundedRe
         let Some(shared) = shared.upgrade() else { return };
         match told {
             Told::Released(key) => shared.crew().fleet.release(&key.session, key.epoch),
+            Told::Serves(shard, can) => drop(shared.crew().can.insert(shard, can)),
+            Told::Ended(shard) => drop(shared.crew().can.remove(&shard)),
             Told::Suspects(sessions) => {
                 let mut crew = shared.crew();
                 for session in crew.fleet.suspect(shared.setup.clock.now(), &sessions) {

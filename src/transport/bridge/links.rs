@@ -191,6 +191,11 @@ impl Links {
         self.open.remove(key);
     }
 
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Events that nobody has confirmed yet, of all sessions.
     pub fn unconfirmed(&self) -> usize {
         self.open.values().map(|link| link.unconfirmed.len()).sum()
@@ -232,7 +237,7 @@ impl Link {
     fn hear(&mut self, seq: u64, event: Event, wall: WallTime) -> bool {
         let id = self.id;
         let delivery = || words::delivery(id, seq);
-        if matches!(event, Event::PairingCode { .. } | Event::OfflineSynced) {
+        if matches!(event, Event::PairingCode { .. } | Event::Passkey { .. } | Event::OfflineSynced) {
             self.opening = None;
         }
         match event {
@@ -276,7 +281,10 @@ impl Link {
                 }
                 true
             }
-            Event::Passkey { .. } | Event::Undecryptable { .. } | Event::Unknown => true,
+            Event::Passkey { stage, data } => {
+                self.pass(seq, LinkEvent::Passkey(words::passkey(stage, data.as_ref())))
+            }
+            Event::Undecryptable { .. } | Event::Unknown => true,
         }
     }
 

@@ -7,12 +7,15 @@ use super::links::LinkId;
 use crate::domain::chat::Chat;
 use crate::domain::content::{Card, Contacts, Content, Edit, Location, Poll, Reaction, Revoke, Target, Text};
 use crate::domain::media::Handle;
-use crate::domain::message::{Letter, ReceiptKind, WaId};
+use crate::domain::message::{Draft, Letter, ReceiptKind, WaId};
+use crate::domain::passkey::{Passkey, PasskeyStage};
 use crate::domain::session::{CloseReason, Lease};
 use crate::domain::time::WallTime;
 use crate::ports::outbox::{Referred, Work};
 use crate::ports::transport::{DeliveryId, FetchError, SendError, TransportError};
 
+/// A code that is compared has eight letters and a dash; what is much longer is none.
+const PASSKEY_CODE: usize = 32;
 /// A lock or ban whose end WhatsApp does not say.
 const UNSAID: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -57,6 +60,41 @@ pub fn close_reason(reason: wire::CloseReason, code: Option<u16>, until_ms: Opti
         W::Untrusted => CloseReason::Unknown { code: code.unwrap_or(0) },
         W::Unknown => CloseReason::Unknown { code: code.unwrap_or(0) },
     }
+}
+
+/// What a bridge tells of a passkey. What the authenticator would have to see goes no further: nobody here can answer it.
+pub fn passkey(stage: wire::PasskeyStage, data: Option<&wire::Blob>) -> Passkey {
+    match stage {
+        wire::PasskeyStage::Request => Passkey { stage: PasskeyStage::Requested, code: None },
+        wire::PasskeyStage::Confirmation => {
+            let code = data.and_then(|data| std::str::from_utf8(data.as_slice()).ok());
+            let code = code.filter(|code| (1..=PASSKEY_CODE).contains(&code.len())).map(str::to_owned);
+            Passkey { stage: PasskeyStage::Confirm, code }
+        }
+        wire::PasskeyStage::Error => Passkey { stage: PasskeyStage::Failed, code: None },
+    }
+}
+
+/// What an engine has to be able to do to send this.
+pub fn needs(draft: &Draft) -> impl Iterator<Item = wire::Capability> {
+    use wire::Capability as C;
+    let kind = match &draft.content {
+        Content::Text(_) => Some(C::Text),
+        Content::Image(_)
+        | Content::Video(_)
+        | Content::Audio(_)
+        | Content::Document(_)
+        | Content::Sticker(_) => Some(C::Media),
+        Content::Location(_) => Some(C::Location),
+        Content::Contacts(_) => Some(C::Contacts),
+        Content::Reaction(_) => Some(C::Reaction),
+        Content::Poll(_) => Some(C::Poll),
+        Content::Edit(_) => Some(C::Edit),
+        Content::Revoke(_) => Some(C::Revoke),
+        // Nobody sends it.
+        Content::Other => None,
+    };
+    kind.into_iter().chain(draft.reply_to.map(|_| C::Reply))
 }
 
 /// Why a send brought no ack.

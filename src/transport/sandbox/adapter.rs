@@ -160,12 +160,7 @@ impl Probe for SandboxTransport {
 
 #[async_trait]
 impl Transport for SandboxTransport {
-    fn open(
-        &self,
-        lease: Lease,
-        vault: Arc<dyn Vault>,
-        _: Option<Proxy>,
-    ) -> BoxStream<'static, LinkEvent> {
+    fn open(&self, lease: Lease, vault: Arc<dyn Vault>, _: Option<Proxy>) -> BoxStream<'static, LinkEvent> {
         let (wire, clock) = (Arc::clone(&self.wire), Arc::clone(&self.clock));
         let link = Link { wire, clock, lease, vault, events: None, over: false };
         let events = stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) });

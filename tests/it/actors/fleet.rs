@@ -32,6 +32,7 @@ use columba::domain::tenant::{Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::{Jitter, Moment, WallTime};
 use columba::outbound::accept::Accept;
 use columba::ports::Stores;
+use columba::ports::abilities::Abilities;
 use columba::ports::clock::Clock as _;
 use columba::ports::feed::FeedSink;
 use columba::ports::messages::{MessageFilter, Messages};
@@ -121,6 +122,13 @@ struct Silence;
 impl Signals for Silence {
     fn wake(&self, _: SessionId) {}
     fn wake_tenant(&self, _: TenantId) {}
+}
+
+/// Of engines that have said nothing.
+impl Abilities for Silence {
+    fn sends(&self, _: SessionId, _: &Draft) -> Option<bool> {
+        None
+    }
 }
 
 /// What the registry has said of itself.
@@ -506,6 +514,7 @@ fn launch(ports: Ports, places: Places<'_>, announce: UnboundedSender<Born>) -> 
         messages: places.messages,
         directory: Arc::clone(&ports.directory),
         signals: Arc::new(places.routes.clone()),
+        abilities: Arc::new(Silence),
         clock: Arc::clone(&ports.clock),
         zone: Tz::UTC,
     };

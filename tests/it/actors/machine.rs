@@ -12,6 +12,7 @@ use columba::domain::chat::Chat;
 use columba::domain::content::{Content, Text};
 use columba::domain::id::{MessageId, SessionId, TenantId};
 use columba::domain::message::{Delivery, MessageStatus, WaId};
+use columba::domain::passkey::{Passkey, PasskeyStage};
 use columba::domain::plan::{Caps, Pacing};
 use columba::domain::session::{
     CloseCause, CloseReason, Epoch, Lease, Reason, Restriction, RestrictionKind, Retry, Standing,
@@ -105,6 +106,11 @@ fn code() -> Input {
     Input::CodeShown { code: "2@x".to_owned(), expires_at: START.wall }
 }
 
+fn passkey(stage: PasskeyStage) -> Input {
+    let code = (stage == PasskeyStage::Confirm).then(|| "ABCD-EFGH".to_owned());
+    Input::PasskeyHeard(Passkey { stage, code })
+}
+
 fn read(rows: Vec<Pending>) -> Input {
     Input::Read { turn: 1, answer: Ok(rows) }
 }
@@ -167,6 +173,7 @@ fn table() -> Vec<(Input, [State; 9])> {
         (I::Recalled(Err(away())),                same),
         (I::Recalled(Err(StoreError::Fenced)),    fenced),
         (code(),                                  [Stopped, Pairing, Pairing, Connected, Pairing, Parked, LoggedOut, LoggingOut, Stopping]),
+        (passkey(PasskeyStage::Requested),        [Stopped, Pairing, Pairing, Connected, Pairing, Parked, LoggedOut, LoggingOut, Stopping]),
         (I::Paired,                               same),
         (I::Connected,                            [Stopped, Connected, Connected, Connected, Connected, Parked, LoggedOut, LoggingOut, Stopping]),
         (I::OfflineSynced,                        same),
@@ -177,6 +184,7 @@ fn table() -> Vec<(Input, [State; 9])> {
         (heard(Err(StoreError::Fenced)),          fenced),
         (I::Closed(C::RestartRequired),           links(Reconnecting)),
         (I::Closed(C::TransportLost),             links(Reconnecting)),
+        (I::Closed(C::ProxyFailed),               links(Reconnecting)),
         (I::Closed(C::ServerUnavailable),         links(Reconnecting)),
         (I::Closed(C::Malformed),                 links(Reconnecting)),
         (I::Closed(C::ProbeFailed),               links(Reconnecting)),
@@ -816,7 +824,9 @@ impl World {
                 self.at.wall = self.at.wall - Duration::from_millis(millis.into());
             }
             Step::Outside(kind) => {
-                let reason = |index: u8| CloseReason::iter().nth(index as usize % 10).unwrap();
+                let reason = |index: u8| {
+                    CloseReason::iter().nth(index as usize % CloseReason::iter().count()).unwrap()
+                };
                 let until = self.at.wall + Duration::from_secs(60);
                 match kind % 16 {
                     0..=5 => self.tell(Input::Wake),

@@ -8,6 +8,7 @@ mod flaky;
 mod fleet;
 mod follower;
 mod hub;
+mod line;
 mod listening;
 mod machine;
 mod pairing;

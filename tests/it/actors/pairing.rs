@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use columba::domain::id::SessionId;
 use columba::domain::message::MessageStatus;
+use columba::domain::passkey::{Passkey, PasskeyStage};
 use columba::domain::phone::Phone;
 use columba::domain::session::{CloseReason, Desired, Reason, Session, SessionStatus};
 use columba::ports::clock::Clock as _;
@@ -38,7 +39,7 @@ async fn a_code_is_shown_and_replaced_by_the_next() {
     let mut fleet = Fleet::start().await;
     let session = fleet.pairing().await;
     let expires_at = fleet.clock.wall() + Duration::from_secs(20);
-    let first = PairingView { code: "first".to_owned(), expires_at, attempt: 1 };
+    let first = PairingView { code: "first".to_owned(), expires_at, attempt: 1, passkey: None };
     assert_eq!(fleet.shown(session.id).await, Some(first));
     fleet.pass(Duration::from_secs(20)).await;
     fleet.network.say(session.id, fleet.code("second"));
@@ -151,5 +152,35 @@ async fn a_banned_account_is_left_alone_until_the_ban_ends() {
     assert_eq!(fleet.standing(session.id).await, (SessionStatus::Parked, Some(Reason::Banned)));
     fleet.until(session.id, SessionStatus::Connected).await;
     assert_eq!(fleet.now().since(banned_at).as_secs(), 1_800);
+    fleet.finish().await;
+}
+
+#[actix::test]
+async fn a_passkey_shows_as_the_reason_and_a_pairing_that_ends_at_it_parks_with_it() {
+    let mut fleet = Fleet::start().await;
+    let session = fleet.pairing().await;
+    for (stage, code, reason) in [
+        (PasskeyStage::Requested, None, Reason::PasskeyRequested),
+        (PasskeyStage::Confirm, Some("ABCD-EFGH"), Reason::PasskeyConfirm),
+        (PasskeyStage::Failed, None, Reason::PasskeyFailed),
+    ] {
+        let passkey = Passkey { stage, code: code.map(str::to_owned) };
+        fleet.network.say(session.id, LinkEvent::Passkey(passkey.clone()));
+        fleet.pass(Duration::from_millis(1)).await;
+        assert_eq!(fleet.standing(session.id).await, (SessionStatus::Pairing, Some(reason)));
+        assert_eq!(fleet.shown(session.id).await.unwrap().passkey, Some(passkey.clone()));
+        fleet.network.say(session.id, fleet.code("another"));
+        fleet.pass(Duration::from_millis(1)).await;
+        let shown = fleet.shown(session.id).await.unwrap();
+        assert_eq!((&*shown.code, shown.passkey), ("another", Some(passkey)), "a new code ends no stage");
+    }
+    fleet.until(session.id, SessionStatus::Parked).await;
+    assert_eq!(fleet.standing(session.id).await, (SessionStatus::Parked, Some(Reason::PasskeyFailed)));
+
+    fleet.network.opens_with(session.id, [fleet.code("fresh")]);
+    fleet.want(session.id, Desired::Running).await;
+    fleet.until(session.id, SessionStatus::Pairing).await;
+    assert_eq!(fleet.standing(session.id).await, (SessionStatus::Pairing, None), "it begins anew");
+    assert_eq!(fleet.shown(session.id).await.unwrap().passkey, None);
     fleet.finish().await;
 }

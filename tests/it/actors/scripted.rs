@@ -73,6 +73,8 @@ struct Script {
     answers: VecDeque<Answer>,
     link: Option<Link>,
     links: u64,
+    /// What each link was to go through.
+    ways: Vec<Option<Proxy>>,
     /// Half open: pings are not answered.
     deaf: bool,
     pings: usize,
@@ -157,6 +159,11 @@ impl ScriptedTransport {
         self.script(session, |script| script.openings.push_back(events));
     }
 
+    /// What the session's links were to go through, since the last call.
+    pub fn ways(&self, session: SessionId) -> Vec<Option<Proxy>> {
+        self.script(session, |script| std::mem::take(&mut script.ways))
+    }
+
     /// The next frames of the session get these answers, one each.
     pub fn answers(&self, session: SessionId, answers: impl IntoIterator<Item = Answer>) {
         self.script(session, |script| script.answers.extend(answers));
@@ -232,12 +239,7 @@ impl Probe for ScriptedTransport {
 
 #[async_trait]
 impl Transport for ScriptedTransport {
-    fn open(
-        &self,
-        lease: Lease,
-        _: Arc<dyn Vault>,
-        _: Option<Proxy>,
-    ) -> BoxStream<'static, LinkEvent> {
+    fn open(&self, lease: Lease, _: Arc<dyn Vault>, proxy: Option<Proxy>) -> BoxStream<'static, LinkEvent> {
         let (words, heard) = mpsc::unbounded_channel();
         let number = self.script(lease.session, |script| {
             let usual = || vec![LinkEvent::Connected, LinkEvent::OfflineSynced];
@@ -245,6 +247,7 @@ impl Transport for ScriptedTransport {
                 words.send(Word::Event(event)).ok();
             }
             script.links += 1;
+            script.ways.push(proxy);
             script.link = Some(Link { lease, number: script.links, words });
             script.links
         });

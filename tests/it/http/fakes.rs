@@ -13,7 +13,7 @@ use columba::domain::event::StatusEvent;
 use columba::domain::id::{KeyId, MessageId, OperatorId, SessionId, TenantId};
 use columba::domain::idempotency::Idempotency;
 use columba::domain::media::Handle;
-use columba::domain::message::{Letter, Message, WaId};
+use columba::domain::message::{Draft, Letter, Message, WaId};
 use columba::domain::operator::OperatorAccount;
 use columba::domain::page::{Page, Slice};
 use columba::domain::phone::Phone;
@@ -23,6 +23,7 @@ use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
 use columba::domain::tenant::{ApiKey, Minted, Tenant};
 use columba::domain::time::{BootId, Moment, Period, Reading, WallTime};
+use columba::ports::abilities::Abilities;
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
@@ -59,6 +60,8 @@ pub struct Inner {
     /// Set to have the next read of a message panic.
     pub panic_next: bool,
     pub pairing: Option<PairingView>,
+    /// What the session's engine has said that it cannot send; none: it has said nothing.
+    pub cannot_send: Option<&'static str>,
     /// What was sealed last.
     pub proxy: Option<Vec<u8>>,
     pub codes: HashMap<String, SessionId>,
@@ -123,6 +126,13 @@ impl Signals for Fakes {
 
     fn wake_tenant(&self, tenant: TenantId) {
         self.note(format!("wake {tenant}"));
+    }
+}
+
+impl Abilities for Fakes {
+    fn sends(&self, _: SessionId, draft: &Draft) -> Option<bool> {
+        let cannot = self.inner().cannot_send?;
+        Some(draft.content.kind() != cannot)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Pairing over HTTP.
 
 use actix_web::http::Method;
+use columba::domain::passkey::{Passkey, PasskeyStage};
 use columba::domain::scope::SystemScope;
-use columba::domain::session::{Engine, SessionStatus};
+use columba::domain::session::{Engine, Reason, SessionStatus};
 use columba::ports::audit::{AuditFilter, AuditPage, Order};
 use columba::ports::supervisor::PairingView;
 use serde_json::json;
@@ -12,7 +13,8 @@ use super::fakes::NOW;
 use super::world::{World, request};
 
 fn show(world: &World) {
-    world.fakes.inner().pairing = Some(PairingView { code: "2@abc,def".into(), expires_at: NOW, attempt: 2 });
+    world.fakes.inner().pairing =
+        Some(PairingView { code: "2@abc,def".into(), expires_at: NOW, attempt: 2, passkey: None });
 }
 
 #[actix_web::test]
@@ -90,4 +92,32 @@ async fn who_asks_for_a_code_by_phone_is_written_down_without_the_phone_and_told
         let text = format!("{entry:?}");
         assert!(text.contains(engine) && !text.contains("15551230001"), "{text}");
     }
+}
+
+#[actix_web::test]
+async fn what_a_passkey_asks_of_the_phone_s_owner_is_said_beside_the_code() {
+    let world = World::new();
+    let path = format!("/v1/sessions/{}/qr", world.session);
+    for (stage, code) in [
+        (PasskeyStage::Requested, None),
+        (PasskeyStage::Confirm, Some("ABCD-EFGH")),
+        (PasskeyStage::Failed, None),
+    ] {
+        let passkey = Some(Passkey { stage, code: code.map(str::to_owned) });
+        world.fakes.inner().pairing =
+            Some(PairingView { code: "2@abc".into(), expires_at: NOW, attempt: 2, passkey });
+        let shown = world.ask(Method::GET, &path, None).await.json();
+        let mut expected = json!({"stage": stage, "todo": stage.todo()});
+        if let Some(code) = code {
+            expected["code"] = code.into();
+        }
+        assert_eq!(shown["passkey"], expected, "{stage}");
+    }
+    // Without a code there is nowhere else to say it.
+    world.fakes.inner().pairing = None;
+    for session in world.fakes.inner().sessions.values_mut() {
+        (session.status, session.reason) = (SessionStatus::Pairing, Some(Reason::PasskeyRequested));
+    }
+    let refused = world.ask(Method::GET, &path, None).await;
+    assert!(refused.text.contains("asks for the account's passkey"), "{}", refused.text);
 }

@@ -117,3 +117,21 @@ async fn a_message_s_record_has_every_field_of_the_contract() {
     let again = world.ask(Method::GET, &format!("/v1/messages/{id}"), None).await;
     assert_eq!(again.json(), expected);
 }
+
+#[actix_web::test]
+async fn what_the_session_s_engine_has_said_it_cannot_send_is_refused_before_it_is_accepted() {
+    let world = World::new();
+    let poll = json!({"to": "+15551230001", "type": "poll", "poll": {"question": "When?", "options": ["now", "later"]}});
+    let path = world.messages_path();
+    assert_eq!(
+        world.ask(Method::POST, &path, Some(poll.clone())).await.status,
+        202,
+        "it has said nothing yet"
+    );
+    world.fakes.inner().cannot_send = Some("poll");
+    world.fakes.notes();
+    let reply = world.ask(Method::POST, &path, Some(poll)).await;
+    assert_eq!(reply.problem(), (422, "unsupported".into(), "".into()));
+    assert!(reply.text.contains("sends no poll"), "{}", reply.text);
+    assert_eq!(world.ask(Method::POST, &path, Some(hello())).await.status, 202);
+}

@@ -1,10 +1,14 @@
 //! Sessions and what they are told.
 
 use actix_web::http::Method;
+use columba::domain::proxy::{self, Proxy};
+use columba::domain::session::Engine;
 use columba::ports::readiness::Readiness as _;
+use columba::ports::sealer::Sealer as _;
 use serde_json::{Value, json};
 
 use super::world::{World, hello};
+use crate::support::webhooks::OpenSealer;
 
 #[actix_web::test]
 async fn a_session_s_record_has_every_field_of_the_contract() {
@@ -18,7 +22,7 @@ async fn a_session_s_record_has_every_field_of_the_contract() {
         json!({
             "id": record["id"], "label": "shop", "engine": "sandbox", "status": "stopped", "reason": null,
             "reason_code": null, "since": record["since"], "restriction": null, "release": null,
-            "metadata": {"crm": "17"}, "paired": false, "created_at": record["created_at"],
+            "metadata": {"crm": "17"}, "paired": false, "proxy": false, "created_at": record["created_at"],
             "counters": {"queued": 0, "sent": 0, "failed": 0, "received": 0, "reconnects": 0},
         })
     );
@@ -113,4 +117,58 @@ async fn while_the_gate_is_closed_messages_are_refused_and_reading_goes_on() {
     world.state.gate.note("store", true);
     let reply = world.ask(Method::GET, "/readyz?verbose", None).await;
     assert_eq!(reply.json()["checks"], json!({"accepting": "ok", "store": "ok"}));
+}
+
+#[actix_web::test]
+async fn a_proxy_is_set_by_operators_sealed_and_never_shown_again() {
+    let world = World::new();
+    let id = world.session;
+    let path = format!("/v1/admin/sessions/{id}/proxy");
+    let url = "socks5://somebody:hunter2@proxy.example";
+    let put = async |url: &str| world.rule(Method::PUT, &path, Some(json!({"url": url}))).await;
+
+    let refused = put(url).await;
+    assert_eq!(refused.problem(), (422, "unsupported".into(), "".into()), "the sandbox reaches no network");
+    world.fakes.inner().sessions.get_mut(&id).unwrap().engine = Engine::Native;
+    for wrong in [
+        "",
+        "https://proxy.example",
+        "socks4://proxy.example",
+        "socks5://",
+        "socks5://:hunter2@proxy.example",
+        "http://hunter2.example/hunter2",
+        "http://hunter2.example:0",
+        &format!("http://hunter2{}", "x".repeat(2_000)),
+    ] {
+        let reply = put(wrong).await;
+        assert_eq!(reply.problem(), (422, "invalid_request".into(), "/url".into()), "{wrong}");
+        assert!(!reply.text.contains("hunter2"), "{}", reply.text);
+    }
+    assert!(put("https://proxy.example").await.text.contains("native takes proxies that speak http, socks5"));
+    assert_eq!(world.rule(Method::PUT, &path, Some(json!({"url": 1}))).await.problem().2, "/url");
+    assert_eq!(
+        world.rule(Method::PUT, "/v1/admin/sessions/ses_1/proxy", Some(json!({"url": url}))).await.status,
+        404
+    );
+    assert_eq!(world.ask(Method::PUT, &path, Some(json!({"url": url}))).await.status, 401, "no tenant");
+    assert_eq!(world.fakes.notes(), Vec::<String>::new(), "nothing was written");
+
+    let set = put(url).await;
+    assert_eq!((set.status, &set.json()["id"], &set.json()["proxy"]), (200, &json!(id), &json!(true)));
+    assert!(set.json()["applies"].as_str().unwrap().contains("until it is restarted"), "{}", set.text);
+    assert_eq!(world.fakes.notes(), ["proxy by root"]);
+    let sealed = world.fakes.inner().proxy.clone().unwrap();
+    let place = proxy::place(id);
+    let opened = OpenSealer.open(world.tenant, &place, &sealed).await.unwrap();
+    assert_eq!(Proxy::stored(&opened).unwrap().expose(), format!("{url}:1080"));
+    let own = world.ask(Method::GET, &format!("/v1/sessions/{id}"), None).await;
+    let fleet = world.rule(Method::GET, "/v1/admin/sessions", None).await;
+    assert_eq!((&own.json()["proxy"], &fleet.json()["data"][0]["proxy"]), (&json!(true), &json!(true)));
+    for shown in [&set.text, &own.text, &fleet.text] {
+        assert!(["hunter2", "somebody", "proxy.example"].iter().all(|word| !shown.contains(word)), "{shown}");
+    }
+
+    let cleared = world.rule(Method::DELETE, &path, None).await;
+    assert_eq!((cleared.status, &cleared.json()["proxy"]), (200, &json!(false)));
+    assert_eq!(world.fakes.inner().proxy, None);
 }

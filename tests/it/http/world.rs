@@ -131,6 +131,7 @@ impl World {
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),
             signals: fakes.clone(),
+            abilities: fakes.clone(),
             webhooks: stores.webhooks.clone(),
             egress: Arc::new(Endpoints::default()),
             sealer: Arc::new(OpenSealer),

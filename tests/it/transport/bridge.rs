@@ -6,14 +6,20 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use columba::app::clock::SystemClock;
 use columba::domain::chat::Chat;
-use columba::domain::content::{Content, Text};
-use columba::domain::message::{Letter, ReceiptKind, WaId};
-use columba::domain::session::{CloseReason, Epoch, Lease};
-use columba::domain::time::{Jitter, WallTime};
+use columba::domain::content::{Content, Revoke, Target, Text};
+use columba::domain::id::MessageId;
+use columba::domain::message::{Category, Delivery, Draft, Letter, ReceiptKind, WaId};
+use columba::domain::passkey::{Passkey, PasskeyStage};
+use columba::domain::proxy::Proxy;
+use columba::domain::session::{CloseReason, Engine, Epoch, Lease};
+use columba::domain::time::{BootId, Jitter, Moment, WallTime};
 use columba::meters::Exposition;
+use columba::ports::clock::Clock;
 use columba::ports::media::MediaFiles;
 use columba::ports::transport::{LinkEvent, Probe as _, SendError, Transport as _, TransportError};
 use columba::ports::vault::VaultError;
@@ -40,8 +46,7 @@ async fn a_session_pairs_then_logs_in_with_what_is_in_its_vault() {
     let LinkEvent::PairingCode { code, .. } = next(&mut link).await else { panic!("a code") };
     assert!(code.starts_with("2@scripted,ses_"), "{code}");
     assert_eq!(rest(&mut link).await, [LinkEvent::Paired, LinkEvent::Closed(CloseReason::RestartRequired)]);
-    let mut link =
-        rig.engine.open(Lease { epoch: Epoch(2), ..rig.lease }, rig.vault.clone(), None);
+    let mut link = rig.engine.open(Lease { epoch: Epoch(2), ..rig.lease }, rig.vault.clone(), None);
     assert_eq!(next(&mut link).await, LinkEvent::Connected);
     assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
 }
@@ -473,4 +478,98 @@ async fn a_ghost_is_proven_dead_and_nobody_else_is_touched() {
     bystander.kill().unwrap();
     bystander.wait().unwrap();
     ghost.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_reaches_the_bridge_that_takes_one_and_no_session_is_opened_without_at_one_that_does_not() {
+    let url = "socks5://somebody:hunter2@127.0.0.1:1";
+    let proxy = || Some(Proxy::parse(url, Engine::Native).unwrap());
+    let rig = Rig::start("proxied");
+    let mut link = rig.engine.open(rig.lease, rig.vault.clone(), proxy());
+    let LinkEvent::PairingCode { code, .. } = next(&mut link).await else { panic!("a code") };
+    assert!(code.ends_with(url), "{code}");
+    let rig = Rig::start("good");
+    let mut link = rig.engine.open(rig.lease, rig.vault.clone(), proxy());
+    assert_eq!(rest(&mut link).await, [LinkEvent::Closed(CloseReason::ProxyFailed)]);
+    until(SOON, "it is nobody's session", || rig.engine.shard_of(rig.lease.session).is_none()).await;
+    assert!(matches!(next(&mut rig.open()).await, LinkEvent::PairingCode { .. }), "without a proxy it opens");
+}
+
+#[tokio::test]
+async fn stages_of_a_passkey_come_as_what_they_are() {
+    let rig = Rig::start("passkey");
+    let mut link = rig.open();
+    assert!(matches!(next(&mut link).await, LinkEvent::PairingCode { .. }));
+    let heard =
+        |stage, code: Option<&str>| LinkEvent::Passkey(Passkey { stage, code: code.map(str::to_owned) });
+    assert_eq!(next(&mut link).await, heard(PasskeyStage::Requested, None));
+    assert_eq!(next(&mut link).await, heard(PasskeyStage::Confirm, Some("ABCD-EFGH")));
+    assert_eq!(next(&mut link).await, heard(PasskeyStage::Confirm, None), "what is no code is left out");
+    assert_eq!(next(&mut link).await, heard(PasskeyStage::Failed, None));
+}
+
+#[tokio::test]
+async fn what_an_engine_can_send_is_known_while_its_bridge_serves_the_session() {
+    let mut rig = Rig::start("good");
+    let draft = |content| Draft {
+        to: Chat::parse(PERSON).unwrap(),
+        content,
+        reply_to: None,
+        category: Category::Transactional,
+        send_at: None,
+        expires_at: WallTime(i64::MAX),
+        delivery: Delivery::AtLeastOnce,
+        client_ref: None,
+    };
+    let text = draft(Content::Text(Text { body: "hello".to_owned() }));
+    let answer = Draft { reply_to: Some(MessageId::mint(WallTime(0))), ..text.clone() };
+    let revoke = draft(Content::Revoke(Revoke { target: Target { message: None, wa_id: None } }));
+    let session = rig.lease.session;
+    let sends = |rig: &Rig| [&text, &answer, &revoke].map(|draft| rig.engine.sends(session, draft));
+    assert_eq!(sends(&rig), [None; 3], "nobody has said anything");
+    let link = rig.connected().await;
+    assert_eq!(sends(&rig), [Some(true), Some(false), Some(false)]);
+    assert_eq!(rig.engine.sends(lease().session, &revoke), None, "a session that is not on it");
+    kill(rig.pid(0));
+    until(SOON, "its end is known", || sends(&rig) == [None; 3]).await;
+    drop(link);
+}
+
+/// A clock that can be set forward.
+struct Forward(SystemClock, AtomicU64);
+
+impl Clock for Forward {
+    fn now(&self) -> Moment {
+        self.0.now() + Duration::from_secs(self.1.load(Ordering::Relaxed))
+    }
+
+    fn wall(&self) -> WallTime {
+        self.0.wall()
+    }
+
+    fn boot(&self) -> BootId {
+        self.0.boot()
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_nobody_is_on_any_more_ends_and_the_next_session_gets_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Forward(SystemClock::new(), AtomicU64::new(0)));
+    let files = Arc::new(MediaFolder::open(folder.path()).unwrap());
+    let options = options(folder.path(), "good");
+    let engine = BridgeTransport::start(options, files, clock.clone(), || Jitter::NONE).unwrap();
+    let record = folder.path().join("records/scripted-0.json");
+    let vault = Arc::<MemoryVault>::default();
+    let mut link = engine.open(lease(), vault.clone(), None);
+    next(&mut link).await;
+    assert!(record.exists());
+    rest(&mut link).await;
+    // A minute passes at once; what notices it is the next sign of life.
+    clock.1.store(61, Ordering::Relaxed);
+    until(SOON, "the process has ended", || !record.exists()).await;
+    let mut link = engine.open(lease(), vault, None);
+    next(&mut link).await;
+    assert!(record.exists(), "another one");
+    engine.close().await;
 }

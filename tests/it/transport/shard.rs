@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use columba::domain::time::{Jitter, Moment};
 use columba::transport::bridge::shard::machine::{
-    Breach, Effect, FAREWELL, HELLO, Input, KILL_AGAIN, Machine, NotStarted, SILENCE, STABLE, State,
+    Breach, Effect, FAREWELL, HELLO, Input, KILL_AGAIN, Machine, NotStarted, SILENCE, STABLE, State, UNUSED,
 };
 use columba_bridge_protocol::Refusal;
 use proptest::prelude::*;
@@ -23,6 +23,8 @@ fn inputs() -> Vec<Input> {
         Input::Hello(Ok(())),
         Input::Hello(Err(Refusal::Token)),
         Input::Beat,
+        Input::Used(false),
+        Input::Used(true),
         Input::Broke(Breach::Cut),
         Input::Broke(Breach::Window),
         Input::Exited,
@@ -99,6 +101,63 @@ fn a_stop_asks_waits_and_then_kills() {
     assert_eq!(machine.state(), State::Gone);
 }
 
+/// A shard that serves and has no session from the start on, up to the moment when it is asked to end.
+fn unused() -> (Machine, Moment) {
+    let mut machine = Machine::default();
+    on(&mut machine, START, Input::Wanted);
+    on(&mut machine, START, Input::Hello(Ok(())));
+    on(&mut machine, START, Input::Used(false));
+    for second in (5..60).step_by(5) {
+        assert_eq!(on(&mut machine, START + Duration::from_secs(second), Input::Beat), []);
+    }
+    let over = START + UNUSED;
+    assert_eq!(machine.due(), Some(over));
+    assert_eq!(on(&mut machine, Moment(over.0 - 1), Input::Fired), []);
+    (machine, over)
+}
+
+#[test]
+fn a_process_without_a_session_for_a_minute_is_asked_to_end_and_the_next_session_starts_another() {
+    let (mut machine, over) = unused();
+    assert_eq!(on(&mut machine, over, Input::Fired), [Effect::AskToLeave]);
+    // It hangs up before its end is known; that is no breach any more.
+    assert_eq!(on(&mut machine, over, Input::Broke(Breach::Cut)), []);
+    assert_eq!(on(&mut machine, over, Input::Wanted), [], "not beside the one that goes");
+    assert_eq!(on(&mut machine, over, Input::Exited), [Effect::Kill, Effect::Spawn]);
+    on(&mut machine, over, Input::Hello(Ok(())));
+    assert!(machine.is_up(), "no rest: that was no death");
+}
+
+#[test]
+fn the_minute_begins_anew_with_every_session_that_leaves() {
+    let (mut machine, over) = unused();
+    let later = Moment(over.0 - 1_000);
+    on(&mut machine, later, Input::Beat);
+    on(&mut machine, later, Input::Used(true));
+    assert_eq!(on(&mut machine, over, Input::Fired), []);
+    on(&mut machine, over, Input::Used(false));
+    on(&mut machine, over + Duration::from_secs(10), Input::Used(false));
+    for second in (5..60).step_by(5) {
+        on(&mut machine, over + Duration::from_secs(second), Input::Beat);
+    }
+    assert_eq!(machine.due(), Some(over + UNUSED), "said often, it counts from the first time");
+}
+
+#[test]
+fn a_process_that_has_no_session_ends_for_good_if_it_clings_and_with_the_server() {
+    let (mut machine, over) = unused();
+    on(&mut machine, over, Input::Fired);
+    assert!(has(&on(&mut machine, over + FAREWELL, Input::Fired), &Effect::Kill));
+    let (mut machine, over) = unused();
+    on(&mut machine, over, Input::Fired);
+    assert_eq!(on(&mut machine, over, Input::Exited), [Effect::Kill]);
+    assert_eq!(machine.state(), State::Idle, "nobody wants another");
+    let (mut machine, over) = unused();
+    on(&mut machine, over, Input::Fired);
+    on(&mut machine, over, Input::Stop);
+    assert!(has(&on(&mut machine, over, Input::Exited), &Effect::Ended));
+}
+
 #[test]
 fn no_hello_in_time_is_a_death() {
     let mut machine = Machine::default();
@@ -149,7 +208,7 @@ impl Judge {
 
 proptest! {
     #[test]
-    fn a_shard_never_has_two_processes(steps in proptest::collection::vec((0..11_usize, 0..40_000_u64), 1..200)) {
+    fn a_shard_never_has_two_processes(steps in proptest::collection::vec((0..13_usize, 0..40_000_u64), 1..200)) {
         let (mut machine, mut judge, mut now) = (Machine::default(), Judge::default(), START);
         let inputs = inputs();
         for (which, wait) in steps {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Effect, Machine, State};
 use crate::actors::session::deadlines::{Purpose, TimerEpoch};
 use crate::actors::session::health::{self, Health};
+use crate::domain::passkey::Passkey;
 use crate::domain::session::{CloseReason, PAIRING_LIMIT, Reason, Restriction};
 use crate::domain::time::{Reading, WallTime};
 use crate::ports::outbox::Memory;
@@ -132,7 +133,22 @@ impl Machine {
             self.enter(at, State::Pairing, None, None);
             self.deadlines.set(Purpose::State, at.now + PAIRING_LIMIT);
         }
-        self.pairing = Some(PairingView { code, expires_at, attempt });
+        self.pairing = Some(PairingView { code, expires_at, attempt, passkey: self.passkey.clone() });
+        vec![]
+    }
+
+    /// It shows as the reason of a session that pairs. How long a person may take stays as it is.
+    pub(super) fn passkey_heard(&mut self, at: Reading, passkey: Passkey) -> Vec<Effect> {
+        let reason = Some(passkey.stage.reason());
+        if self.state != State::Pairing {
+            self.enter(at, State::Pairing, reason, None);
+            self.deadlines.set(Purpose::State, at.now + PAIRING_LIMIT);
+        }
+        self.reason = reason;
+        if let Some(shown) = &mut self.pairing {
+            shown.passkey = Some(passkey.clone());
+        }
+        self.passkey = Some(passkey);
         vec![]
     }
 
@@ -257,7 +273,9 @@ impl Machine {
     }
 
     pub(super) fn nobody_scanned(&mut self, at: Reading) -> Vec<Effect> {
-        let mut effects = self.park(at, Reason::PairingTimeout, None, None);
+        let passkey = self.passkey.take();
+        let reason = passkey.map_or(Reason::PairingTimeout, |passkey| passkey.stage.reason());
+        let mut effects = self.park(at, reason, None, None);
         effects.push(Effect::Close);
         effects
     }
@@ -270,6 +288,7 @@ impl Machine {
         }
         if state != State::Pairing {
             self.pairing = None;
+            self.passkey = None;
         }
         self.opening = false;
         self.state = state;

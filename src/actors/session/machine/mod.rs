@@ -10,6 +10,7 @@ use super::deadlines::Deadlines;
 use super::dispatch::Dispatch;
 use super::health::Health;
 use super::reconnect::Reconnect;
+use crate::domain::passkey::Passkey;
 use crate::domain::plan::Caps;
 use crate::domain::session::{Reason, SessionStatus};
 use crate::domain::time::{Jitter, Moment, Reading, WallTime};
@@ -78,6 +79,8 @@ pub struct Machine {
     deadlines: Deadlines,
     reconnect: Reconnect,
     pairing: Option<PairingView>,
+    /// What pairing heard of a passkey, also before a code is shown.
+    passkey: Option<Passkey>,
     jitter: Jitter,
 }
 
@@ -106,6 +109,7 @@ impl Machine {
             deadlines: Deadlines::default(),
             reconnect: Reconnect::new(jitter),
             pairing: None,
+            passkey: None,
             jitter,
         }
     }
@@ -204,6 +208,9 @@ impl Machine {
             (S::Starting | S::Pairing | S::Reconnecting, I::CodeShown { code, expires_at })
                                                                    => self.show_code(at, code, expires_at),
             (_, I::CodeShown { .. })                               => vec![],
+            (S::Starting | S::Pairing | S::Reconnecting, I::PasskeyHeard(passkey))
+                                                                   => self.passkey_heard(at, passkey),
+            (_, I::PasskeyHeard(_))                                => vec![],
             (S::Starting | S::Pairing | S::Reconnecting, I::Paired) => self.note_paired(at),
             (_, I::Paired)                                         => vec![],
             (S::Starting | S::Pairing | S::Reconnecting, I::Connected) => self.connected(at),

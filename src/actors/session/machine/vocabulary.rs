@@ -8,6 +8,7 @@ use crate::actors::session::deadlines::TimerEpoch;
 use crate::domain::chat::Chat;
 use crate::domain::id::MessageId;
 use crate::domain::message::WaId;
+use crate::domain::passkey::Passkey;
 use crate::domain::session::{CloseReason, Reason, Restriction, Standing};
 use crate::domain::time::{Moment, Reading, WallTime};
 use crate::outbound::attempt::End;
@@ -41,6 +42,8 @@ pub enum Input {
         /// When the next one comes.
         expires_at: WallTime,
     },
+    /// Pairing has come to the account's passkey.
+    PasskeyHeard(Passkey),
     /// A person scanned; the credentials are in the vault.
     Paired,
     /// The link works.

@@ -14,6 +14,8 @@ pub const HELLO: Duration = Duration::from_millis(HELLO_MS as u64);
 pub const SILENCE: Duration = Duration::from_millis(3 * HEARTBEAT_MS as u64);
 /// What lives this long has started well: the deaths before it are forgiven.
 pub const STABLE: Duration = Duration::from_secs(60);
+/// A process that has had no session for so long ends; the next session starts another.
+pub const UNUSED: Duration = Duration::from_secs(60);
 /// A bridge that was asked to end gets so long before it is killed.
 pub const FAREWELL: Duration = Duration::from_secs(6);
 /// A process that was killed and is not gone by then is stuck in the kernel. It is killed again, and nothing starts
@@ -45,8 +47,10 @@ pub enum State {
         since: Moment,
         /// The last sign of life.
         beat: Moment,
+        /// Since when it has had no session; none while it has one.
+        unused: Option<Moment>,
     },
-    /// Was asked to end, by a drain.
+    /// Was asked to end, by a drain, or because it had no session.
     Leaving {
         /// Is killed then.
         deadline: Moment,
@@ -100,6 +104,8 @@ pub enum Input {
     Hello(Result<(), Refusal>),
     /// A heartbeat.
     Beat,
+    /// Whether a session is on it, or on the way to it or from it.
+    Used(bool),
     /// It broke the rules.
     Broke(Breach),
     /// The process is gone.
@@ -186,7 +192,10 @@ impl Machine {
             State::Idle | State::Gone => None,
             State::Resting { until } => Some(until),
             State::Starting { deadline } | State::Leaving { deadline } => Some(deadline),
-            State::Up { beat, .. } => Some(beat + SILENCE),
+            State::Up { beat, unused, .. } => {
+                let over = unused.map(|since| since + UNUSED);
+                Some(over.map_or(beat + SILENCE, |over| over.min(beat + SILENCE)))
+            }
             State::Dying { again } => Some(again),
         }
     }
@@ -199,6 +208,7 @@ impl Machine {
             Input::NotSpawned(why) => self.not_spawned(now, jitter, why),
             Input::Hello(answer) => self.hello(now, answer),
             Input::Beat => self.beat(now),
+            Input::Used(used) => self.used(now, used),
             Input::Broke(breach) => self.broke(now, breach),
             Input::Exited => self.exited(now, jitter),
             Input::Stop => self.stop(now),
@@ -209,7 +219,8 @@ impl Machine {
     fn wanted(&mut self, now: Moment) -> Vec<Effect> {
         match self.state {
             State::Idle => self.start(now),
-            State::Resting { .. } | State::Dying { .. } => {
+            // One that ends for want of sessions makes way for the next.
+            State::Resting { .. } | State::Dying { .. } | State::Leaving { .. } => {
                 self.wanted = true;
                 vec![]
             }
@@ -235,7 +246,7 @@ impl Machine {
     fn hello(&mut self, now: Moment, answer: Result<(), Refusal>) -> Vec<Effect> {
         match (self.state, answer) {
             (State::Starting { .. }, Ok(())) => {
-                self.state = State::Up { since: now, beat: now };
+                self.state = State::Up { since: now, beat: now, unused: None };
                 vec![Effect::Welcome]
             }
             (State::Starting { .. }, Err(refusal)) => {
@@ -249,11 +260,19 @@ impl Machine {
     }
 
     fn beat(&mut self, now: Moment) -> Vec<Effect> {
-        if let State::Up { since, .. } = self.state {
-            self.state = State::Up { since, beat: now };
+        if let State::Up { since, unused, .. } = self.state {
+            self.state = State::Up { since, beat: now, unused };
             if now.since(since) >= STABLE {
                 self.deaths = 0;
             }
+        }
+        vec![]
+    }
+
+    fn used(&mut self, now: Moment, used: bool) -> Vec<Effect> {
+        if let State::Up { since, beat, unused } = self.state {
+            let unused = if used { None } else { unused.or(Some(now)) };
+            self.state = State::Up { since, beat, unused };
         }
         vec![]
     }
@@ -264,8 +283,8 @@ impl Machine {
             State::Up { .. } => {
                 self.kill(now, vec![Effect::Report(Trouble::Breach(breach)), Effect::Suspect])
             }
-            // It was asked to go, and goes.
-            State::Leaving { .. } => self.kill(now, vec![]),
+            // It was asked to go, and goes. Nobody waits for it, unless the server does.
+            State::Leaving { .. } if self.stopping => self.kill(now, vec![]),
             _ => vec![],
         }
     }
@@ -277,11 +296,22 @@ impl Machine {
             State::Up { .. } => {
                 vec![Effect::Report(Trouble::Exited), Effect::Suspect, Effect::Kill, Effect::CutLinks]
             }
-            State::Leaving { .. } => vec![Effect::Kill, Effect::CutLinks],
+            State::Leaving { .. } if self.stopping => vec![Effect::Kill, Effect::CutLinks],
+            State::Leaving { .. } => return self.left(now),
             State::Dying { .. } => vec![],
             State::Idle | State::Resting { .. } | State::Gone => return vec![],
         };
         effects.extend(self.rest(now, jitter));
+        effects
+    }
+
+    /// It has ended because it had no session, which is no death. Whoever has come meanwhile waits for the next one.
+    fn left(&mut self, now: Moment) -> Vec<Effect> {
+        let mut effects = vec![Effect::Kill];
+        self.state = State::Idle;
+        if self.wanted {
+            effects.extend(self.start(now));
+        }
         effects
     }
 
@@ -327,7 +357,13 @@ impl Machine {
                 vec![]
             }
             State::Starting { .. } => self.kill(now, vec![Effect::Report(Trouble::NoHello)]),
-            State::Up { .. } => self.kill(now, vec![Effect::Report(Trouble::Silent), Effect::Suspect]),
+            State::Up { beat, .. } if now >= beat + SILENCE => {
+                self.kill(now, vec![Effect::Report(Trouble::Silent), Effect::Suspect])
+            }
+            State::Up { .. } => {
+                self.state = State::Leaving { deadline: now + FAREWELL };
+                vec![Effect::AskToLeave]
+            }
             State::Leaving { .. } => self.kill(now, vec![]),
             State::Dying { .. } => {
                 self.state = State::Dying { again: now + KILL_AGAIN };

@@ -1,11 +1,12 @@
 //! The shell around the machine: one task per shard, which starts the process, reads it and speaks to it.
 
 pub mod machine;
+mod orders;
 mod pipes;
 mod process;
 mod report;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -18,19 +19,21 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, Up, Welcome};
+use wire::{Boot, Capability, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, Up, Welcome};
 
 use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
+pub use self::orders::{Opening, Order, Told};
 use self::pipes::{Connection, Word};
 use self::process::Process;
-use super::links::{Answer, Item, LinkId, Links};
+use super::links::{Item, LinkId, Links};
 use super::program::{Program, Running};
 use super::{desk, ghosts, words};
+use crate::domain::session::CloseReason;
 use crate::domain::time::Jitter;
 use crate::meters;
 use crate::ports::clock::Clock;
-use crate::ports::transport::SendError;
-use crate::ports::vault::{Vault, Writer};
+use crate::ports::transport::LinkEvent;
+use crate::ports::vault::Writer;
 
 /// Frames that wait for the socket.
 const OUTGOING: usize = 1024;
@@ -73,68 +76,9 @@ impl Setup {
     }
 }
 
-/// What a shard is asked.
-pub enum Order {
-    /// Open a session.
-    Open(Box<Opening>),
-    /// Nobody listens to this link any more.
-    Drop(SessionKey, LinkId),
-    /// This event of this link is safe.
-    Confirm(SessionKey, LinkId, u64),
-    /// A command, and where its answer goes.
-    Call {
-        /// Whose.
-        key: SessionKey,
-        /// What.
-        command: Command,
-        /// How long the answer is of use.
-        deadline_ms: u32,
-        /// Where it goes.
-        answer: oneshot::Sender<Answer>,
-    },
-    /// As [`Call`](Self::Call), for a message: its ack goes to `ack`, which is dropped when the link ends before it.
-    Send {
-        /// Whose.
-        key: SessionKey,
-        /// Its id.
-        wa_id: String,
-        /// What.
-        command: Command,
-        /// How long the answer is of use.
-        deadline_ms: u32,
-        /// Where the answer goes.
-        answer: oneshot::Sender<Answer>,
-        /// Where the ack goes.
-        ack: oneshot::Sender<Result<(), SendError>>,
-    },
-    /// End.
-    Stop,
-}
-
-/// A session to be opened.
-pub struct Opening {
-    /// Whose.
-    pub key: SessionKey,
-    /// Which of all openings.
-    pub link: LinkId,
-    /// `open`.
-    pub command: Command,
-    /// Its auth state.
-    pub vault: Arc<dyn Vault>,
-    /// Who listens.
-    pub events: mpsc::UnboundedSender<Item>,
-}
-
-/// What a shard tells its engine.
-pub enum Told {
-    /// The bridge has let go of this epoch of a session, or is dead.
-    Released(SessionKey),
-    /// The bridge died while it served, perhaps because of one of these sessions.
-    Suspects(BTreeSet<String>),
-}
-
 /// One shard.
 pub struct Shard {
+    index: usize,
     name: String,
     setup: Arc<Setup>,
     machine: Machine,
@@ -144,6 +88,8 @@ pub struct Shard {
     number: u64,
     /// Frames since the last heartbeat.
     frames: u32,
+    /// What the hello said that the bridge can do.
+    can: Vec<Capability>,
     words: mpsc::Sender<(u64, Word)>,
     told: mpsc::UnboundedSender<Told>,
     /// Let go of by their sessions, and not yet by the process: it may hold their sockets until it says so or is dead.
@@ -163,6 +109,7 @@ impl Shard {
     ) -> JoinHandle<()> {
         let (words, heard) = mpsc::channel(256);
         let shard = Self {
+            index,
             name: setup.name(index),
             setup,
             machine: Machine::default(),
@@ -171,6 +118,7 @@ impl Shard {
             process: None,
             number: 0,
             frames: 0,
+            can: vec![],
             words,
             told,
             gone: HashSet::new(),
@@ -210,6 +158,10 @@ impl Shard {
                     }
                 }
                 () = timer => self.step(Input::Fired).await,
+            }
+            if self.machine.is_up() {
+                let used = self.is_used();
+                self.step(Input::Used(used)).await;
             }
             if self.machine.state() == State::Gone {
                 return;
@@ -262,6 +214,11 @@ impl Shard {
     }
 
     async fn open(&mut self, opening: Opening) {
+        if !self.takes(&opening) {
+            let event = LinkEvent::Closed(CloseReason::ProxyFailed);
+            let _ = opening.events.send(Item { event, confirm: None });
+            return self.release(opening.key);
+        }
         let Opening { key, link, command, vault, events } = opening;
         let Some(out) = self.process.as_ref().and_then(|process| process.out.clone()) else { return };
         let (ask, questions) = mpsc::channel(wire::VAULT_CALLS);
@@ -271,6 +228,16 @@ impl Shard {
         let (answer, _) = oneshot::channel();
         let frame = self.links.call(Some(key), command, CLOSE_MS, answer);
         self.say(frame).await;
+    }
+
+    /// A bridge that knows no proxies might connect without: it is not asked.
+    fn takes(&self, opening: &Opening) -> bool {
+        let is_proxied = matches!(opening.command, Command::Open { proxy: Some(_), .. });
+        let takes = !is_proxied || self.can.contains(&Capability::Proxy);
+        if !takes {
+            tracing::error!(shard = %self.name, "this bridge takes no proxy; a session that has one does not connect");
+        }
+        takes
     }
 
     /// Closes a link that nobody listens to. The session stays this shard's until the bridge has let go.
@@ -318,6 +285,11 @@ impl Shard {
         }
     }
 
+    /// Whether a session is open here, is to be, or is being let go of.
+    fn is_used(&self) -> bool {
+        !(self.links.is_empty() && self.waiting.is_empty() && self.gone.is_empty() && self.behind.is_empty())
+    }
+
     /// Whether the session waits for a process here.
     fn waits(&self, key: &SessionKey) -> bool {
         self.waiting.iter().any(|opening| opening.key == *key)
@@ -330,6 +302,7 @@ impl Shard {
                     process.connection = Some(connection);
                 }
                 let verdict = self.judge(&hello);
+                self.can = hello.capabilities;
                 self.step(Input::Hello(verdict)).await;
             }
             Word::Frame(frame) => self.read(*frame).await,
@@ -432,6 +405,7 @@ impl Shard {
             Effect::Welcome => self.welcome().await,
             Effect::Refuse(refusal) => self.refuse(refusal).await,
             Effect::Kill => {
+                let _ = self.told.send(Told::Ended(self.index));
                 if let Some(process) = &mut self.process {
                     process.cut();
                     let pid = process.pid.cast_signed();
@@ -448,13 +422,12 @@ impl Shard {
                 self.links.cut();
                 let behind = self.behind.drain().map(|(_, opening)| opening);
                 for opening in self.waiting.drain(..).chain(behind) {
-                    let event = crate::ports::transport::LinkEvent::Closed(
-                        crate::domain::session::CloseReason::TransportLost,
-                    );
+                    let event = LinkEvent::Closed(CloseReason::TransportLost);
                     let _ = opening.events.send(Item { event, confirm: None });
                 }
             }
             Effect::AskToLeave => {
+                tracing::info!(shard = %self.name, "the bridge is asked to end");
                 let (answer, drained) = oneshot::channel();
                 let frame = self.links.call(None, Command::Drain, DRAIN_MS, answer);
                 self.say(frame).await;
@@ -566,6 +539,7 @@ impl Shard {
             window: wire::WINDOW,
             media,
         };
+        let _ = self.told.send(Told::Serves(self.index, self.can.clone()));
         self.say(Down::Welcome(welcome)).await;
         for opening in std::mem::take(&mut self.waiting) {
             self.open(opening).await;

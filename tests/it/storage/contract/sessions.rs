@@ -1,5 +1,6 @@
 //! What is wanted of each session, and how each stands.
 
+use columba::domain::audit::Actor;
 use columba::domain::event::Change;
 use columba::domain::id::SessionId;
 use columba::domain::message::{MessageReason, MessageStatus};
@@ -10,6 +11,7 @@ use columba::domain::session::{
     Desired, Reason, Retry, Session, SessionStatus as Status, Standing, Supervision,
 };
 use columba::domain::tenant::TenantStatus;
+use columba::ports::audit::{AuditFilter, AuditPage, Order};
 use columba::ports::clock::Clock as _;
 use columba::ports::directory::TenantPatch;
 use columba::ports::outbox::Outcome;
@@ -37,6 +39,7 @@ contract!(
     a_census_counts_sessions_by_status_and_what_waits,
     deaths_count_against_whoever_was_starting_and_the_third_quarantines,
     a_quarantine_is_written_with_its_failed_probes,
+    a_proxy_is_kept_for_the_newest_owner_and_audited_without_a_word_of_it,
 );
 
 const ALL: Page = Page { limit: 200, before: None };
@@ -368,4 +371,52 @@ async fn a_quarantine_is_written_with_its_failed_probes(fixture: Fixture) {
     }
     stage.sessions.announce(stage.lease, change(Status::Connected, &stage)).await.unwrap();
     assert_eq!(stage.record().await.supervision.probes, 2, "until the supervisor says otherwise");
+}
+
+async fn a_proxy_is_kept_for_the_newest_owner_and_audited_without_a_word_of_it(fixture: Fixture) {
+    let mut stage = Stage::on(fixture).await;
+    let (id, other) = (stage.session, stage.sibling().await);
+    let set = async |stage: &Stage, sealed: Option<&[u8]>| {
+        let sealed = sealed.map(<[u8]>::to_vec);
+        stage.sessions.set_proxy(SystemScope, id, sealed, Actor::root()).await.unwrap()
+    };
+    assert_eq!(stage.sessions.proxy(stage.lease).await, Ok(None));
+    // What is not there is not taken away, and nobody did anything.
+    assert_eq!(set(&stage, None).await, Some(stage.record().await));
+    for sealed in [&b"first \xff"[..], b"second"] {
+        let session = set(&stage, Some(sealed)).await.unwrap();
+        assert!(session.proxy && stage.record().await == session);
+        assert_eq!(stage.sessions.proxy(stage.lease).await, Ok(Some(sealed.to_vec())));
+    }
+    assert_eq!(stage.sessions.proxy(other).await, Ok(None), "a neighbour's is its own");
+    // What the owner writes meanwhile leaves it alone.
+    let change = change(Status::Connected, &stage);
+    stage.sessions.announce(stage.lease, change).await.unwrap();
+    assert!(stage.record().await.proxy);
+    let old = stage.take_over().await;
+    assert_eq!(stage.sessions.proxy(old).await, Err(StoreError::Fenced));
+    assert_eq!(stage.sessions.proxy(stage.lease).await, Ok(Some(b"second".to_vec())));
+    assert!(!set(&stage, None).await.unwrap().proxy);
+    assert_eq!(stage.sessions.proxy(stage.lease).await, Ok(None));
+
+    let page = AuditPage { limit: 200, order: Order::Ascending, beyond: None };
+    let filter = AuditFilter { action: Some("session.proxy".to_owned()), ..AuditFilter::default() };
+    let entries = stage.audit.entries(SystemScope, filter, page).await.unwrap().rows;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            (&*entry.subject.id, entry.before.as_deref(), entry.after.as_deref(), &*entry.actor.name)
+        })
+        .collect();
+    let (with, without) = (Some(r#"{"proxy":true}"#), Some(r#"{"proxy":false}"#));
+    let id = id.to_string();
+    assert_eq!(
+        told,
+        [(&*id, without, with, "root"), (&*id, with, with, "root"), (&*id, with, without, "root"),]
+    );
+
+    set(&stage, Some(b"third")).await;
+    assert_eq!(stage.sessions.delete(stage.scope(), stage.session, stage.now()).await, Ok(true));
+    assert_eq!(set(&stage, Some(b"fourth")).await, None, "a deleted session");
+    assert_eq!(stage.sessions.proxy(stage.lease).await, Err(StoreError::Fenced));
 }
