@@ -825,7 +825,7 @@ impl World {
             }
             Step::Outside(kind) => {
                 let reason = |index: u8| {
-                    CloseReason::iter().nth(index as usize % CloseReason::iter().count()).unwrap()
+                    CloseReason::iter().nth(index as usize % 11).unwrap()
                 };
                 let until = self.at.wall + Duration::from_secs(60);
                 match kind % 16 {

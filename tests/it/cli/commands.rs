@@ -234,6 +234,16 @@ async fn a_session_is_made_paired_stopped_restarted_logged_out_and_deleted() {
     let connected = ["session", "list", "--tenant", &tenant, "--status", "connected", "-q"];
     assert_eq!(desk.run(&connected).await.word(), session);
 
+    // An address comes from a file or a pipe, and is repeated nowhere; the sandbox reaches no network.
+    let proxy = ["session", "proxy", session, "--from", "-"];
+    let refused = run_with(&proxy, &desk.environment(), "socks5://u:hunter2@proxy.example\n").await;
+    assert!(refused.code != 0 && refused.err.contains("takes no proxy"), "{refused:?}");
+    assert!(!refused.err.contains("hunter2"), "{refused:?}");
+    let cleared = desk.run(&["session", "proxy", session, "--clear"]).await;
+    assert!(cleared.out.starts_with("took away the proxy of") && cleared.err.contains("restart"), "{cleared:?}");
+    assert_eq!(desk.run(&["session", "proxy", session, "--clear", "-q"]).await.word(), session);
+    assert_eq!(desk.run(&["session", "proxy", session]).await.code, 64, "one or the other");
+
     for verb in ["restart", "stop", "start"] {
         let ran = desk.run(&["session", verb, session, "-q"]).await;
         assert_eq!(ran.word(), session, "{verb}");
