@@ -146,6 +146,16 @@ async fn session(acme: &Api, engine: &str) -> (String, String) {
     (id, proxy)
 }
 
+/// The session says that its proxy is why it does not connect. On a busy machine a bridge may take longer to start than one link waits.
+async fn fails(acme: &Api, session: &str) {
+    let failed = async {
+        while acme.at(session).await["reason"] != "proxy_failed" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(2 * PATIENCE, failed).await.expect("a reason");
+}
+
 #[rstest]
 #[tokio::test]
 async fn all_of_a_session_s_traffic_goes_through_its_proxy_and_none_past_it(
@@ -170,9 +180,8 @@ async fn all_of_a_session_s_traffic_goes_through_its_proxy_and_none_past_it(
     let wrong = format!("{scheme}://{USER}:guess@{}", proxy.address);
     operator.put(&own_proxy, json!({"url": wrong})).await.expect(200);
     acme.act(&format!("/v1/sessions/{own}/start")).await.expect(202);
-    feed.session(&own, "reconnecting").await;
-    let record = acme.at(&own).await;
-    assert_eq!((&record["reason"], &record["proxy"]), (&json!("proxy_failed"), &json!(true)), "{record}");
+    fails(&acme, &own).await;
+    assert_eq!(acme.at(&own).await["proxy"], true);
     assert!(proxy.refused.load(Ordering::Relaxed) > 0 && proxy.count() == 0);
 
     // With the right one they pair, and a file goes from one to the other: each connection is asked for at the proxy.
@@ -183,7 +192,8 @@ async fn all_of_a_session_s_traffic_goes_through_its_proxy_and_none_past_it(
         scanned(&acme, &testbed, id, phone).await;
         feed.session(id, "connected").await;
     }
-    let bytes: Vec<u8> = [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain((0..50_000_u32).map(|n| n as u8)).collect();
+    let bytes: Vec<u8> =
+        [0xFF, 0xD8, 0xFF, 0xE0].into_iter().chain((0..50_000_u32).map(|n| n as u8)).collect();
     let jpeg = [("content-type", "image/jpeg")];
     let file = acme.raw(Method::POST, "/v1/media", bytes.clone(), &jpeg).await.expect(201);
     let before = proxy.count();
@@ -200,17 +210,13 @@ async fn all_of_a_session_s_traffic_goes_through_its_proxy_and_none_past_it(
     let content = format!("/v1/media/{}/content", came["image"]["media"].as_str().unwrap());
     let fetched = acme.raw(Method::GET, &content, "", &[]).await;
     let etag = format!("\"{}\"", hex::encode(Sha256::digest(&bytes)));
-    assert_eq!((fetched.status, fetched.headers["etag"].to_str().unwrap()), (200, &*etag));
+    assert_eq!(fetched.status, 200);
+    assert_eq!(fetched.headers["etag"], etag.as_str());
     assert!(proxy.count() > uploaded, "the file came another way");
 
     // Without the proxy there is no connection, and with it the same session is back.
     let address = proxy.stop().await;
-    let failed = async {
-        while acme.at(&own).await["reason"] != "proxy_failed" {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    timeout(PATIENCE, failed).await.expect("a reason");
+    fails(&acme, &own).await;
     assert_eq!(testbed.get("/admin/sockets").await["open"], 0, "it went past its proxy");
     feed.seen.clear();
     let proxy = Proxy::start(&address.to_string(), scheme).await;
@@ -222,7 +228,10 @@ async fn all_of_a_session_s_traffic_goes_through_its_proxy_and_none_past_it(
     // Nothing of the address is in what was written down or said.
     let log = server.logged();
     for shown in [&log, &entries.to_string(), &acme.at(&own).await.to_string()] {
-        assert!([USER, PASSWORD, "canary%26pass"].iter().all(|word| !shown.contains(word)), "an address is shown");
+        assert!(
+            [USER, PASSWORD, "canary%26pass"].iter().all(|word| !shown.contains(word)),
+            "an address is shown"
+        );
     }
     server.finish().await;
 }

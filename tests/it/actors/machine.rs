@@ -824,9 +824,7 @@ impl World {
                 self.at.wall = self.at.wall - Duration::from_millis(millis.into());
             }
             Step::Outside(kind) => {
-                let reason = |index: u8| {
-                    CloseReason::iter().nth(index as usize % 11).unwrap()
-                };
+                let reason = |index: u8| CloseReason::iter().nth(index as usize % 11).unwrap();
                 let until = self.at.wall + Duration::from_secs(60);
                 match kind % 16 {
                     0..=5 => self.tell(Input::Wake),

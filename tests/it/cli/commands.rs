@@ -240,7 +240,10 @@ async fn a_session_is_made_paired_stopped_restarted_logged_out_and_deleted() {
     assert!(refused.code != 0 && refused.err.contains("takes no proxy"), "{refused:?}");
     assert!(!refused.err.contains("hunter2"), "{refused:?}");
     let cleared = desk.run(&["session", "proxy", session, "--clear"]).await;
-    assert!(cleared.out.starts_with("took away the proxy of") && cleared.err.contains("restart"), "{cleared:?}");
+    assert!(
+        cleared.out.starts_with("took away the proxy of") && cleared.err.contains("restart"),
+        "{cleared:?}"
+    );
     assert_eq!(desk.run(&["session", "proxy", session, "--clear", "-q"]).await.word(), session);
     assert_eq!(desk.run(&["session", "proxy", session]).await.code, 64, "one or the other");
 
