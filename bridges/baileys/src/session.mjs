@@ -265,8 +265,12 @@ export class Session {
     this.#outbox.onRoom = hasRoom => {
       if (raw.readyState === raw.OPEN) hasRoom ? raw.resume() : raw.pause();
     };
-    // A frame that cannot be read is nobody's business in the library: its promise is dropped.
     const { ws } = this.#socket;
+    // The library listens for it and does nothing, so the socket would wait for ever.
+    ws.on('unexpected-response', (_, { statusCode }) => {
+      this.#ends({ error: new Error(`Unexpected server response: ${statusCode}`) });
+    });
+    // A frame that cannot be read is nobody's business in the library: its promise is dropped.
     const [read] = ws.listeners('message');
     ws.removeListener('message', read);
     ws.on('message', bytes => {
