@@ -32,7 +32,7 @@ pub enum Operator {
     Create {
         /// What they are called, in the audit too.
         name: String,
-        /// What they may do: owner everything, viewer look.
+        /// What they may do: viewer look, support also run sessions, admin all but operators and the server, owner everything.
         #[arg(long, value_parser = words::<Role>(), default_value = "viewer")]
         role: Role,
         /// From then on the token is refused: RFC 3339, such as 2027-01-01T00:00:00Z.

@@ -7,10 +7,14 @@ use super::time::WallTime;
 use super::word::words;
 
 words! {
-    /// What an operator may do.
+    /// What an operator may do; `tenancy::permission` has the table.
     pub enum Role {
         /// Everything.
         Owner,
+        /// Everything but operators and the server itself.
+        Admin,
+        /// Read, and act on sessions.
+        Support,
         /// Read.
         Viewer,
     }

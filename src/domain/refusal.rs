@@ -32,6 +32,10 @@ pub enum Code {
     Unauthorized,
     /// 403: the key may not do this.
     Forbidden,
+    /// 403: the operator has to give their password anew for this.
+    StepUpRequired,
+    /// 403: an operator sees this with a look only.
+    LookRequired,
     /// 403: the operator suspended the tenant.
     TenantSuspended,
     /// 404: absent, or somebody else's, which looks the same.
@@ -132,6 +136,20 @@ impl Refusal {
     /// 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(Code::Forbidden, 403, detail)
+    }
+
+    /// 403: what destroys or reveals takes the password anew.
+    pub fn step_up_required() -> Self {
+        let detail =
+            "this takes your password anew: POST /v1/admin/me/step-up, then ask again within ten minutes";
+        Self::new(Code::StepUpRequired, 403, detail)
+    }
+
+    /// 403: what people wrote is nobody's business without a reason.
+    pub fn look_required() -> Self {
+        let detail = "this shows what a tenant's people wrote: open a look with a reason, POST /v1/admin/tenants/{id}/looks, and \
+                      name it in the header Columba-Look";
+        Self::new(Code::LookRequired, 403, detail)
     }
 
     /// 403.

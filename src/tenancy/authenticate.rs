@@ -100,19 +100,6 @@ pub struct OperatorIdentity {
     pub role: Role,
 }
 
-impl OperatorIdentity {
-    /// 403 unless the operator may do more than read.
-    pub fn require_owner(&self) -> Result<(), Refusal> {
-        match self.role {
-            Role::Owner => Ok(()),
-            Role::Viewer => {
-                let detail = "this needs the role owner, and this operator is a viewer, who may only read";
-                Err(Refusal::forbidden(detail))
-            }
-        }
-    }
-}
-
 /// Whose token was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identified {
@@ -282,12 +269,6 @@ mod tests {
                 assert!(matches!(identify(&snapshot, &root, wrong, NOW), Identified::Nobody(_)));
             }
         }
-        assert_eq!(
-            OperatorIdentity { id: OperatorId::ROOT, name: "v".into(), role: Role::Viewer }
-                .require_owner()
-                .map_err(|no| no.code),
-            Err(Code::Forbidden)
-        );
     }
 
     #[test]

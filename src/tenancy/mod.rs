@@ -1,5 +1,6 @@
-//! Who may do what: API keys and the operator's token. Rules over ports.
+//! Who may do what: API keys, operators, their roles. Rules over ports.
 
 pub mod authenticate;
 pub mod keys;
 pub mod operator;
+pub mod permission;

@@ -16,7 +16,7 @@ use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
@@ -135,7 +135,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewOperator>,
-    operator: Operator,
+    operator: Operator<may::ManageOperators>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     let now = state.clock.wall();
@@ -169,7 +169,12 @@ pub async fn list(state: State, Query(page): Query<Page>, _: Operator) -> Answer
 }
 
 /// `DELETE /operators/{id}`: the token is refused at once and for good.
-pub async fn delete(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<OperatorId>) -> Answer {
+pub async fn delete(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManageOperators>,
+    Id(id): Id<OperatorId>,
+) -> Answer {
     if id == OperatorId::ROOT {
         let detail = "root is whoever can read the data directory, and cannot be deleted over HTTP; to replace the \
                       token, delete the file operator.token and start the server again";

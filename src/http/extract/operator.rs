@@ -1,10 +1,11 @@
-//! Which operator. Anything but an operator's token is 401: a tenant's key learns nothing here.
+//! Which operator, and whether they may. Anything but an operator is 401: a tenant's key learns nothing here. A handler that
+//! takes an [`Operator`] of some need cannot be reached by a role that lacks the permission.
 
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::Method;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use crate::domain::audit::Actor;
@@ -16,20 +17,59 @@ use crate::http::presented::Presented;
 use crate::http::problem::Problem;
 use crate::ports::directory::Directory;
 use crate::tenancy::authenticate::OperatorIdentity;
+use crate::tenancy::permission::Permission;
 
-/// A caller who showed an operator's token, and may do with it what the method does.
-#[derive(Debug, Clone)]
-pub struct Operator(Actor);
+/// What a route needs of an operator.
+pub trait Need: 'static {
+    /// What their role must allow.
+    const PERMISSION: Permission;
+}
 
-impl Operator {
+/// What routes need of operators, by the names of [`Permission`].
+pub mod may {
+    use super::{Need, Permission};
+
+    macro_rules! needs {
+        ($($name:ident),*) => {$(
+            #[doc = concat!("[`Permission::", stringify!($name), "`].")]
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl Need for $name {
+                const PERMISSION: Permission = Permission::$name;
+            }
+        )*};
+    }
+
+    needs!(
+        Read,
+        RunSessions,
+        Look,
+        ManageTenants,
+        ManageKeys,
+        ManagePlans,
+        ManageMoney,
+        ManageOperators,
+        ManageSystem
+    );
+}
+
+/// An operator whose role allows `N`; what only reads does not say so.
+#[derive(Debug)]
+pub struct Operator<N: Need = may::Read> {
+    actor: Actor,
+    need: PhantomData<N>,
+}
+
+impl<N: Need> Operator<N> {
     /// Who acts, and from where.
     pub fn actor(&self) -> &Actor {
-        &self.0
+        &self.actor
     }
 
     /// The directory, in which what is written from now on is this operator's.
     pub fn signs(&self, directory: &Arc<dyn Directory>) -> Arc<dyn Directory> {
-        Arc::clone(directory).signed(self.0.clone())
+        Arc::clone(directory).signed(self.actor.clone())
     }
 }
 
@@ -58,23 +98,22 @@ pub fn named_actor(request: &HttpRequest, name: String) -> Actor {
     }
 }
 
-/// 401 for anybody else; 403 for a viewer who wants to do more than read.
-impl FromRequest for Operator {
+/// 401 for anybody else; 403 for an operator whose role does not allow it.
+impl<N: Need> FromRequest for Operator<N> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let judged = match request.extensions().get::<Presented>() {
             Some(Presented::Operator(identity)) => {
-                let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-                let may = if reads { Ok(()) } else { identity.require_owner() };
-                may.map(|()| identity.clone())
+                identity.role.require(N::PERMISSION).map(|()| identity.clone())
             }
             Some(Presented::Former(_, refusal)) => Err(refusal.clone()),
             _ => {
                 Err(Refusal::unauthorized("this takes an operator's token as Authorization: Bearer <token>"))
             }
         };
-        ready(judged.map(|identity| Self(actor(request, &identity))).map_err(Problem::from))
+        let known = |identity| Self { actor: actor(request, &identity), need: PhantomData };
+        ready(judged.map(known).map_err(Problem::from))
     }
 }

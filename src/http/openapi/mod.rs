@@ -217,7 +217,7 @@ fn security_schemes() -> Value {
         "operator": {
             "type": "http", "scheme": "bearer", "bearerFormat": "col_op_…",
             "description": "An operator's token: the one that the server wrote into `operator.token` in its data directory, or one of \
-                            `POST /v1/admin/operators`. A viewer's opens `GET` only.",
+                            `POST /v1/admin/operators`. Each operation says which role it takes.",
         },
         "ticket": {
             "type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol",

@@ -13,18 +13,21 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json, JsonOrNothing, parse};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{self, Operator};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Parameters, Query};
 use crate::http::extract::tenant::{Need, Tenant};
 use crate::http::extract::upload::Upload;
 use crate::http::state::FeedState;
+use crate::tenancy::permission::Permission;
 
 /// What is known of a route.
 #[derive(Default)]
 pub struct Route {
     /// Ways to be let in, any of which will do: the scheme, and what it has to be good for.
     pub security: Vec<(&'static str, Option<String>)>,
+    /// What it needs of an operator's role.
+    pub permission: Option<Permission>,
     /// The form of the `{id}` in its path.
     pub id: Option<SchemaOf>,
     /// Its query.
@@ -126,10 +129,15 @@ impl<N: Need> Argument for Tenant<N> {
     }
 }
 
-impl Argument for Operator {
+impl<N: operator::Need> Argument for Operator<N> {
     fn tell(route: &mut Route) {
         route.security.push(("operator", None));
+        route.permission = Some(N::PERMISSION);
         route.refusals.insert((401, Code::Unauthorized));
+        // Every role may read.
+        if N::PERMISSION != Permission::Read {
+            route.refusals.insert((403, Code::Forbidden));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod operators;
 mod pairing;
 mod problems;
 mod requests;
+mod roles;
 mod sandbox;
 mod server;
 mod sessions;

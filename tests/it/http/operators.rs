@@ -14,7 +14,7 @@ use super::world::{Reply, World, plan, request};
 use crate::support::events::EventLog;
 
 /// A world whose operators, tenants and keys are kept by the memory store, with one plan in it.
-async fn world() -> World {
+pub async fn world() -> World {
     let mut world = World::new();
     let stores = memory::open(world.fakes.clone(), rules(Tz::UTC), Arc::new(EventLog::default()));
     world.state.directory = stores.directory;
@@ -33,7 +33,7 @@ fn text(record: &Value, name: &str) -> String {
     record[name].as_str().unwrap_or_else(|| panic!("no {name} in {record}")).to_owned()
 }
 
-async fn operator(world: &World, body: Value) -> (String, String) {
+pub async fn operator(world: &World, body: Value) -> (String, String) {
     let record = made(world.rule(Method::POST, "/v1/admin/operators", Some(body)).await);
     (text(&record, "id"), text(&record, "token"))
 }
@@ -196,7 +196,7 @@ async fn a_viewer_reads_all_and_changes_nothing_and_what_an_owner_does_is_his_at
             continue;
         }
         assert_eq!(reply.problem(), (403, "forbidden".into(), String::new()), "{method} {path}");
-        assert!(reply.text.contains("owner"), "it says what is needed: {}", reply.text);
+        assert!(reply.text.contains("this takes the role"), "it says what is needed: {}", reply.text);
         refused.push(format!("{method} {path}"));
     }
     let written = entries(&world).await.split_off(before.len());
