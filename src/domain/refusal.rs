@@ -247,7 +247,23 @@ impl Refusal {
 
     /// 409.
     pub fn too_many_operators(most: usize) -> Self {
-        Self::conflict(format!("{most} operators have a token that opens; delete one first"))
+        Self::conflict(format!("{most} operators may come in; delete one first"))
+    }
+
+    /// 409.
+    pub fn last_owner() -> Self {
+        let detail = "this is the last owner who can sign in; make another person an owner first";
+        Self::conflict(detail)
+    }
+
+    /// 409.
+    pub fn email_is_taken() -> Self {
+        Self::conflict("another operator signs in with this email address")
+    }
+
+    /// 409.
+    pub fn not_the_first() -> Self {
+        Self::conflict("there is an account already; sign in, or ask an owner for an invitation")
     }
 
     /// 413.

@@ -257,7 +257,7 @@ pub async fn pay(
 pub async fn void(
     state: State,
     _: Query<Nothing>,
-    operator: Operator<may::ManageMoney>,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.void(books, id);
@@ -268,7 +268,7 @@ pub async fn void(
 pub async fn write_off(
     state: State,
     _: Query<Nothing>,
-    operator: Operator<may::ManageMoney>,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.write_off(books, id);

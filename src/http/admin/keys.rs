@@ -199,7 +199,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(mut body): Json<NewKey>,
-    operator: Operator<may::ManageKeys>,
+    operator: Operator<may::Afresh<may::ManageKeys>>,
     Id(tenant): Id<TenantId>,
 ) -> Answer {
     if !state.directory.snapshot().tenants.contains_key(&tenant) {
@@ -258,7 +258,7 @@ pub async fn rotate(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<Rotation>,
-    operator: Operator<may::ManageKeys>,
+    operator: Operator<may::Afresh<may::ManageKeys>>,
     Id(id): Id<KeyId>,
 ) -> Answer {
     let overlap = body.overlap_s.map_or(OVERLAP, Duration::from_secs);

@@ -187,7 +187,7 @@ pub async fn refund(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<Amount>,
-    operator: Operator<may::ManageMoney>,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     adjust(&state, AdjustmentKind::Refund, idempotent, body, operator.actor(), id).await

@@ -212,7 +212,7 @@ async fn put_status(
 pub async fn delete(
     state: State,
     _: Query<Nothing>,
-    operator: Operator<may::ManageTenants>,
+    operator: Operator<may::Afresh<may::ManageTenants>>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     to_the_end(async move {

@@ -9,11 +9,11 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use crate::domain::audit::Actor;
-use crate::domain::id::KeyId;
 use crate::domain::refusal::Refusal;
+use crate::http::extract::State;
 use crate::http::middleware::request_id::RequestId;
 use crate::http::origin::Origin;
-use crate::http::presented::Presented;
+use crate::http::presented::{Acting, Presented, SignedIn};
 use crate::http::problem::Problem;
 use crate::ports::directory::Directory;
 use crate::tenancy::authenticate::OperatorIdentity;
@@ -23,11 +23,24 @@ use crate::tenancy::permission::Permission;
 pub trait Need: 'static {
     /// What their role must allow.
     const PERMISSION: Permission;
+    /// Whether somebody who signed in has to have given their password lately: it destroys or reveals.
+    const AFRESH: bool = false;
 }
 
 /// What routes need of operators, by the names of [`Permission`].
 pub mod may {
+    use std::marker::PhantomData;
+
     use super::{Need, Permission};
+
+    /// `N`, and the password given anew by whoever signed in.
+    #[derive(Debug)]
+    pub struct Afresh<N>(PhantomData<N>);
+
+    impl<N: Need> Need for Afresh<N> {
+        const PERMISSION: Permission = N::PERMISSION;
+        const AFRESH: bool = true;
+    }
 
     macro_rules! needs {
         ($($name:ident),*) => {$(
@@ -58,6 +71,7 @@ pub mod may {
 #[derive(Debug)]
 pub struct Operator<N: Need = may::Read> {
     actor: Actor,
+    acting: Acting,
     need: PhantomData<N>,
 }
 
@@ -67,10 +81,49 @@ impl<N: Need> Operator<N> {
         &self.actor
     }
 
+    /// Who exactly, and how they came in.
+    pub fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
     /// The directory, in which what is written from now on is this operator's.
     pub fn signs(&self, directory: &Arc<dyn Directory>) -> Arc<dyn Directory> {
         Arc::clone(directory).signed(self.actor.clone())
     }
+}
+
+/// Somebody who signed in, on their own behalf: every role may, and a token is nobody's own.
+#[derive(Debug)]
+pub struct Myself {
+    /// Who acts, and from where.
+    pub actor: Actor,
+    /// Who exactly.
+    pub identity: OperatorIdentity,
+    /// Where they are signed in.
+    pub here: Box<SignedIn>,
+}
+
+/// 401 for anybody who has not signed in.
+impl FromRequest for Myself {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let known = Operator::<may::Read>::from_request(request, payload).into_inner();
+        ready(known.and_then(|Operator { actor, acting: Acting { identity, sign_in }, .. }| match sign_in {
+            Some(here) => Ok(Self { actor, identity, here }),
+            None => Err(
+                Refusal::unauthorized("this is for people who signed in; a token is not one's own").into(),
+            ),
+        }))
+    }
+}
+
+/// 403 for somebody who signed in and has not given their password lately. A token is as good as it ever was.
+pub fn fresh_enough(request: &HttpRequest, acting: &Acting) -> Result<(), Refusal> {
+    let state = request.app_data::<State>().expect("the routes are mounted beside their state");
+    let is_fresh = |here: &SignedIn| state.clock.wall() < here.sign_in.stepped_up_until();
+    if acting.sign_in.as_deref().is_none_or(is_fresh) { Ok(()) } else { Err(Refusal::step_up_required()) }
 }
 
 /// The operator as the audit names them.
@@ -81,11 +134,6 @@ pub fn actor(request: &HttpRequest, identity: &OperatorIdentity) -> Actor {
         address: Origin::found(request).0,
         request_id: request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()),
     }
-}
-
-/// A tenant's key as the audit names it.
-pub fn key_actor(request: &HttpRequest, key: KeyId) -> Actor {
-    named_actor(request, key.to_string())
 }
 
 /// Whoever else has a name, such as a payment provider.
@@ -105,15 +153,21 @@ impl<N: Need> FromRequest for Operator<N> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let judged = match request.extensions().get::<Presented>() {
-            Some(Presented::Operator(identity)) => {
-                identity.role.require(N::PERMISSION).map(|()| identity.clone())
+            Some(Presented::Operator(acting)) => {
+                let may = acting.identity.role.require(N::PERMISSION);
+                let afresh = || if N::AFRESH { fresh_enough(request, acting) } else { Ok(()) };
+                may.and_then(|()| afresh()).map(|()| acting.clone())
             }
-            Some(Presented::Former(_, refusal)) => Err(refusal.clone()),
-            _ => {
-                Err(Refusal::unauthorized("this takes an operator's token as Authorization: Bearer <token>"))
+            Some(Presented::Former(_, refusal) | Presented::Barred(refusal)) => Err(refusal.clone()),
+            Some(Presented::Stale) => {
+                Err(Refusal::unauthorized("you are no longer signed in; sign in again"))
             }
+            _ => Err(Refusal::unauthorized(
+                "this takes an operator: sign in, or send a token as Authorization: Bearer <token>",
+            )),
         };
-        let known = |identity| Self { actor: actor(request, &identity), need: PhantomData };
+        let known =
+            |acting: Acting| Self { actor: actor(request, &acting.identity), acting, need: PhantomData };
         ready(judged.map(known).map_err(Problem::from))
     }
 }

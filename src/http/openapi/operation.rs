@@ -10,6 +10,7 @@ use super::schemas::{SchemaOf, Schemas, answered};
 use super::signature::{Route, Signature};
 use crate::domain::operator::Role;
 use crate::domain::refusal::{Code, Refusal};
+use crate::tenancy::behalf::Needs;
 use crate::tenancy::permission::Permission;
 
 /// One route's description.
@@ -115,6 +116,11 @@ impl Operation {
         self.route.permission
     }
 
+    /// What it takes of an operator on a tenant's behalf, if tenants call it.
+    pub fn on_behalf(&self) -> Option<Needs> {
+        self.route.on_behalf
+    }
+
     /// A scheme that its arguments do not tell: `tenant`, `operator` or `ticket`.
     pub fn opened_by(mut self, scheme: &'static str, scope: Option<&str>) -> Self {
         self.route.security.push((scheme, scope.map(str::to_owned)));
@@ -202,7 +208,12 @@ impl Operation {
             Role::Owner => "Takes an operator with the role `owner`.".to_owned(),
             least => format!("Takes an operator with the role `{least}` or a higher one."),
         });
-        let parts = [Some(self.about.to_owned()).filter(|about| !about.is_empty()), needs, role];
+        let behalf = self.route.on_behalf.map(|needs| {
+            let role = needs.permission.least();
+            let look = if needs.content { " and a look" } else { "" };
+            format!("On a tenant's behalf it takes an operator with the role `{role}` or a higher one{look}.")
+        });
+        let parts = [Some(self.about.to_owned()).filter(|about| !about.is_empty()), needs, role, behalf];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 

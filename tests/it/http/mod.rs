@@ -2,7 +2,9 @@
 
 mod admin;
 mod auth;
+mod behalf;
 mod billing;
+mod doors;
 mod edge_limit;
 mod fakes;
 mod firm;

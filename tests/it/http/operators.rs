@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use chrono_tz::Tz;
 use columba::billing::rules;
+use columba::config::http::HttpOptions;
 use columba::domain::audit::{Entry, Walk};
 use columba::storage::memory;
 use serde_json::{Value, json};
@@ -15,10 +16,15 @@ use crate::support::events::EventLog;
 
 /// A world whose operators, tenants and keys are kept by the memory store, with one plan in it.
 pub async fn world() -> World {
-    let mut world = World::new();
+    world_with(&HttpOptions::default()).await
+}
+
+pub async fn world_with(options: &HttpOptions) -> World {
+    let mut world = World::with(options);
     let stores = memory::open(world.fakes.clone(), rules(Tz::UTC), Arc::new(EventLog::default()));
     world.state.directory = stores.directory;
     world.state.audit = stores.audit;
+    world.state.people = stores.people;
     made(world.rule(Method::POST, "/v1/admin/plans", Some(plan("starter"))).await);
     world
 }
@@ -38,7 +44,7 @@ pub async fn operator(world: &World, body: Value) -> (String, String) {
     (text(&record, "id"), text(&record, "token"))
 }
 
-async fn tenant(world: &World) -> String {
+pub async fn tenant(world: &World) -> String {
     let body = json!({"name": "Acme", "plan": "starter"});
     text(&made(world.rule(Method::POST, "/v1/admin/tenants", Some(body)).await), "id")
 }
@@ -48,7 +54,7 @@ async fn ask(world: &World, token: &str, method: Method, path: &str, body: Optio
 }
 
 /// Every entry, oldest first, once they are known to fit.
-async fn entries(world: &World) -> Vec<Value> {
+pub async fn entries(world: &World) -> Vec<Value> {
     #[derive(serde::Deserialize)]
     struct Page {
         data: Vec<Entry>,
