@@ -14,6 +14,7 @@ mod m20261130_000006_content;
 mod m20261130_000007_media;
 mod m20261130_000008_billing;
 mod m20261130_000009_proxy;
+mod m20261130_000010_doors;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000007_media::Media),
             Box::new(m20261130_000008_billing::Billing),
             Box::new(m20261130_000009_proxy::Proxy),
+            Box::new(m20261130_000010_doors::Doors),
         ]
     }
 }

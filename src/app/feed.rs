@@ -96,6 +96,7 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
     let ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
         audit: stores.audit,
+        people: stores.people,
         key_use: Arc::new(MemoryKeyUse::default()),
         edge_budget,
         sessions: stores.sessions,

@@ -10,6 +10,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::ServiceConfig;
 use strum::IntoEnumIterator as _;
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use super::backends::Backends;
 use super::billing;
@@ -74,6 +75,8 @@ pub struct Running {
     armed: Arc<AtomicBool>,
     arbiters: [Arbiters; 3],
     data: DataDir,
+    /// Path of the page where the first account is made, while there is none.
+    setup: Option<Zeroizing<String>>,
 }
 
 fn draw() -> Jitter {
@@ -180,6 +183,7 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     let http_ports = HttpPorts {
         directory: Arc::clone(&stores.directory),
         audit: Arc::clone(&stores.audit),
+        people: Arc::clone(&stores.people),
         key_use: Arc::clone(&key_use),
         edge_budget: Arc::clone(&backends.edge_budget),
         sessions: Arc::clone(&stores.sessions),
@@ -204,6 +208,9 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         payments,
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
+    let nobody = stores.people.is_empty(SystemScope).await;
+    let nobody = nobody.map_err(|error| unreadable("operators", &error))?;
+    let setup = nobody.then(|| state.setup_link.renew());
     let feed = FeedState {
         tickets: Arc::clone(&backends.tickets),
         subscribers: subscriber::Setup {
@@ -228,7 +235,20 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
     armed.store(true, Ordering::SeqCst);
     gate.open();
     let arbiters = [roots, sessions, mail];
-    Ok(Running { address, registry, gate, hub, couriers, http, key_use, backends, armed, arbiters, data })
+    Ok(Running {
+        address,
+        registry,
+        gate,
+        hub,
+        couriers,
+        http,
+        key_use,
+        backends,
+        armed,
+        arbiters,
+        data,
+        setup,
+    })
 }
 
 /// Beside everything else: what it finds was left by an earlier process, and nobody waits for it.
@@ -351,6 +371,9 @@ pub async fn run(
     let token = data.path().join("operator.token");
     let mut running = start(config, data, log_level).await?;
     println!("columba listens on http://{}", running.address);
+    if let Some(path) = &running.setup {
+        println!("make the first account, once, at http://{}{}", running.address, path.as_str());
+    }
     if hints {
         println!("{}", quick_start::lines(running.address, &token));
     }

@@ -14,12 +14,14 @@ use sha2::{Digest as _, Sha256};
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator as _, IntoStaticStr};
 use thiserror::Error;
 
-use super::id::OperatorId;
+use super::id::{OperatorId, TenantId};
 use super::operator::ROOT;
 use super::time::WallTime;
 
 /// What the canonical bytes of every entry begin with: another format is another word.
 const FORMAT: &[u8] = b"columba.audit.1";
+/// The same for an entry that is a tenant's business, which it also names.
+const FORMAT_OF_TENANT: &[u8] = b"columba.audit.2";
 
 /// Name of the actor behind what the server does by itself, such as adding the first plans.
 pub const SYSTEM: &str = "system";
@@ -75,8 +77,35 @@ pub enum Action {
     KeyRevoke,
     #[strum(serialize = "operator.create")]
     OperatorCreate,
+    #[strum(serialize = "operator.update")]
+    OperatorUpdate,
     #[strum(serialize = "operator.delete")]
     OperatorDelete,
+    /// Somebody was asked in, for the first time or anew.
+    #[strum(serialize = "operator.invite")]
+    OperatorInvite,
+    /// They came and chose a password.
+    #[strum(serialize = "operator.welcome")]
+    OperatorWelcome,
+    #[strum(serialize = "operator.sign_in")]
+    OperatorSignIn,
+    #[strum(serialize = "operator.sign_out")]
+    OperatorSignOut,
+    /// They gave their password anew.
+    #[strum(serialize = "operator.step_up")]
+    OperatorStepUp,
+    #[strum(serialize = "operator.password")]
+    OperatorPassword,
+    #[strum(serialize = "operator.second_factor")]
+    OperatorSecondFactor,
+    /// An operator looks at what a tenant's people wrote, for a reason.
+    #[strum(serialize = "look.open")]
+    LookOpen,
+    #[strum(serialize = "look.end")]
+    LookEnd,
+    /// An operator asks for something on a tenant's behalf. Written before it is done.
+    #[strum(serialize = "tenant.on_behalf")]
+    OnBehalf,
     #[strum(serialize = "subscription.change")]
     SubscriptionChange,
     #[strum(serialize = "subscription.end")]
@@ -124,7 +153,7 @@ impl JsonSchema for Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AuditSubject")]
 pub struct Subject {
-    /// `tenant`, `plan`, `key`, `operator`, `session`, `subscription`, `invoice`, `call` or `store`.
+    /// `tenant`, `plan`, `key`, `operator`, `session`, `subscription`, `invoice`, `look`, `call` or `store`.
     pub kind: String,
     /// Its id, the code of a plan, method and path of a call, or when the backup of a store was taken.
     pub id: String,
@@ -137,6 +166,8 @@ pub struct Act {
     pub action: Action,
     /// On what.
     pub subject: Subject,
+    /// Whose business it is besides the operators'.
+    pub tenant: Option<TenantId>,
     /// How the subject was, as JSON, without secrets; `None` when it is new.
     pub before: Option<String>,
     /// How it is now; `None` when nothing is left.
@@ -147,7 +178,12 @@ impl Act {
     /// An action on the subject `id`, with nothing said about how it was or is.
     pub fn new(action: Action, kind: &str, id: impl fmt::Display) -> Self {
         let subject = Subject { kind: kind.to_owned(), id: id.to_string() };
-        Self { action, subject, before: None, after: None }
+        Self { action, subject, tenant: None, before: None, after: None }
+    }
+
+    /// It is this tenant's business too: they find it in their own audit.
+    pub fn of(self, tenant: TenantId) -> Self {
+        Self { tenant: Some(tenant), ..self }
     }
 
     /// How the subject was.
@@ -287,6 +323,9 @@ pub struct Entry {
     pub address: Option<String>,
     /// Id of the request.
     pub request_id: Option<String>,
+    /// The tenant whose business it is, if it is one's.
+    #[serde(default)]
+    pub tenant: Option<String>,
     /// SHA-256 of the hash before and the canonical bytes of this entry.
     pub hash: ChainHash,
 }
@@ -323,6 +362,7 @@ impl Entry {
             after: act.after,
             address: by.address.map(|address| address.to_canonical().to_string()),
             request_id: by.request_id.clone(),
+            tenant: act.tenant.map(|tenant| tenant.to_string()),
             hash: ChainHash::default(),
         };
         entry.hash = entry.hash_after(head.hash);
@@ -343,9 +383,10 @@ impl Entry {
     }
 
     /// The format's name; number and milliseconds as 8 bytes each, big end first; then each text in the order below:
-    /// a byte 1, its length as 8 bytes, its UTF-8, or a byte 0 where there is none. No two entries run into one.
+    /// a byte 1, its length as 8 bytes, its UTF-8, or a byte 0 where there is none. No two entries run into one. An entry
+    /// that is a tenant's business has a format of its own, which ends with the tenant: those from before have none.
     pub fn canonical(&self) -> Vec<u8> {
-        let mut bytes = FORMAT.to_vec();
+        let mut bytes = if self.tenant.is_some() { FORMAT_OF_TENANT.to_vec() } else { FORMAT.to_vec() };
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.at.0.to_be_bytes());
         for text in [
@@ -358,7 +399,10 @@ impl Entry {
             self.after.as_deref(),
             self.address.as_deref(),
             self.request_id.as_deref(),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.tenant.as_deref().map(Some))
+        {
             let Some(text) = text else {
                 bytes.push(0);
                 continue;

@@ -10,6 +10,8 @@ impl Code {
             Self::InvalidRequest => "The request is not valid",
             Self::Unauthorized => "No valid key was shown",
             Self::Forbidden => "The key may not do this",
+            Self::StepUpRequired => "The password is asked for anew",
+            Self::LookRequired => "This takes a look with a reason",
             Self::TenantSuspended => "The tenant is suspended",
             Self::NotFound => "There is no such thing",
             Self::MethodNotAllowed => "The method is not allowed here",
@@ -35,7 +37,7 @@ impl Code {
             Self::InvalidRequest => &[400, 422],
             Self::Unauthorized => &[401],
             Self::QuotaExceeded => &[402],
-            Self::Forbidden | Self::TenantSuspended => &[403],
+            Self::Forbidden | Self::StepUpRequired | Self::LookRequired | Self::TenantSuspended => &[403],
             Self::NotFound => &[404],
             Self::MethodNotAllowed => &[405],
             Self::IdempotencyInFlight | Self::SessionNotReady | Self::NotPairing | Self::Conflict => &[409],
@@ -60,8 +62,15 @@ impl Code {
             }
             Self::Forbidden => {
                 "The key is good and lacks the scope, is not for the address the request comes from, or is a test key and \
-                 the session is not of the sandbox; an operator only looks, and this changes something; or a page of \
-                 another origin opens the feed."
+                 the session is not of the sandbox; the operator's role does not allow it (`detail` names one that does); or a \
+                 page of another origin asks, or one without its `X-CSRF-Token`."
+            }
+            Self::StepUpRequired => {
+                "An operator who signed in longer than ten minutes ago asks for something that destroys or reveals."
+            }
+            Self::LookRequired => {
+                "An operator acts on a tenant's behalf and asks for the content of messages, files, chats or deliveries \
+                 without a look."
             }
             Self::TenantSuspended => {
                 "The operator has suspended the tenant: every call is refused. Or an invoice is long past its due date, or the \
@@ -115,6 +124,12 @@ impl Code {
             }
             Self::Unauthorized => "Send one header `Authorization: Bearer <key>` with a key that is live.",
             Self::Forbidden => "Use a key with the scope, or ask the operator for one.",
+            Self::StepUpRequired => {
+                "`POST /v1/admin/me/step-up` with the password, then send the very same request again."
+            }
+            Self::LookRequired => {
+                "`POST /v1/admin/tenants/{id}/looks` with a reason, and send its id in the header `Columba-Look`."
+            }
             Self::TenantSuspended => "Ask the operator to resume the tenant, or pay what is due.",
             Self::NotFound => "Check the path and the id, and whose key it is.",
             Self::MethodNotAllowed => "Use one of the methods in the header `Allow`.",

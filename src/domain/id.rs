@@ -168,6 +168,19 @@ id!(
     /// One operator of this server.
     OperatorId, "opr_"
 );
+id!(
+    /// One place where an operator is signed in.
+    SignInId, "sgn_"
+);
+id!(
+    /// One look of an operator at what a tenant's people wrote.
+    LookId, "lok_"
+);
+
+impl TenantId {
+    /// Under which the server's own secrets are sealed, as if it were a tenant. No uuidv7 is all zeros.
+    pub const HOUSE: Self = Self(Uuid::nil());
+}
 
 impl OperatorId {
     /// The operator whose token lies in the data directory. No uuidv7 is all zeros.

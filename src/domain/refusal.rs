@@ -32,6 +32,10 @@ pub enum Code {
     Unauthorized,
     /// 403: the key may not do this.
     Forbidden,
+    /// 403: the operator has to give their password anew for this.
+    StepUpRequired,
+    /// 403: an operator sees this with a look only.
+    LookRequired,
     /// 403: the operator suspended the tenant.
     TenantSuspended,
     /// 404: absent, or somebody else's, which looks the same.
@@ -134,6 +138,20 @@ impl Refusal {
         Self::new(Code::Forbidden, 403, detail)
     }
 
+    /// 403: what destroys or reveals takes the password anew.
+    pub fn step_up_required() -> Self {
+        let detail =
+            "this takes your password anew: POST /v1/admin/me/step-up, then ask again within ten minutes";
+        Self::new(Code::StepUpRequired, 403, detail)
+    }
+
+    /// 403: what people wrote is nobody's business without a reason.
+    pub fn look_required() -> Self {
+        let detail = "this shows what a tenant's people wrote: open a look with a reason, POST /v1/admin/tenants/{id}/looks, and \
+                      name it in the header Columba-Look";
+        Self::new(Code::LookRequired, 403, detail)
+    }
+
     /// 403.
     pub fn tenant_suspended() -> Self {
         Self::new(Code::TenantSuspended, 403, "the operator has suspended this tenant; ask them to resume it")
@@ -229,7 +247,23 @@ impl Refusal {
 
     /// 409.
     pub fn too_many_operators(most: usize) -> Self {
-        Self::conflict(format!("{most} operators have a token that opens; delete one first"))
+        Self::conflict(format!("{most} operators may come in; delete one first"))
+    }
+
+    /// 409.
+    pub fn last_owner() -> Self {
+        let detail = "this is the last owner who can sign in; make another person an owner first";
+        Self::conflict(detail)
+    }
+
+    /// 409.
+    pub fn email_is_taken() -> Self {
+        Self::conflict("another operator signs in with this email address")
+    }
+
+    /// 409.
+    pub fn not_the_first() -> Self {
+        Self::conflict("there is an account already; sign in, or ask an owner for an invitation")
     }
 
     /// 413.

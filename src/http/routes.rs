@@ -6,21 +6,22 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
 use super::admin::{
-    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
-    tenants,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, operators, plans, second_factor,
+    sessions as fleet, subscriptions, tenants,
 };
 use super::answer::Answer;
 use super::middleware::body::body;
 use super::middleware::edge_limit::edge_limit;
 use super::middleware::measure::measure;
+use super::middleware::on_behalf::on_behalf;
 use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics, pairing, payments,
-    sandbox, sessions, suppressions, usage, usage_days, webhooks,
+    audit as own_audit, chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics,
+    pairing, payments, sandbox, sessions, suppressions, usage, usage_days, webhooks,
 };
 use crate::domain::refusal::Refusal;
 
@@ -31,10 +32,14 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(resource("/metrics").route(get().to(metrics::scrape)))
             .configure(reference::routes)
             .service(scope("/v1/admin").configure(admin).wrap(from_fn(refused_operators)))
-            .service(scope("/v1").configure(|paths| {
-                v1(paths);
-                listening(paths);
-            }));
+            .service(
+                scope("/v1")
+                    .configure(|paths| {
+                        v1(paths);
+                        listening(paths);
+                    })
+                    .wrap(from_fn(on_behalf)),
+            );
     }));
 }
 
@@ -98,6 +103,7 @@ fn v1(v1: &mut ServiceConfig) {
                 .route(post().to(suppressions::create)),
         )
         .service(resource("/suppressions/{id}").route(delete().to(suppressions::delete)))
+        .service(resource("/audit").route(get().to(own_audit::list)))
         .service(resource("/usage").route(get().to(usage::get)))
         .service(resource("/usage/days").route(get().to(usage_days::days)))
         .service(resource("/subscription").route(get().to(invoices::subscription)))
@@ -144,7 +150,16 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/keys/{id}").route(delete().to(keys::revoke)))
         .service(resource("/keys/{id}/rotate").route(post().to(keys::rotate)))
         .service(resource("/operators").route(get().to(operators::list)).route(post().to(operators::create)))
-        .service(resource("/operators/{id}").route(delete().to(operators::delete)))
+        .service(resource("/operators/setup-link").route(post().to(operators::setup_link)))
+        .service(
+            resource("/operators/{id}")
+                .route(patch().to(operators::patch))
+                .route(delete().to(operators::delete)),
+        )
+        .service(resource("/operators/{id}/invitation").route(post().to(operators::invite)))
+        .service(resource("/tenants/{id}/looks").route(post().to(looks::open)))
+        .service(resource("/looks/{id}").route(delete().to(looks::end)))
+        .configure(people)
         .service(resource("/audit").route(get().to(audit::list)))
         .service(resource("/audit/head").route(get().to(audit::head)))
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
@@ -156,6 +171,27 @@ fn admin(admin: &mut ServiceConfig) {
                 .route(delete().to(fleet::clear_proxy)),
         )
         .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
+}
+
+fn people(admin: &mut ServiceConfig) {
+    admin
+        .service(resource("/door").route(get().to(door::look)))
+        .service(resource("/door/setup").route(post().to(door::setup)))
+        .service(resource("/door/sign-in").route(post().to(door::sign_in)))
+        .service(resource("/door/welcome").route(post().to(door::welcome)))
+        .service(resource("/me").route(get().to(me::me)))
+        .service(resource("/me/sign-out").route(post().to(me::sign_out)))
+        .service(resource("/me/sign-out-everywhere").route(post().to(me::sign_out_everywhere)))
+        .service(resource("/me/sign-ins").route(get().to(me::sign_ins)))
+        .service(resource("/me/sign-ins/{id}").route(delete().to(me::end)))
+        .service(resource("/me/step-up").route(post().to(me::step_up)))
+        .service(resource("/me/password").route(post().to(me::password)))
+        .service(
+            resource("/me/totp")
+                .route(post().to(second_factor::propose))
+                .route(delete().to(second_factor::remove)),
+        )
+        .service(resource("/me/totp/confirm").route(post().to(second_factor::confirm)));
 }
 
 fn books(admin: &mut ServiceConfig) {

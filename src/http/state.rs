@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate::Gate;
+use super::guesses::Guesses;
+use super::hashing::Hashing;
 use super::in_flight::InFlight;
+use super::looks::Looks;
 use super::middleware::edge_limit::EdgeLimit;
 use super::pairing_limit::PairingLimit;
 use super::render::paper::Fonts;
+use super::setup_link::SetupLink;
 use crate::actors::subscriber::Setup;
 use crate::billing::office::Issuer;
 use crate::config::http::HttpOptions;
@@ -29,6 +33,7 @@ use crate::ports::log_level::LogLevel;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::payments::PaymentProvider;
+use crate::ports::people::People;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::sealer::Sealer;
 use crate::ports::sessions::Sessions;
@@ -44,6 +49,7 @@ use crate::tenancy::operator::OperatorToken;
 pub struct HttpPorts {
     pub directory: Arc<dyn Directory>,
     pub audit: Arc<dyn Audit>,
+    pub people: Arc<dyn People>,
     pub key_use: Arc<dyn KeyUse>,
     pub edge_budget: Arc<dyn EdgeBudget>,
     pub sessions: Arc<dyn Sessions>,
@@ -74,6 +80,7 @@ pub struct HttpPorts {
 pub struct HttpState {
     pub directory: Arc<dyn Directory>,
     pub audit: Arc<dyn Audit>,
+    pub people: Arc<dyn People>,
     pub key_use: Arc<dyn KeyUse>,
     pub sessions: Arc<dyn Sessions>,
     pub contacts: Arc<dyn Contacts>,
@@ -105,6 +112,10 @@ pub struct HttpState {
     /// Who may say for whom it speaks.
     pub trusted_proxies: Arc<[AddressRange]>,
     pub pairing_limit: Arc<PairingLimit>,
+    pub hashing: Arc<Hashing>,
+    pub guesses: Arc<Guesses>,
+    pub setup_link: Arc<SetupLink>,
+    pub looks: Arc<Looks>,
     /// Bytes a request's body may have.
     pub body_limit: usize,
     /// In which it has to arrive.
@@ -139,6 +150,7 @@ impl HttpState {
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,
             audit: ports.audit,
+            people: ports.people,
             key_use: ports.key_use,
             sessions: ports.sessions,
             contacts: ports.contacts,
@@ -157,6 +169,10 @@ impl HttpState {
             gate,
             in_flight: InFlight::default(),
             pairing_limit: Arc::default(),
+            hashing: Arc::default(),
+            guesses: Arc::default(),
+            setup_link: Arc::default(),
+            looks: Arc::default(),
             body_limit: options.body_limit,
             body_timeout: Duration::from_secs(options.body_timeout_s.get().into()),
         }

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 
 use super::store::StoreError;
 use crate::domain::audit::{Act, Actor, Entry, Head};
+use crate::domain::id::TenantId;
 use crate::domain::page::Slice;
-use crate::domain::scope::SystemScope;
+use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::WallTime;
 
 /// Which entries; what is `None` does not narrow.
@@ -19,6 +20,8 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// On the subject with this id.
     pub subject: Option<String>,
+    /// That are this tenant's business.
+    pub tenant: Option<TenantId>,
     /// Not before.
     pub from: Option<WallTime>,
     /// Before.
@@ -58,6 +61,14 @@ pub trait Audit: Send + Sync {
         scope: SystemScope,
         filter: AuditFilter,
         page: AuditPage,
+    ) -> Result<Slice<Entry>, StoreError>;
+
+    /// Entries that are a tenant's business: what operators did to it or on its behalf. Newest first.
+    async fn of_tenant(
+        &self,
+        scope: TenantScope,
+        limit: u32,
+        beyond: Option<u64>,
     ) -> Result<Slice<Entry>, StoreError>;
 
     /// The end of the list, kept apart from it, so that an end that was cut off is missed.

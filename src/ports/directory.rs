@@ -12,13 +12,14 @@ use super::store::{Created, StoreError, WriteError};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::operator::{OperatorAccount, TokenHash};
+use crate::domain::operator::{OperatorAccount, Role, TokenHash};
+use crate::domain::person::Person;
 use crate::domain::plan::{Caps, Plan, SuspendedInbound};
 use crate::domain::scope::SystemScope;
 use crate::domain::tenant::{ApiKey, KeyHash, Minted, Tenant, TenantStanding, TenantStatus};
 use crate::domain::time::WallTime;
 
-/// Operators whose token opens, at once, besides `root`.
+/// Operators who may come in, at once, besides `root`.
 pub const OPERATORS_MAX: usize = 100;
 
 /// Everything at one instant. Deleted tenants and their keys are not in it.
@@ -31,11 +32,24 @@ pub struct Snapshot {
     /// Keys that are not revoked, by hash. Expiry is for the reader to judge. `last_used_at` is as it was when they
     /// were read.
     pub keys: HashMap<KeyHash, ApiKey>,
-    /// Operators besides `root`, by hash. Revoked ones too, so that it is known whose token is refused.
-    pub operators: HashMap<TokenHash, OperatorAccount>,
+    /// Operators besides `root`. Revoked ones too, so that it is known whose token is refused.
+    pub operators: HashMap<OperatorId, OperatorAccount>,
+    /// Whose token each is, by hash.
+    pub tokens: HashMap<TokenHash, OperatorId>,
 }
 
 impl Snapshot {
+    /// Adds an operator.
+    pub fn admit(&mut self, operator: OperatorAccount) {
+        self.tokens.extend(operator.hash.map(|hash| (hash, operator.id)));
+        self.operators.insert(operator.id, operator);
+    }
+
+    /// Whose token this is.
+    pub fn operator_by(&self, token: &TokenHash) -> Option<&OperatorAccount> {
+        self.operators.get(self.tokens.get(token)?)
+    }
+
     /// The plan a tenant is under now.
     pub fn plan_of(&self, tenant: TenantId) -> Option<&Plan> {
         self.plans.get(&self.tenants.get(&tenant)?.plan)
@@ -86,6 +100,15 @@ impl TenantPatch {
             None => Action::TenantUpdate,
         }
     }
+}
+
+/// Changes to an operator; what is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperatorPatch {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new role.
+    pub role: Option<Role>,
 }
 
 /// Reads are answered from memory; writes are durable before they are answered, and the next snapshot shows them.
@@ -162,13 +185,24 @@ pub trait Directory: Send + Sync {
     /// this, so it is not in the audit, and snapshots need not show it.
     async fn note_use(&self, scope: SystemScope, marks: Vec<(KeyId, WallTime)>) -> Result<(), StoreError>;
 
-    /// Adds an operator.
+    /// Adds an operator, with what they sign in with if they are a person. 409 when another has the address.
     async fn create_operator(
         &self,
         operator: OperatorAccount,
+        person: Option<Person>,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<OperatorAccount>, WriteError>;
 
-    /// Refuses an operator's token, at once and for good. Idempotent.
+    /// Adds the first person; 409 when there is one, whoever asked in.
+    async fn found(&self, operator: OperatorAccount, person: Person) -> Result<(), WriteError>;
+
+    /// Changes an operator. 409 for a lower role of the last owner who can sign in.
+    async fn patch_operator(
+        &self,
+        id: OperatorId,
+        patch: OperatorPatch,
+    ) -> Result<OperatorAccount, WriteError>;
+
+    /// Refuses an operator, at once and for good, and ends their sign-ins. Idempotent. 409 for the last owner who can sign in.
     async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError>;
 }

@@ -195,6 +195,10 @@ pub struct Outcome {
 impl Outcome {
     /// What the audit is told, if somebody asked for it. Of people and businesses it says nothing: what stands there stays.
     pub fn act(&self, tenant: TenantId, books: &Books) -> Option<Act> {
+        self.said(tenant, books).map(|act| act.of(tenant))
+    }
+
+    fn said(&self, tenant: TenantId, books: &Books) -> Option<Act> {
         let action = self.action?;
         let seen = |account: &Account, status: InvoiceStatus| json!({"status": status, "due_minor": account.due_minor()});
         Some(match action {

@@ -17,6 +17,7 @@ pub mod media;
 pub mod messages;
 pub mod outbox;
 pub mod payments;
+pub mod people;
 pub mod questions;
 pub mod readiness;
 pub mod sandbox;
@@ -48,4 +49,5 @@ pub struct Stores {
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,
     pub ledger: Arc<dyn ledger::Ledger>,
+    pub people: Arc<dyn people::People>,
 }

@@ -1,6 +1,7 @@
 //! What operators did. Read only: nothing here can change an entry.
 
 use crate::domain::audit::{Action, Head};
+use crate::domain::id::TenantId;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
@@ -29,6 +30,7 @@ impl Parameters for Wanted {
             actor: given.text("actor"),
             action: given.word::<Action>("action", &words).map(|action| action.to_string()),
             subject: given.text("subject"),
+            tenant: given.value("tenant"),
             from: given.value::<WallTime>("from"),
             to: given.value::<WallTime>("to"),
         };
@@ -46,6 +48,11 @@ impl Parameters for Wanted {
             Parameter::new::<String>("actor", "By this operator: an id, or a name.", "root"),
             Parameter::new::<Action>("action", "Of this action only.", "key.create"),
             Parameter::new::<String>("subject", "On the subject with this id.", sample::key_id().to_string()),
+            Parameter::new::<TenantId>(
+                "tenant",
+                "That are this tenant's business.",
+                sample::tenant_id().to_string(),
+            ),
             Parameter::new::<WallTime>("from", "Not before.", "2026-11-01T00:00:00.000Z"),
             Parameter::new::<WallTime>("to", "Before.", "2026-12-01T00:00:00.000Z"),
             Parameter::new::<Order>("order", "Newest first if it is left out.", "asc"),

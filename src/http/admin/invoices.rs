@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::billing::office::{Issuer, NoteAsked, Payment};
+use crate::domain::audit::Actor;
 use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 use crate::domain::invoice::{Invoice, InvoiceStatus};
 use crate::domain::money::Currency;
@@ -19,7 +20,7 @@ use crate::http::desk::decide;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json, JsonOrNothing};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::in_flight::Owner;
@@ -211,14 +212,14 @@ async fn found(state: &HttpState, id: InvoiceId) -> Result<Invoice, Problem> {
 /// Has something decided about an invoice, whosever it is.
 async fn act(
     state: &HttpState,
-    operator: &Operator,
+    by: &Actor,
     id: InvoiceId,
     idempotent: Idempotent,
     rule: impl Fn(&Issuer, &Books, WallTime) -> Result<Outcome, Refusal> + Send + Sync + 'static,
 ) -> Result<Written, Problem> {
     let tenant = found(state, id).await?.tenant;
     let matter = Matter { invoice: Some(id), payment: None, request: idempotent.0 };
-    decide(state, operator.actor(), tenant, matter, rule).await
+    decide(state, by, tenant, matter, rule).await
 }
 
 fn shown(written: &Written) -> Answer {
@@ -232,7 +233,7 @@ pub async fn pay(
     _: Query<Nothing>,
     idempotent: Idempotent,
     JsonOrNothing(body): JsonOrNothing<Received>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
@@ -246,19 +247,29 @@ pub async fn pay(
         };
         issuer.pay(books, &payment)
     };
-    shown(&act(&state, &operator, id, idempotent, rule).await?)
+    shown(&act(&state, operator.actor(), id, idempotent, rule).await?)
 }
 
 /// `POST /invoices/{id}/void`.
-pub async fn void(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<InvoiceId>) -> Answer {
+pub async fn void(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
+    Id(id): Id<InvoiceId>,
+) -> Answer {
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.void(books, id);
-    shown(&act(&state, &operator, id, Idempotent(None), rule).await?)
+    shown(&act(&state, operator.actor(), id, Idempotent(None), rule).await?)
 }
 
 /// `POST /invoices/{id}/write-off`.
-pub async fn write_off(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<InvoiceId>) -> Answer {
+pub async fn write_off(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
+    Id(id): Id<InvoiceId>,
+) -> Answer {
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.write_off(books, id);
-    shown(&act(&state, &operator, id, Idempotent(None), rule).await?)
+    shown(&act(&state, operator.actor(), id, Idempotent(None), rule).await?)
 }
 
 /// `POST /invoices/{id}/credit-notes`.
@@ -267,7 +278,7 @@ pub async fn credit(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewNote>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
@@ -279,7 +290,7 @@ pub async fn credit(
             NoteAsked { id: note, invoice: id, amount_minor: *amount_minor, reason: reason.clone() },
         )
     };
-    let written = act(&state, &operator, id, idempotent, rule).await?;
+    let written = act(&state, operator.actor(), id, idempotent, rule).await?;
     let note = written.note.as_ref().ok_or_else(Refusal::not_found)?;
     created(StatusCode::CREATED, written.is_replay, note)
 }
@@ -289,7 +300,7 @@ pub async fn link(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<LinkAsked>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let invoice = found(&state, id).await?;
@@ -297,7 +308,12 @@ pub async fn link(
 }
 
 /// `POST /invoices/{id}/collect`.
-pub async fn collect(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<InvoiceId>) -> Answer {
+pub async fn collect(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManageMoney>,
+    Id(id): Id<InvoiceId>,
+) -> Answer {
     let invoice = found(&state, id).await?;
     checkout::collect(&state, operator.actor(), &invoice).await
 }

@@ -19,7 +19,7 @@ use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
@@ -199,7 +199,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(mut body): Json<NewKey>,
-    operator: Operator,
+    operator: Operator<may::Afresh<may::ManageKeys>>,
     Id(tenant): Id<TenantId>,
 ) -> Answer {
     if !state.directory.snapshot().tenants.contains_key(&tenant) {
@@ -258,7 +258,7 @@ pub async fn rotate(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<Rotation>,
-    operator: Operator,
+    operator: Operator<may::Afresh<may::ManageKeys>>,
     Id(id): Id<KeyId>,
 ) -> Answer {
     let overlap = body.overlap_s.map_or(OVERLAP, Duration::from_secs);
@@ -291,7 +291,12 @@ pub async fn list(state: State, Query(page): Query<Page>, _: Operator, Id(tenant
 }
 
 /// `DELETE /keys/{id}`: revoked at once and for good.
-pub async fn revoke(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<KeyId>) -> Answer {
+pub async fn revoke(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManageKeys>,
+    Id(id): Id<KeyId>,
+) -> Answer {
     operator.signs(&state.directory).revoke_key(id, state.clock.wall()).await?;
     done()
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::billing::office::{Adjustment, AdjustmentKind, Issuer};
+use crate::domain::audit::Actor;
 use crate::domain::id::TenantId;
 use crate::domain::invoice::Party;
 use crate::domain::money::Currency;
@@ -17,7 +18,7 @@ use crate::http::desk::decide;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
 use crate::http::in_flight::Owner;
@@ -174,10 +175,10 @@ pub async fn grant(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<Amount>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<TenantId>,
 ) -> Answer {
-    adjust(&state, AdjustmentKind::Grant, idempotent, body, operator, id).await
+    adjust(&state, AdjustmentKind::Grant, idempotent, body, operator.actor(), id).await
 }
 
 /// `POST …/refunds`.
@@ -186,10 +187,10 @@ pub async fn refund(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<Amount>,
-    operator: Operator,
+    operator: Operator<may::Afresh<may::ManageMoney>>,
     Id(id): Id<TenantId>,
 ) -> Answer {
-    adjust(&state, AdjustmentKind::Refund, idempotent, body, operator, id).await
+    adjust(&state, AdjustmentKind::Refund, idempotent, body, operator.actor(), id).await
 }
 
 async fn adjust(
@@ -197,7 +198,7 @@ async fn adjust(
     kind: AdjustmentKind,
     idempotent: Idempotent,
     body: Amount,
-    operator: Operator,
+    by: &Actor,
     tenant: TenantId,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
@@ -205,7 +206,7 @@ async fn adjust(
     let adjustment = Adjustment { kind, amount_minor, currency, reference };
     let matter = Matter { request: idempotent.0, ..Matter::default() };
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| issuer.adjust(books, adjustment.clone());
-    let written = decide(state, operator.actor(), tenant, matter, rule).await?;
+    let written = decide(state, by, tenant, matter, rule).await?;
     let (seq, entry) = written.entry.as_ref().ok_or_else(Refusal::not_found)?;
     created(StatusCode::CREATED, written.is_replay, EntryRecord { seq: *seq, entry })
 }
@@ -221,7 +222,7 @@ pub async fn put_profile(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<ProfileForm>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     known(&state, id)?;

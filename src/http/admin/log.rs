@@ -8,7 +8,7 @@ use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::openapi::operation::{Operation, get, put};
 
@@ -48,7 +48,12 @@ pub async fn read(state: State, _: Query<Nothing>, _: Operator) -> Answer {
 }
 
 /// `PUT /log`: a level, or directives such as `info,columba::actors=debug`.
-pub async fn write(state: State, _: Query<Nothing>, Json(body): Json<Level>, _: Operator) -> Answer {
+pub async fn write(
+    state: State,
+    _: Query<Nothing>,
+    Json(body): Json<Level>,
+    _: Operator<may::ManageSystem>,
+) -> Answer {
     let refuse = |detail: String| Refusal::invalid(vec![Fault::new("/level", "not_allowed", detail)]);
     if body.level.is_empty() || body.level.len() > LONGEST {
         let detail =

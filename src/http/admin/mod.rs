@@ -1,12 +1,16 @@
 //! What the operator asks. One file per resource; `routes` holds the table.
 
 pub mod audit;
+pub mod door;
 pub mod invoices;
 pub mod keys;
 pub mod ledger;
 pub mod log;
+pub mod looks;
+pub mod me;
 pub mod operators;
 pub mod plans;
+pub mod second_factor;
 pub mod sessions;
 pub mod subscriptions;
 pub mod tenants;

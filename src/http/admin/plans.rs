@@ -13,7 +13,7 @@ use crate::http::cursor;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
 use crate::http::in_flight::Owner;
@@ -65,7 +65,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(NewPlan(mut proposal)): Json<NewPlan>,
-    operator: Operator,
+    operator: Operator<may::ManagePlans>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     let code = proposal.code.take().unwrap_or_default();
@@ -142,7 +142,7 @@ pub async fn put(
     state: State,
     _: Query<Nothing>,
     Json(mut proposal): Json<Proposal>,
-    operator: Operator,
+    operator: Operator<may::ManagePlans>,
     Id(code): Id<String>,
 ) -> Answer {
     if !state.directory.snapshot().plans.contains_key(&code) {

@@ -12,7 +12,7 @@ use crate::http::answer::{Answer, ok};
 use crate::http::desk::{decide, look};
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json, JsonOrNothing};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::openapi::operation::{self, Operation, get, post};
@@ -162,7 +162,7 @@ pub async fn change(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<Change>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     let done = decide(&state, operator.actor(), id, Matter::default(), move |issuer, books, now| {
@@ -226,7 +226,7 @@ pub async fn cancel(
     state: State,
     _: Query<Nothing>,
     JsonOrNothing(body): JsonOrNothing<Cancellation>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     let end = if body.when == Some(When::Now) { End::Now } else { End::WithPeriod };
@@ -240,7 +240,7 @@ pub async fn reactivate(
     state: State,
     _: Query<Nothing>,
     JsonOrNothing(body): JsonOrNothing<Reactivation>,
-    operator: Operator,
+    operator: Operator<may::ManageMoney>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     let done = decide(&state, operator.actor(), id, Matter::default(), move |issuer, books, now| {

@@ -18,7 +18,7 @@ use crate::http::desk::decide;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::in_flight::Owner;
@@ -91,7 +91,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewTenant>,
-    operator: Operator,
+    operator: Operator<may::ManageTenants>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
     if let Some(fault) = wrong_name(&body.name) {
@@ -143,7 +143,7 @@ pub async fn patch(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<Change>,
-    operator: Operator,
+    operator: Operator<may::ManageTenants>,
     Id(id): Id<TenantId>,
 ) -> Answer {
     if !state.directory.snapshot().tenants.contains_key(&id) {
@@ -168,16 +168,31 @@ pub async fn patch(
 }
 
 /// `POST /tenants/{id}/suspend`: every call of theirs answers 403, and their sessions stop.
-pub async fn suspend(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
+pub async fn suspend(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManageTenants>,
+    Id(id): Id<TenantId>,
+) -> Answer {
     put_status(state, operator, id, TenantStatus::Suspended).await
 }
 
 /// `POST /tenants/{id}/resume`: what is wanted of their sessions has stayed, and is done again.
-pub async fn resume(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
+pub async fn resume(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManageTenants>,
+    Id(id): Id<TenantId>,
+) -> Answer {
     put_status(state, operator, id, TenantStatus::Active).await
 }
 
-async fn put_status(state: State, operator: Operator, id: TenantId, status: TenantStatus) -> Answer {
+async fn put_status(
+    state: State,
+    operator: Operator<may::ManageTenants>,
+    id: TenantId,
+    status: TenantStatus,
+) -> Answer {
     let patch = TenantPatch { status: Some(status), ..TenantPatch::default() };
     to_the_end(async move {
         let tenant = operator.signs(&state.directory).patch_tenant(id, patch, state.clock.wall()).await?;
@@ -194,7 +209,12 @@ async fn put_status(state: State, operator: Operator, id: TenantId, status: Tena
 
 /// `DELETE /tenants/{id}`. Suspended first, so that nothing starts meanwhile; the row goes last, so that the call can
 /// be repeated.
-pub async fn delete(state: State, _: Query<Nothing>, operator: Operator, Id(id): Id<TenantId>) -> Answer {
+pub async fn delete(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::Afresh<may::ManageTenants>>,
+    Id(id): Id<TenantId>,
+) -> Answer {
     to_the_end(async move {
         let directory = operator.signs(&state.directory);
         let now = state.clock.wall();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use governor::middleware::StateInformationMiddleware;
@@ -19,10 +19,12 @@ use governor::{Quota, RateLimiter};
 use crate::config::http::EdgeLimits;
 use crate::domain::id::{KeyId, OperatorId};
 use crate::domain::refusal::Refusal;
-use crate::http::origin::Origin;
+use crate::http::cookie;
+use crate::http::origin::{Origin, Secured};
 use crate::http::presented::Presented;
 use crate::ports::clock::Clock;
 use crate::ports::edge::{EdgeBudget, Rate};
+use crate::tenancy::authenticate::Principal;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STATE: HeaderName = HeaderName::from_static("ratelimit");
@@ -167,7 +169,8 @@ fn room(limiter: &Limiter, caller: Caller) -> Caller {
     }
 }
 
-fn address(origin: Origin) -> Caller {
+/// The caller behind an address.
+pub fn address(origin: Origin) -> Caller {
     match origin.0 {
         Some(IpAddr::V6(address)) => {
             Caller::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
@@ -188,12 +191,21 @@ pub async fn edge_limit<B: MessageBody + 'static>(
     let state = super::state(&request);
     let peer = request.peer_addr().map(|peer| peer.ip());
     let origin = Origin::of(peer, request.headers(), &state.trusted_proxies);
+    let secured = Secured::of(peer, request.headers(), &state.trusted_proxies);
     request.extensions_mut().insert(origin);
-    let presented = Presented::by(request.headers(), origin.0, &state);
+    request.extensions_mut().insert(secured);
+    let presented = Presented::by(&request, origin, secured, &state).await;
+    // A script cannot take back what it cannot see.
+    let stale = matches!(presented, Presented::Stale);
     let caller = match &presented {
-        Presented::Tenant(principal) => Caller::Key(principal.key),
-        Presented::Operator(identity) => Caller::Operator(identity.id),
-        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(origin),
+        Presented::Tenant(Principal { key: Some(key), .. }) => Caller::Key(*key),
+        Presented::Operator(acting) => Caller::Operator(acting.identity.id),
+        Presented::Nothing
+        | Presented::Former(..)
+        | Presented::Tenant(_)
+        | Presented::Refused(_)
+        | Presented::Stale
+        | Presented::Barred(_) => address(origin),
     };
     let spoken = request.path().starts_with("/v1/");
     let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller).await } else { Ok(()) };
@@ -203,8 +215,8 @@ pub async fn edge_limit<B: MessageBody + 'static>(
     };
     let (left, mut response) = match taken {
         Ok(left) => {
-            if let Presented::Tenant(principal) = &presented {
-                state.key_use.note(principal.key, state.clock.wall());
+            if let Presented::Tenant(Principal { key: Some(key), .. }) = &presented {
+                state.key_use.note(*key, state.clock.wall());
             }
             request.extensions_mut().insert(presented);
             (left, next.call(request).await?.map_into_boxed_body())
@@ -214,6 +226,12 @@ pub async fn edge_limit<B: MessageBody + 'static>(
             (Left { remaining: 0, full_in_s: wait as u64 }, super::refuse(request, refusal))
         }
     };
+    if stale
+        && !response.headers().contains_key(header::SET_COOKIE)
+        && let Ok(value) = HeaderValue::from_str(&cookie::taken_back(secured.0))
+    {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
     if spoken {
         announce(response.headers_mut(), &state.edge_limit.policy(), left);
     }

@@ -7,6 +7,7 @@
 pub mod body;
 pub mod edge_limit;
 pub mod measure;
+pub mod on_behalf;
 pub mod problems;
 pub mod query_keys;
 pub mod refused_operators;

@@ -11,12 +11,18 @@ use super::edge_limit::Caller;
 use crate::domain::audit::{Act, Action};
 use crate::domain::refusal::Code;
 use crate::http::extract::operator::actor;
-use crate::http::presented::Presented;
+use crate::http::presented::{Acting, Presented};
 use crate::http::problem::Problem;
 use crate::http::state::HttpState;
 
 /// Characters of a path that are kept.
-const PATH: usize = 256;
+pub const PATH: usize = 256;
+
+/// Whether a 403 says that it is not theirs, and not only what they have to do first.
+fn is_meant(response: &ServiceResponse<BoxBody>) -> bool {
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    problem.is_none_or(|problem| problem.refusal().code == Code::Forbidden)
+}
 
 /// Adds an entry to the audit for a 401 or 403 of a known operator. As many as bad keys a minute; beyond it they hear 429, so
 /// that nobody fills the log.
@@ -24,14 +30,20 @@ pub async fn refused_operators<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let response = next.call(request).await?.map_into_boxed_body();
+    note(next.call(request).await?.map_into_boxed_body()).await
+}
+
+/// Adds the entry, if the answer is such a refusal.
+pub async fn note(response: ServiceResponse<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let code = match response.status() {
         StatusCode::UNAUTHORIZED => Code::Unauthorized,
-        StatusCode::FORBIDDEN => Code::Forbidden,
+        StatusCode::FORBIDDEN if is_meant(&response) => Code::Forbidden,
         _ => return Ok(response),
     };
     let known = match response.request().extensions().get::<Presented>() {
-        Some(Presented::Operator(identity) | Presented::Former(identity, _)) => Some(identity.clone()),
+        Some(Presented::Operator(Acting { identity, .. }) | Presented::Former(identity, _)) => {
+            Some(identity.clone())
+        }
         _ => None,
     };
     let Some(known) = known else { return Ok(response) };

@@ -20,13 +20,13 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schemas::Schemas;
 use super::admin::{
-    audit, invoices as all_invoices, keys, ledger, log, operators, plans, sessions as fleet, subscriptions,
-    tenants,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, operators, plans, second_factor,
+    sessions as fleet, subscriptions, tenants,
 };
 use super::reference;
 use super::v1::{
-    chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics, pairing, payments,
-    sandbox, sessions, suppressions, usage, usage_days, webhooks,
+    audit as own_audit, chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics,
+    pairing, payments, sandbox, sessions, suppressions, usage, usage_days, webhooks,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -100,10 +100,25 @@ pub fn groups() -> Vec<Group> {
         group("Tenants", "For the operator: customers.", tenants::operations()),
         group("Keys", "For the operator: the keys of a tenant's programs.", keys::operations()),
         group(
+            "Signing in",
+            "For operators who are people: in by a password and a second factor, and what they do on their own behalf.",
+            door::operations()
+                .into_iter()
+                .chain(me::operations())
+                .chain(second_factor::operations())
+                .collect(),
+        ),
+        group(
             "Operators",
-            "For the operator: people and programs with a token of their own.",
+            "For the operator: people who sign in, and programs with a token of their own.",
             operators::operations(),
         ),
+        group(
+            "Looks",
+            "For the operator: reading what a tenant's people wrote, for a reason.",
+            looks::operations(),
+        ),
+        group("Own audit", "What operators did to a tenant, for the tenant.", own_audit::operations()),
         group("Audit", "For the operator: what operators did, in a chain of hashes.", audit::operations()),
         group("Plans", "For the operator: what tenants have bought.", plans::operations()),
         group(
@@ -150,6 +165,9 @@ the operator's token.
 - Times are RFC 3339 in UTC with milliseconds. Ids are prefixed and sort by creation.
 - Lists answer `{data, next_cursor, has_more}`, newest first; `next_cursor` is null at the end.
 - Every error is an `application/problem+json`; programs switch on its `code`, and its `type` leads to what to do.
+- An operator calls a tenant's paths on its behalf with the header `Columba-Tenant: ten_…`; messages then come without their \
+content (`redacted`), unless a look is open (`POST /v1/admin/tenants/{id}/looks`) and named in `Columba-Look`, with which nothing \
+is changed. The tenant finds all of that in `GET /v1/audit`.
 - `Idempotency-Key` on a POST that creates makes the same request twice one effect, for 24 hours.
 - Unknown fields and parameters are refused by name. Answers may gain fields.";
 
@@ -217,7 +235,12 @@ fn security_schemes() -> Value {
         "operator": {
             "type": "http", "scheme": "bearer", "bearerFormat": "col_op_…",
             "description": "An operator's token: the one that the server wrote into `operator.token` in its data directory, or one of \
-                            `POST /v1/admin/operators`. A viewer's opens `GET` only.",
+                            `POST /v1/admin/operators`. Each operation says which role it takes.",
+        },
+        "signed_in": {
+            "type": "apiKey", "in": "cookie", "name": "columba",
+            "description": "The cookie of an operator who signed in (`__Host-columba` over TLS). Whatever changes something needs the \
+                            header `X-CSRF-Token` besides, as `GET /v1/admin/me` has it, and comes from a page of this server.",
         },
         "ticket": {
             "type": "apiKey", "in": "header", "name": "Sec-WebSocket-Protocol",

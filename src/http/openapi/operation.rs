@@ -8,7 +8,10 @@ use super::parameter::Parameter;
 use super::problems;
 use super::schemas::{SchemaOf, Schemas, answered};
 use super::signature::{Route, Signature};
+use crate::domain::operator::Role;
 use crate::domain::refusal::{Code, Refusal};
+use crate::tenancy::behalf::Needs;
+use crate::tenancy::permission::Permission;
 
 /// One route's description.
 pub struct Operation {
@@ -48,10 +51,6 @@ impl Operation {
         route.refusals.insert((503, Code::Unavailable));
         if !matches!(path, "/livez" | "/readyz") {
             route.refusals.insert((429, Code::RateLimited));
-        }
-        // An operator who may only read is refused whatever does more.
-        if method != "get" && route.security.iter().any(|(scheme, _)| *scheme == "operator") {
-            route.refusals.insert((403, Code::Forbidden));
         }
         Self { method, path, id: "", summary: "", about: "", route, asked: None, answers: vec![] }
     }
@@ -105,6 +104,21 @@ impl Operation {
         let status = |code: Code| *code.statuses().last().expect("every code has a status");
         self.route.refusals.extend(codes.iter().map(|&code| (status(code), code)));
         self
+    }
+
+    /// The example of its body.
+    pub fn asked(&self) -> Option<&Value> {
+        self.asked.as_ref()
+    }
+
+    /// What it needs of an operator's role, if operators call it.
+    pub fn permission(&self) -> Option<Permission> {
+        self.route.permission
+    }
+
+    /// What it takes of an operator on a tenant's behalf, if tenants call it.
+    pub fn on_behalf(&self) -> Option<Needs> {
+        self.route.on_behalf
     }
 
     /// A scheme that its arguments do not tell: `tenant`, `operator` or `ticket`.
@@ -188,7 +202,18 @@ impl Operation {
     fn describe(&self) -> String {
         let scopes = self.route.security.iter().filter_map(|(_, scope)| scope.as_deref());
         let needs = scopes.map(|scope| format!("Needs a key with the scope `{scope}`.")).next();
-        let parts = [Some(self.about.to_owned()).filter(|about| !about.is_empty()), needs];
+        let role = self.route.permission.filter(|_| self.path.starts_with("/v1/admin/"));
+        let role = role.map(|permission| match permission.least() {
+            Role::Viewer => "Any operator may.".to_owned(),
+            Role::Owner => "Takes an operator with the role `owner`.".to_owned(),
+            least => format!("Takes an operator with the role `{least}` or a higher one."),
+        });
+        let behalf = self.route.on_behalf.map(|needs| {
+            let role = needs.permission.least();
+            let look = if needs.content { " and a look" } else { "" };
+            format!("On a tenant's behalf it takes an operator with the role `{role}` or a higher one{look}.")
+        });
+        let parts = [Some(self.about.to_owned()).filter(|about| !about.is_empty()), needs, role, behalf];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
     }
 

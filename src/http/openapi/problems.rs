@@ -78,6 +78,8 @@ impl Refusal {
             }
             Code::Unauthorized => Self::unauthorized("send the header Authorization: Bearer <key>"),
             Code::Forbidden => Self::forbidden("this key lacks the scope send"),
+            Code::StepUpRequired => Self::step_up_required(),
+            Code::LookRequired => Self::look_required(),
             Code::TenantSuspended => Self::tenant_suspended(),
             Code::NotFound => Self::not_found(),
             Code::MethodNotAllowed => Self::method_not_allowed(),

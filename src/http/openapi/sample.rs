@@ -14,8 +14,8 @@ use crate::domain::audit::{Act, Action, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Content, Text};
 use crate::domain::id::{
-    DeliveryId, EventId, InvoiceId, KeyId, MediaId, MessageId, OperatorId, SessionId, SuppressionId,
-    TenantId, WebhookId,
+    DeliveryId, EventId, InvoiceId, KeyId, LookId, MediaId, MessageId, OperatorId, SessionId, SignInId,
+    SuppressionId, TenantId, WebhookId,
 };
 use crate::domain::invoice::{
     Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line,
@@ -98,6 +98,16 @@ pub fn delivery_id() -> DeliveryId {
 /// An operator's id.
 pub fn operator_id() -> OperatorId {
     id("opr_019a2b3c4d5e7f808192a3b4c5d6e7f8")
+}
+
+/// A sign-in's id.
+pub fn sign_in_id() -> SignInId {
+    id("sgn_019a2b3c4d5e7f808192a3b4c5d6e7fc")
+}
+
+/// A look's id.
+pub fn look_id() -> LookId {
+    id("lok_019a2b3c4d5e7f808192a3b4c5d6e7fd")
 }
 
 /// A wish for no messages.
@@ -435,8 +445,9 @@ pub fn operator() -> OperatorAccount {
     OperatorAccount {
         id: operator_id(),
         name: "on call".to_owned(),
-        hash: TokenHash([0; 32]),
+        hash: Some(TokenHash([0; 32])),
         role: Role::Viewer,
+        email: None,
         created_at: NOW,
         expires_at: None,
         revoked_at: None,

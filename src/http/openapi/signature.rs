@@ -13,18 +13,24 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json, JsonOrNothing, parse};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{self, Myself, Operator};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Parameters, Query};
 use crate::http::extract::tenant::{Need, Tenant};
 use crate::http::extract::upload::Upload;
 use crate::http::state::FeedState;
+use crate::tenancy::behalf::Needs;
+use crate::tenancy::permission::Permission;
 
 /// What is known of a route.
 #[derive(Default)]
 pub struct Route {
     /// Ways to be let in, any of which will do: the scheme, and what it has to be good for.
     pub security: Vec<(&'static str, Option<String>)>,
+    /// What it needs of an operator's role.
+    pub permission: Option<Permission>,
+    /// What it takes of an operator on a tenant's behalf.
+    pub on_behalf: Option<Needs>,
     /// The form of the `{id}` in its path.
     pub id: Option<SchemaOf>,
     /// Its query.
@@ -121,14 +127,37 @@ impl Argument for Upload {
 impl<N: Need> Argument for Tenant<N> {
     fn tell(route: &mut Route) {
         route.security.push(("tenant", Some(N::SCOPE.to_string())));
+        route.security.extend([("operator", None), ("signed_in", None)]);
+        route.on_behalf = Some(N::NEEDS);
+        if N::NEEDS.content {
+            route.refusals.insert((403, Code::LookRequired));
+        }
+        if N::AFRESH {
+            route.refusals.insert((403, Code::StepUpRequired));
+        }
         let said = [(401, Code::Unauthorized), (403, Code::Forbidden), (403, Code::TenantSuspended)];
         route.refusals.extend(said);
     }
 }
 
-impl Argument for Operator {
+impl<N: operator::Need> Argument for Operator<N> {
     fn tell(route: &mut Route) {
-        route.security.push(("operator", None));
+        route.security.extend([("operator", None), ("signed_in", None)]);
+        route.permission = Some(N::PERMISSION);
+        route.refusals.insert((401, Code::Unauthorized));
+        // Every role may read.
+        if N::PERMISSION != Permission::Read {
+            route.refusals.insert((403, Code::Forbidden));
+        }
+        if N::AFRESH {
+            route.refusals.insert((403, Code::StepUpRequired));
+        }
+    }
+}
+
+impl Argument for Myself {
+    fn tell(route: &mut Route) {
+        route.security.push(("signed_in", None));
         route.refusals.insert((401, Code::Unauthorized));
     }
 }

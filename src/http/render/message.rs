@@ -67,6 +67,9 @@ pub struct MessageRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Revoke")]
     pub revoke: Option<&'a Revoke>,
+    /// Whether the content was left out, as it is for an operator without a look.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub redacted: bool,
     pub status: MessageStatus,
     pub reason: Option<MessageReason>,
     pub wa_id: &'a WaId,
@@ -130,6 +133,26 @@ macro_rules! only {
     };
 }
 
+/// A message without its content: who, when and what became of it.
+pub fn outline(message: &Message) -> MessageRecord<'_> {
+    MessageRecord {
+        text: None,
+        image: None,
+        video: None,
+        audio: None,
+        document: None,
+        sticker: None,
+        location: None,
+        contacts: None,
+        reaction: None,
+        poll: None,
+        edit: None,
+        revoke: None,
+        redacted: true,
+        ..record(message)
+    }
+}
+
 /// A message as the API shows it.
 pub fn record(message: &Message) -> MessageRecord<'_> {
     let content = &message.content;
@@ -154,6 +177,7 @@ pub fn record(message: &Message) -> MessageRecord<'_> {
         poll: only!(content, Poll),
         edit: only!(content, Edit),
         revoke: only!(content, Revoke),
+        redacted: false,
         status: message.status,
         reason: message.reason,
         wa_id: &message.wa_id,

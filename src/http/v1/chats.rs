@@ -98,7 +98,7 @@ fn strange_answer() -> Problem {
 pub async fn groups(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::Content>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     owned(&state, tenant.principal(), id).await?;
@@ -130,7 +130,7 @@ impl Parameters for Wanted {
 /// `GET /sessions/{id}/contacts`.
 pub async fn contacts(
     state: State,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::Content>,
     Query(wanted): Query<Wanted>,
     Id(id): Id<SessionId>,
 ) -> Answer {

@@ -107,7 +107,7 @@ pub async fn list(
 pub async fn get(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::Content>,
     Id(id): Id<DeliveryId>,
 ) -> Answer {
     let logged = state.webhooks.delivery(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;

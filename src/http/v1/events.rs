@@ -112,7 +112,7 @@ pub async fn stream(
     for &session in sessions.iter().flatten() {
         owned(&state, tenant.principal(), session).await?;
     }
-    let grant = Grant { tenant: tenant.id(), key: tenant.principal().key, sessions: None };
+    let grant = Grant { tenant: tenant.id(), key: tenant.principal().own_key()?, sessions: None };
     let setup = feed.subscribers.clone();
     let (subscriber, outgoing) = SubscriberActor::launch(grant, Listening::EventStream, setup);
     let wish = Frame::Wish(Filter { sessions, kinds }, resume);

@@ -31,6 +31,7 @@ use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
 use crate::http::openapi::operation::{Operation, get, post};
 use crate::http::openapi::sample;
+use crate::http::origin::is_own;
 use crate::http::presented::Presented;
 use crate::http::problem::Problem;
 use crate::http::state::FeedState;
@@ -109,7 +110,7 @@ pub async fn ticket(
         owned(&state, tenant.principal(), session).await?;
     }
     let text = ticket_text(&mut rand::rng());
-    let grant = Grant { tenant: tenant.id(), key: tenant.principal().key, sessions };
+    let grant = Grant { tenant: tenant.id(), key: tenant.principal().own_key()?, sessions };
     feed.tickets.issue(text.to_string(), grant, state.clock.now() + TICKET_LIFE).await?;
     let expires_at = state.clock.wall() + TICKET_LIFE;
     created(StatusCode::CREATED, false, TicketRecord { ticket: &text, expires_at })
@@ -148,9 +149,7 @@ pub async fn socket(
 pub(super) fn admit_origin(feed: &FeedState, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
-    if (own && !host.is_empty()) || feed.allowed_origins.iter().any(|allowed| allowed == origin) {
+    if is_own(origin, headers) || feed.allowed_origins.iter().any(|allowed| allowed == origin) {
         return Ok(());
     }
     let detail =
@@ -171,9 +170,9 @@ fn by_bearer(request: &HttpRequest) -> Result<Grant, Problem> {
     match request.extensions().get::<Presented>() {
         Some(Presented::Tenant(principal)) => {
             principal.require(KeyScope::Read)?;
-            Ok(Grant { tenant: principal.scope.tenant(), key: principal.key, sessions: None })
+            Ok(Grant { tenant: principal.scope.tenant(), key: principal.own_key()?, sessions: None })
         }
-        Some(Presented::Refused(refusal)) => Err(refusal.clone().into()),
+        Some(Presented::Refused(refusal) | Presented::Barred(refusal)) => Err(refusal.clone().into()),
         _ => Err(Refusal::unauthorized(
             "send Authorization: Bearer <key>, or offer the subprotocols columba.v1, ticket.<ticket>",
         )

@@ -12,7 +12,6 @@ use crate::http::answer::Answer;
 use crate::http::checkout::{self, LinkAsked, PortalAsked};
 use crate::http::extract::State;
 use crate::http::extract::json::Json;
-use crate::http::extract::operator::key_actor;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
@@ -122,12 +121,12 @@ pub async fn link(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<LinkAsked>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Pay>,
     Id(id): Id<InvoiceId>,
     request: HttpRequest,
 ) -> Answer {
     let invoice = state.ledger.invoice(id, Some(tenant.id())).await?.ok_or_else(Refusal::not_found)?;
-    checkout::link(&state, &key_actor(&request, tenant.principal().key), &invoice, body).await
+    checkout::link(&state, &tenant.actor(&request), &invoice, body).await
 }
 
 /// `POST /billing/portal`.
@@ -135,8 +134,8 @@ pub async fn portal(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<PortalAsked>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Pay>,
     request: HttpRequest,
 ) -> Answer {
-    checkout::portal(&state, &key_actor(&request, tenant.principal().key), tenant.id(), body).await
+    checkout::portal(&state, &tenant.actor(&request), tenant.id(), body).await
 }

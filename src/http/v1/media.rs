@@ -146,7 +146,7 @@ async fn found(state: &State, scope: TenantScope, id: MediaId) -> Result<MediaFi
 pub async fn get(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::Content>,
     Id(id): Id<MediaId>,
 ) -> Answer {
     let file = found(&state, tenant.scope(), id).await?;
@@ -157,7 +157,7 @@ pub async fn get(
 pub async fn delete(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Send>,
+    tenant: Tenant<tenant::Keep>,
     Id(id): Id<MediaId>,
 ) -> Answer {
     let (media, scope) = (state.media.clone(), tenant.scope());
@@ -169,7 +169,7 @@ pub async fn delete(
 pub async fn content(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::Content>,
     Id(id): Id<MediaId>,
     request: HttpRequest,
 ) -> Answer {

@@ -14,7 +14,7 @@ use super::content::{Kind, NewEdit, NewReaction, NewRevoke};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Contacts, Location, Poll, Text};
 use crate::domain::id::{MessageId, SessionId};
-use crate::domain::message::{Category, Delivery, Direction, Draft, MessageStatus};
+use crate::domain::message::{Category, Delivery, Direction, Draft, Message, MessageStatus};
 use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::time::WallTime;
@@ -24,13 +24,13 @@ use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json, Object};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
-use crate::http::extract::tenant::{self, Tenant};
+use crate::http::extract::tenant::{self, Need, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{self, Operation, post};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
-use crate::http::render::message::record;
+use crate::http::render::message::{MessageRecord, outline, record};
 use crate::ports::messages::MessageFilter;
 use crate::ports::store::WriteError;
 
@@ -234,6 +234,11 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
+/// A message as this caller sees it.
+fn shown<'a, N: Need>(tenant: &Tenant<N>, message: &'a Message) -> MessageRecord<'a> {
+    if tenant.sees_content() { record(message) } else { outline(message) }
+}
+
 /// `POST /sessions/{id}/messages`.
 pub async fn send(
     state: State,
@@ -264,7 +269,7 @@ pub async fn send(
     let accepted = state.accept.accept(tenant.scope(), session, metered, draft, idempotent.0).await?;
     drop(flight);
     let replayed = accepted.is_replayed();
-    created(StatusCode::ACCEPTED, replayed, record(&accepted.into_inner()))
+    created(StatusCode::ACCEPTED, replayed, shown(&tenant, &accepted.into_inner()))
 }
 
 /// The query of `GET /messages`.
@@ -318,7 +323,7 @@ impl Parameters for Wanted {
 /// `GET /messages`.
 pub async fn list(state: State, Query(wanted): Query<Wanted>, tenant: Tenant<tenant::Read>) -> Answer {
     let slice = state.messages.list(tenant.scope(), wanted.filter, wanted.page).await?;
-    ok(Listing::by_id(&slice, |message| message.id.uuid(), record))
+    ok(Listing::by_id(&slice, |message| message.id.uuid(), |message| shown(&tenant, message)))
 }
 
 /// `GET /messages/{id}`.
@@ -329,7 +334,7 @@ pub async fn get(
     Id(id): Id<MessageId>,
 ) -> Answer {
     let message = state.messages.get(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;
-    ok(record(&message))
+    ok(shown(&tenant, &message))
 }
 
 /// `DELETE /messages/{id}`: cancels while queued or held.
@@ -340,7 +345,7 @@ pub async fn cancel(
     Id(id): Id<MessageId>,
 ) -> Answer {
     let message = state.messages.cancel(tenant.scope(), id, state.clock.wall()).await?;
-    ok(record(&message))
+    ok(shown(&tenant, &message))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What tenants ask. One file per resource; `routes` holds the table.
 
 pub mod attachment;
+pub mod audit;
 pub mod chats;
 mod content;
 pub mod deliveries;

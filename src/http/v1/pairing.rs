@@ -19,7 +19,6 @@ use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::key_actor;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::extract::tenant::{self, Tenant};
@@ -90,7 +89,7 @@ pub fn operations() -> Vec<Operation> {
 pub async fn qr(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Read>,
+    tenant: Tenant<tenant::LinkCode>,
     Id(id): Id<SessionId>,
     request: HttpRequest,
 ) -> Answer {
@@ -147,9 +146,9 @@ pub async fn pairing_code(
         .map_err(|error| Refusal::invalid(vec![Fault::new("/phone", "not_allowed", error.to_string())]))?;
     state.pairing_limit.take(tenant.id(), &phone, state.clock.now())?;
     // Written down first: a code takes over an account, and nobody gets one unseen.
-    let act = Act::new(Action::PairingCode, "session", id);
+    let act = Act::new(Action::PairingCode, "session", id).of(tenant.id());
     let act = act.after(&json!({"tenant": tenant.id(), "engine": session.engine}));
-    state.audit.record(key_actor(&request, tenant.principal().key), act).await?;
+    state.audit.record(tenant.actor(&request), act).await?;
     let code = state.supervisor.pairing_code(&session, phone).await?;
     ok(CodeRecord { code: code.code, expires_at: code.expires_at, warning: session.engine.warning() })
 }
@@ -193,8 +192,8 @@ fn wants_picture(headers: &HeaderMap) -> bool {
     })
 }
 
-/// With the quiet zone that scanners need.
-fn picture(code: &str) -> Option<String> {
+/// The picture of a code, with the quiet zone that scanners need.
+pub fn picture(code: &str) -> Option<String> {
     let qr = QrCode::new(code).ok()?;
     Some(qr.render::<svg::Color<'_>>().quiet_zone(true).min_dimensions(SIDE, SIDE).build())
 }

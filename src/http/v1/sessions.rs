@@ -21,7 +21,7 @@ use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
-use crate::http::extract::tenant::{self, Tenant};
+use crate::http::extract::tenant::{self, Need, Tenant};
 use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{self, Operation, post};
@@ -158,7 +158,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewSession>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Configure>,
 ) -> Answer {
     let _flight = idempotent.enter(&state.in_flight, Owner::Tenant(tenant.id()))?;
     match body.faults() {
@@ -181,7 +181,7 @@ pub async fn create(
     created(StatusCode::CREATED, replayed, record(&made.into_inner(), now))
 }
 
-fn fresh(tenant: &Tenant<tenant::Session>, body: NewSession, engine: Engine, now: WallTime) -> Session {
+fn fresh(tenant: &Tenant<tenant::Configure>, body: NewSession, engine: Engine, now: WallTime) -> Session {
     Session {
         id: SessionId::mint(now),
         tenant: tenant.id(),
@@ -244,13 +244,13 @@ pub async fn stop(
 pub async fn logout(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Destroy>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     want(state, tenant, id, Desired::LoggedOut).await
 }
 
-async fn want(state: State, tenant: Tenant<tenant::Session>, id: SessionId, desired: Desired) -> Answer {
+async fn want<N: Need>(state: State, tenant: Tenant<N>, id: SessionId, desired: Desired) -> Answer {
     owned(&state, tenant.principal(), id).await?;
     to_the_end(async move {
         let session = state.sessions.set_desired(tenant.scope(), id, desired).await?;
@@ -282,7 +282,7 @@ pub async fn restart(
 pub async fn delete(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Destroy>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     owned(&state, tenant.principal(), id).await?;

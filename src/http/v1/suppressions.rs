@@ -75,7 +75,7 @@ pub async fn create(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<NewSuppression>,
-    tenant: Tenant<tenant::Send>,
+    tenant: Tenant<tenant::Keep>,
 ) -> Answer {
     let phone = Phone::parse(&body.phone)
         .map_err(|error| Refusal::invalid(vec![Fault::new("/phone", "not_allowed", error.to_string())]))?;
@@ -88,7 +88,7 @@ pub async fn create(
 pub async fn delete(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Send>,
+    tenant: Tenant<tenant::Keep>,
     Id(id): Id<SuppressionId>,
 ) -> Answer {
     state.contacts.allow(tenant.scope(), id).await?;

@@ -373,7 +373,7 @@ pub async fn create(
     _: Query<Nothing>,
     idempotent: Idempotent,
     Json(body): Json<NewWebhook>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Secret>,
 ) -> Answer {
     live(&tenant)?;
     let _flight = idempotent.enter(&state.in_flight, Owner::Tenant(tenant.id()))?;
@@ -444,7 +444,7 @@ pub async fn patch(
     state: State,
     _: Query<Nothing>,
     Json(body): Json<WebhookPatch>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Configure>,
     Id(id): Id<WebhookId>,
 ) -> Answer {
     live(&tenant)?;
@@ -469,7 +469,7 @@ pub async fn patch(
 pub async fn delete(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Configure>,
     Id(id): Id<WebhookId>,
 ) -> Answer {
     live(&tenant)?;
@@ -483,7 +483,7 @@ pub async fn delete(
 pub async fn enable(
     state: State,
     _: Query<Nothing>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Configure>,
     Id(id): Id<WebhookId>,
 ) -> Answer {
     live(&tenant)?;
@@ -505,7 +505,7 @@ pub async fn rotate(
     state: State,
     _: Query<Nothing>,
     JsonOrNothing(body): JsonOrNothing<Rotation>,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Secret>,
     Id(id): Id<WebhookId>,
 ) -> Answer {
     live(&tenant)?;
@@ -536,7 +536,7 @@ pub async fn test(
     state: State,
     _: Query<Nothing>,
     idempotent: Idempotent,
-    tenant: Tenant<tenant::Session>,
+    tenant: Tenant<tenant::Configure>,
     Id(id): Id<WebhookId>,
 ) -> Answer {
     live(&tenant)?;

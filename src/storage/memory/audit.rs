@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::page::Slice;
-use crate::domain::scope::SystemScope;
+use crate::domain::scope::{SystemScope, TenantScope};
 use crate::ports::audit::{Audit, AuditFilter, AuditPage, Order};
 use crate::ports::store::StoreError;
 
@@ -15,6 +15,7 @@ fn admits(filter: &AuditFilter, entry: &Entry) -> bool {
     filter.actor.as_ref().is_none_or(by)
         && is(&filter.action, &entry.action)
         && is(&filter.subject, &entry.subject.id)
+        && filter.tenant.is_none_or(|tenant| entry.tenant == Some(tenant.to_string()))
         && filter.from.is_none_or(|from| entry.at >= from)
         && filter.to.is_none_or(|to| entry.at < to)
 }
@@ -39,6 +40,16 @@ impl Audit for MemoryStore {
         }
         let admitted = found.into_iter().filter(|entry| admits(&filter, entry)).cloned();
         Ok(Slice::within(admitted.collect(), page.limit))
+    }
+
+    async fn of_tenant(
+        &self,
+        scope: TenantScope,
+        limit: u32,
+        beyond: Option<u64>,
+    ) -> Result<Slice<Entry>, StoreError> {
+        let filter = AuditFilter { tenant: Some(scope.tenant()), ..AuditFilter::default() };
+        self.entries(SystemScope, filter, AuditPage { limit, order: Order::Descending, beyond }).await
     }
 
     async fn head(&self, _: SystemScope) -> Result<Head, StoreError> {

@@ -11,13 +11,14 @@ use super::state::{Made, Owner, State, TenantRow};
 use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::operator::OperatorAccount;
+use crate::domain::operator::{OperatorAccount, Role};
+use crate::domain::person::Person;
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::tenant::{ApiKey, Minted, Tenant};
 use crate::domain::time::WallTime;
-use crate::ports::directory::{Directory, OPERATORS_MAX, Snapshot, TenantPatch};
+use crate::ports::directory::{Directory, OPERATORS_MAX, OperatorPatch, Snapshot, TenantPatch};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 fn known_plan<'a>(state: &'a State, code: &str) -> Result<&'a Plan, Refusal> {
@@ -53,12 +54,14 @@ impl Directory for MemoryDirectory {
         let tenants = state.tenants.iter().filter(|(_, row)| row.deleted_at.is_none());
         let newest = |(code, versions): (&String, &Vec<Plan>)| Some((code.clone(), versions.last()?.clone()));
         let usable = |key: &&ApiKey| key.revoked_at.is_none() && state.tenant(key.tenant).is_some();
-        Arc::new(Snapshot {
+        let mut snapshot = Snapshot {
             tenants: tenants.map(|(&id, row)| (id, row.tenant.clone())).collect(),
             plans: state.plans.iter().filter_map(newest).collect(),
             keys: state.keys.values().filter(usable).map(|key| (key.hash, key.clone())).collect(),
-            operators: state.operators.values().map(|operator| (operator.hash, operator.clone())).collect(),
-        })
+            ..Snapshot::default()
+        };
+        state.operators.values().for_each(|operator| snapshot.admit(operator.clone()));
+        Arc::new(snapshot)
     }
 
     async fn refresh(&self) -> Result<(), StoreError> {
@@ -82,7 +85,10 @@ impl Directory for MemoryDirectory {
             known_plan(state, &tenant.plan)?;
             state.remember(Owner::Operators, idempotency, Made::Tenant(tenant.id), tenant.created_at);
             state.tenants.insert(tenant.id, TenantRow { tenant: tenant.clone(), deleted_at: None });
-            state.record(&self.by, Act::new(Action::TenantCreate, "tenant", tenant.id).after(&tenant));
+            state.record(
+                &self.by,
+                Act::new(Action::TenantCreate, "tenant", tenant.id).of(tenant.id).after(&tenant),
+            );
             Ok(Created::New(tenant))
         })
     }
@@ -113,7 +119,7 @@ impl Directory for MemoryDirectory {
             row.tenant.status = status.unwrap_or(row.tenant.status);
             let after = row.tenant.clone();
             if after != before {
-                let act = Act::new(action, "tenant", id).before(&before).after(&after);
+                let act = Act::new(action, "tenant", id).of(id).before(&before).after(&after);
                 state.record(&self.by, act);
             }
             Ok(after)
@@ -125,7 +131,7 @@ impl Directory for MemoryDirectory {
             let row = state.tenants.get_mut(&id).filter(|row| row.deleted_at.is_none());
             let row = row.ok_or_else(Refusal::not_found)?;
             row.deleted_at = Some(at);
-            let act = Act::new(Action::TenantDelete, "tenant", id).before(&row.tenant);
+            let act = Act::new(Action::TenantDelete, "tenant", id).of(id).before(&row.tenant);
             state.record(&self.by, act);
             state.ledger.end(id, at);
             for key in state.keys.values_mut().filter(|key| key.tenant == id) {
@@ -193,7 +199,7 @@ impl Directory for MemoryDirectory {
             state.tenant(key.tenant).ok_or_else(Refusal::not_found)?;
             state.remember(Owner::Operators, idempotency, Made::Key(key.id), key.created_at);
             state.keys.insert(key.id, key.clone());
-            state.record(&self.by, Act::new(Action::KeyCreate, "key", key.id).after(&key));
+            state.record(&self.by, Act::new(Action::KeyCreate, "key", key.id).of(key.tenant).after(&key));
             Ok(Created::New(key))
         })
     }
@@ -218,7 +224,7 @@ impl Directory for MemoryDirectory {
             let before = state.keys.values().find(|other| other.replaced_by == Some(id));
             let (old, new) = key.rotated(minted, overlap, before)?;
             state.remember(Owner::Operators, idempotency, Made::Key(new.id), at);
-            let act = Act::new(Action::KeyRotate, "key", id);
+            let act = Act::new(Action::KeyRotate, "key", id).of(key.tenant);
             let act = act.before(&json!({"old": key})).after(&json!({"old": old, "new": new}));
             state.record(&self.by, act);
             state.keys.insert(id, old);
@@ -231,7 +237,7 @@ impl Directory for MemoryDirectory {
         self.write(|state| {
             let key = state.keys.get_mut(&id).ok_or_else(Refusal::not_found)?;
             if key.revoked_at.is_none() {
-                let act = Act::new(Action::KeyRevoke, "key", id).before(key);
+                let act = Act::new(Action::KeyRevoke, "key", id).of(key.tenant).before(key);
                 key.revoked_at = Some(at);
                 let act = act.after(key);
                 state.record(&self.by, act);
@@ -254,6 +260,7 @@ impl Directory for MemoryDirectory {
     async fn create_operator(
         &self,
         operator: OperatorAccount,
+        person: Option<Person>,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<OperatorAccount>, WriteError> {
         self.write(|state| {
@@ -266,12 +273,15 @@ impl Directory for MemoryDirectory {
                 Some(_) => return Err(Refusal::idempotency_mismatch().into()),
                 None => {}
             }
-            let is_live = |known: &&OperatorAccount| {
-                known.revoked_at.is_none() && known.expires_at.is_none_or(|end| end > at)
-            };
-            if state.operators.values().filter(is_live).count() >= OPERATORS_MAX {
+            if state.operators.values().filter(|known| known.is_live(at)).count() >= OPERATORS_MAX {
                 return Err(Refusal::too_many_operators(OPERATORS_MAX).into());
             }
+            let is_taken =
+                |known: &OperatorAccount| known.revoked_at.is_none() && known.email == operator.email;
+            if operator.email.is_some() && state.operators.values().any(is_taken) {
+                return Err(Refusal::email_is_taken().into());
+            }
+            state.people.extend(person.map(|person| (person.id, person)));
             state.remember(Owner::Operators, idempotency, Made::Operator(operator.id), at);
             let act = Act::new(Action::OperatorCreate, "operator", operator.id).after(&operator);
             state.record(&self.by, act);
@@ -280,8 +290,50 @@ impl Directory for MemoryDirectory {
         })
     }
 
+    async fn found(&self, operator: OperatorAccount, person: Person) -> Result<(), WriteError> {
+        self.write(|state| {
+            if state.operators.values().any(|known| known.revoked_at.is_none() && known.email.is_some()) {
+                return Err(Refusal::not_the_first().into());
+            }
+            let act = Act::new(Action::OperatorCreate, "operator", operator.id).after(&operator);
+            state.record(&self.by, act);
+            state.people.insert(person.id, person);
+            state.operators.insert(operator.id, operator);
+            Ok(())
+        })
+    }
+
+    async fn patch_operator(
+        &self,
+        id: OperatorId,
+        patch: OperatorPatch,
+    ) -> Result<OperatorAccount, WriteError> {
+        self.write(|state| {
+            let before = state.operators.get(&id).filter(|known| known.revoked_at.is_none());
+            let before = before.ok_or_else(Refusal::not_found)?.clone();
+            let after = OperatorAccount {
+                name: patch.name.unwrap_or_else(|| before.name.clone()),
+                role: patch.role.unwrap_or(before.role),
+                ..before.clone()
+            };
+            if after.role != Role::Owner && is_last_owner(state, id) {
+                return Err(Refusal::last_owner().into());
+            }
+            if after != before {
+                let act = Act::new(Action::OperatorUpdate, "operator", id).before(&before).after(&after);
+                state.record(&self.by, act);
+                state.operators.insert(id, after.clone());
+            }
+            Ok(after)
+        })
+    }
+
     async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError> {
         self.write(|state| {
+            if is_last_owner(state, id) {
+                return Err(Refusal::last_owner().into());
+            }
+            state.sign_ins.retain(|_, one| one.operator != id);
             let operator = state.operators.get_mut(&id).ok_or_else(Refusal::not_found)?;
             if operator.revoked_at.is_none() {
                 let act = Act::new(Action::OperatorDelete, "operator", id).before(operator);
@@ -292,6 +344,16 @@ impl Directory for MemoryDirectory {
             Ok(())
         })
     }
+}
+
+/// Whether this is the last owner who can sign in.
+fn is_last_owner(state: &State, id: OperatorId) -> bool {
+    let owns = |id: &OperatorId| {
+        let known = state.operators.get(id);
+        known.is_some_and(|known| known.revoked_at.is_none() && known.role == Role::Owner)
+    };
+    let able = state.people.values().filter(|person| person.password.is_some()).map(|person| person.id);
+    able.filter(owns).collect::<Vec<_>>() == [id]
 }
 
 /// The key that an earlier request with this key made.

@@ -9,6 +9,7 @@ mod ledger;
 mod media;
 mod messages;
 mod outbox;
+mod people;
 mod sessions;
 mod state;
 mod sweep;
@@ -41,6 +42,7 @@ pub fn open(clock: Arc<dyn Clock>, rules: Rules, sink: Arc<dyn FeedSink>) -> Sto
         media: store.clone(),
         sweep: store.clone(),
         feed_log: store.clone(),
+        people: store.clone(),
         webhooks: store,
     }
 }

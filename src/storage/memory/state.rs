@@ -7,11 +7,12 @@ use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::event::{Change, StatusEvent};
 use crate::domain::id::{
-    CreditNoteId, DeliveryId, KeyId, MediaId, MessageId, OperatorId, SessionId, TenantId, WebhookId,
+    CreditNoteId, DeliveryId, KeyId, MediaId, MessageId, OperatorId, SessionId, SignInId, TenantId, WebhookId,
 };
 use crate::domain::idempotency::{Idempotency, REMEMBERED};
 use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
+use crate::domain::person::{Person, SignIn};
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{Epoch, Lease, Session};
@@ -35,6 +36,9 @@ pub struct State {
     pub plans: BTreeMap<String, Vec<Plan>>,
     pub keys: BTreeMap<KeyId, ApiKey>,
     pub operators: BTreeMap<OperatorId, OperatorAccount>,
+    /// What those of them who are people sign in with.
+    pub people: BTreeMap<OperatorId, Person>,
+    pub sign_ins: BTreeMap<SignInId, SignIn>,
     pub audit: Vec<Entry>,
     pub sessions: BTreeMap<SessionId, SessionRow>,
     pub messages: BTreeMap<MessageId, MessageRow>,

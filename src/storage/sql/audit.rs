@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, TransactionTrait as _, Value};
+use uuid::Uuid;
 
 use super::Place;
 use super::desk::Desk;
-use super::dialect::{self, Fault};
+use super::dialect::{self, Fault, scoped};
 use super::entities::count;
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::{Act, Actor, ChainHash, Entry, Head, Misfit, Subject, Walk, Who};
+use crate::domain::id::TenantId;
 use crate::domain::page::Slice;
-use crate::domain::scope::SystemScope;
+use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::WallTime;
 use crate::ports::audit::{Audit, AuditFilter, AuditPage, Order};
 use crate::ports::store::StoreError;
@@ -24,23 +26,29 @@ const PUT_HEAD: &str = "UPDATE store_meta SET value = $1 WHERE name = 'audit_hea
 
 const APPEND: &str = "
     INSERT INTO audit (seq, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json,
-        address, request_id, hash)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        address, request_id, hash, tenant_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 pub(super) const NEWEST: &str = "
     SELECT * FROM audit
     WHERE seq < $1 AND ($2 IS NULL OR actor_id = $2 OR actor_name = $2) AND ($3 IS NULL OR action = $3)
         AND ($4 IS NULL OR subject_id = $4) AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6)
-    ORDER BY seq DESC LIMIT $7";
+        AND ($7 IS NULL OR tenant_id = $7)
+    ORDER BY seq DESC LIMIT $8";
 
 pub(super) const OLDEST: &str = "
     SELECT * FROM audit
     WHERE seq > $1 AND ($2 IS NULL OR actor_id = $2 OR actor_name = $2) AND ($3 IS NULL OR action = $3)
         AND ($4 IS NULL OR subject_id = $4) AND ($5 IS NULL OR at >= $5) AND ($6 IS NULL OR at < $6)
-    ORDER BY seq LIMIT $7";
+        AND ($7 IS NULL OR tenant_id = $7)
+    ORDER BY seq LIMIT $8";
+
+pub(super) const OF_TENANT: &str = "
+    SELECT * FROM audit WHERE tenant_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 
 /// Adds an entry to the transaction under way.
 pub(super) async fn record(desk: &Desk<'_>, by: &Actor, act: Act) -> Result<(), Fault> {
+    let tenant = act.tenant.map(TenantId::uuid);
     let entry = Entry::following(head(desk.txn).await?, by, act, desk.at());
     let seq = i64::try_from(entry.seq).map_err(|_| Fault::unreadable("head of the audit log"))?;
     let head = entry.head().to_string();
@@ -58,6 +66,7 @@ pub(super) async fn record(desk: &Desk<'_>, by: &Actor, act: Act) -> Result<(), 
         address.into(),
         request_id.into(),
         hash.0.to_vec().into(),
+        tenant.into(),
     ];
     dialect::execute(desk.txn, APPEND, values).await?;
     dialect::execute(desk.txn, PUT_HEAD, [head.into()]).await.map(drop)
@@ -83,6 +92,7 @@ fn entry(row: &QueryResult) -> Result<Entry, Fault> {
         after: row.try_get("", "after_json")?,
         address: row.try_get("", "address")?,
         request_id: row.try_get("", "request_id")?,
+        tenant: row.try_get::<Option<Uuid>>("", "tenant_id")?.map(|id| TenantId::from(id).to_string()),
         hash: ChainHash(hash.try_into().unwrap_or_default()),
     })
 }
@@ -102,6 +112,7 @@ async fn read(
         filter.subject.into(),
         millis(filter.from),
         millis(filter.to),
+        filter.tenant.map(TenantId::uuid).into(),
         limit.into(),
     ];
     let text = match order {
@@ -132,6 +143,20 @@ impl Audit for SqlAudit {
         let beyond = page.beyond.map_or(start, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
         let rows = read(&self.readers, filter, page.order, beyond, i64::from(page.limit) + 1).await?;
         Ok(Slice::within(rows, page.limit))
+    }
+
+    async fn of_tenant(
+        &self,
+        scope: TenantScope,
+        limit: u32,
+        beyond: Option<u64>,
+    ) -> Result<Slice<Entry>, StoreError> {
+        let db = &scoped(&self.readers, scope.tenant()).await?;
+        let beyond = beyond.map_or(i64::MAX, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
+        let values = [scope.tenant().uuid().into(), beyond.into(), (i64::from(limit) + 1).into()];
+        let rows = dialect::query(db, OF_TENANT, values).await?;
+        let rows = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        Ok(Slice::within(rows, limit))
     }
 
     async fn head(&self, _: SystemScope) -> Result<Head, StoreError> {

@@ -12,19 +12,20 @@ use super::dialect::Fault;
 use super::entities::store_meta::DIRECTORY_VERSION;
 use super::entities::{api_key, operator, plan, store_meta, tenant};
 use super::errands::{
-    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, NoteUse, PatchTenant, PutPlan,
-    RevokeKey, RevokeOperator, RotateKey,
+    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, Found, NoteUse, PatchOperator,
+    PatchTenant, PutPlan, RevokeKey, RevokeOperator, RotateKey,
 };
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::Actor;
 use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::operator::OperatorAccount;
+use crate::domain::person::Person;
 use crate::domain::plan::Plan;
 use crate::domain::scope::SystemScope;
 use crate::domain::tenant::{ApiKey, Minted, Tenant};
 use crate::domain::time::WallTime;
-use crate::ports::directory::{Directory, Snapshot, TenantPatch};
+use crate::ports::directory::{Directory, OperatorPatch, Snapshot, TenantPatch};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 /// [`Directory`] over SQL.
@@ -87,8 +88,7 @@ impl Shared {
             }
         }
         for row in operator::Entity::find().all(&self.readers).await? {
-            let operator = row.into_domain()?;
-            snapshot.operators.insert(operator.hash, operator);
+            snapshot.admit(row.into_domain()?);
         }
         Ok(snapshot)
     }
@@ -193,9 +193,22 @@ impl Directory for SqlDirectory {
     async fn create_operator(
         &self,
         operator: OperatorAccount,
+        person: Option<Person>,
         idempotency: Option<Idempotency>,
     ) -> Result<Created<OperatorAccount>, WriteError> {
-        self.write(CreateOperator { operator, idempotency, by: self.by.clone() }).await
+        self.write(CreateOperator { operator, person, idempotency, by: self.by.clone() }).await
+    }
+
+    async fn found(&self, operator: OperatorAccount, person: Person) -> Result<(), WriteError> {
+        self.write(Found { operator, person, by: self.by.clone() }).await
+    }
+
+    async fn patch_operator(
+        &self,
+        id: OperatorId,
+        patch: OperatorPatch,
+    ) -> Result<OperatorAccount, WriteError> {
+        self.write(PatchOperator { id, patch, by: self.by.clone() }).await
     }
 
     async fn revoke_operator(&self, id: OperatorId, at: WallTime) -> Result<(), WriteError> {

@@ -33,6 +33,7 @@ mod messages;
 #[cfg(test)]
 mod outage;
 mod outbox;
+mod people;
 #[cfg(test)]
 mod plans;
 mod posting;
@@ -195,6 +196,7 @@ async fn stores(
         sweep: Arc::new(sweep::SqlSweep { writer: writer(), readers: readers(), clock }),
         feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
         webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),
+        people: Arc::new(people::SqlPeople { writer: writer(), readers: readers() }),
     })
 }
 

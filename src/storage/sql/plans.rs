@@ -44,6 +44,7 @@ async fn no_hot_statement_walks_through_a_table() {
         sqlite::LIST_MESSAGES,
         audit::NEWEST,
         audit::OLDEST,
+        audit::OF_TENANT,
         attempts::OF_SESSION,
         sqlite::ATTEMPTS_OF_TENANT,
         messages::SESSIONS_OF,
@@ -120,6 +121,7 @@ async fn what_waits_is_found_by_the_index_of_what_waits() {
         (ledger::ENTRIES, "ledger_entry_tenant"),
         (ledger::BALANCES, "ledger_entry_tenant"),
         (messages::DAYS, "usage_day_tenant"),
+        (audit::OF_TENANT, "audit_tenant"),
     ] {
         let plan = plan_of(&db, text).await;
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");

@@ -379,6 +379,28 @@ async fn an_operator_makes_others_and_reads_and_verifies_what_they_did() {
     assert_eq!((&eve["name"], &eve["role"]), (&json!("eve"), &json!("owner")));
     assert_eq!(eve["expires_at"], "2999-01-01T00:00:00.000Z");
 
+    // People are asked in; whoever asks is shown the path of a page.
+    let link = desk.run(&["operator", "setup-link", "-q"]).await.word();
+    assert!(link.starts_with("/ui/setup#"), "{} characters", link.len());
+    let invite = ["operator", "create", "Bea", "--role", "support", "--email", "Bea@Example.com"];
+    let bea = desk.run(&invite).await;
+    assert!(bea.out.lines().nth(1).unwrap().starts_with("/ui/welcome#"), "{bea:?}");
+    assert!(bea.err.contains("keep it now") && bea.err.contains("in a browser"), "{bea:?}");
+    let bea = desk.run(&["operator", "list", "--json"]).await.json()["data"][0].clone();
+    assert_eq!((&bea["email"], &bea["role"]), (&json!("bea@example.com"), &json!("support")));
+    let id = bea["id"].as_str().unwrap();
+    assert_eq!(
+        desk.run(&["operator", "change", id, "--role", "admin"]).await.word(),
+        format!("changed {id}")
+    );
+    assert_eq!(desk.run(&["operator", "change", id]).await.code, 64, "to what");
+    let reset = ["operator", "reset", "BEA@example.com"];
+    assert_eq!(desk.run(&reset).await.code, 64, "nobody was asked");
+    assert!(desk.run(&[&reset[..], &["-y", "-q"]].concat()).await.word().starts_with("/ui/welcome#"));
+    let nobody = desk.run(&["operator", "reset", "eve@example.com", "-y"]).await;
+    assert!(nobody.code == 66 && nobody.err.contains("columba operator list"), "{nobody:?}");
+    assert_eq!(desk.run(&["operator", "setup-link"]).await.code, 1, "there is a person");
+
     // A key that is for one place only, and one that takes its place.
     let tenant = desk.run(&["tenant", "list", "-q"]).await.word();
     let elsewhere = [

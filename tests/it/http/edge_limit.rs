@@ -8,6 +8,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 use columba::config::http::{EdgeLimits, HttpOptions};
 use columba::http::middleware::edge_limit::Caller;
+use columba::http::origin::Origin;
 use columba::http::presented::Presented;
 use columba::tenancy::keys::KeyText;
 use columba::tenancy::operator::OperatorToken;
@@ -129,7 +130,7 @@ async fn of_a_hundred_thousand_bad_keys_none_opens_and_their_senders_take_bounde
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {bad}")).unwrap());
         // Each from an address of its own, as far as they can be told apart.
         let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (u128::from(n) << 64)));
-        let presented = Presented::by(&headers, Some(from), &world.state);
+        let presented = Presented::by_header(&headers, Origin(Some(from)), &world.state);
         assert!(presented.is_bad_key(), "{presented:?}");
         let _ = world.state.edge_limit.count_bad_key(Caller::Address(from)).await;
         let _ = world.state.edge_limit.take(Caller::Address(from)).await;

@@ -16,6 +16,7 @@ use columba::domain::media::Handle;
 use columba::domain::message::{Draft, Letter, Message, WaId};
 use columba::domain::operator::OperatorAccount;
 use columba::domain::page::{Page, Slice};
+use columba::domain::person::Person;
 use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Plan};
 use columba::domain::refusal::Refusal;
@@ -25,7 +26,7 @@ use columba::domain::tenant::{ApiKey, Minted, Tenant};
 use columba::domain::time::{BootId, Moment, Period, Reading, WallTime};
 use columba::ports::abilities::Abilities;
 use columba::ports::clock::Clock;
-use columba::ports::directory::{Directory, Snapshot, TenantPatch};
+use columba::ports::directory::{Directory, OperatorPatch, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
 use columba::ports::log_level::LogLevel;
 use columba::ports::messages::{MessageFilter, Messages, UsageDay};
@@ -94,6 +95,10 @@ impl Fakes {
 
     pub fn advance(&self, millis: u64) {
         self.inner().now += millis;
+    }
+
+    pub fn wall_now(&self) -> WallTime {
+        Clock::wall(self)
     }
 
     pub fn notes(&self) -> Vec<String> {
@@ -235,8 +240,17 @@ impl Directory for Fakes {
     async fn create_operator(
         &self,
         _: OperatorAccount,
+        _: Option<Person>,
         _: Option<Idempotency>,
     ) -> Result<Created<OperatorAccount>, WriteError> {
+        unreachable!("tests of operators stand on the memory store")
+    }
+
+    async fn found(&self, _: OperatorAccount, _: Person) -> Result<(), WriteError> {
+        unreachable!("tests of operators stand on the memory store")
+    }
+
+    async fn patch_operator(&self, _: OperatorId, _: OperatorPatch) -> Result<OperatorAccount, WriteError> {
         unreachable!("tests of operators stand on the memory store")
     }
 

@@ -60,6 +60,7 @@ impl Firm {
             engines: vec![columba::domain::session::Engine::Sandbox],
             directory: stage.directory.clone(),
             audit: stage.audit.clone(),
+            people: stage.people.clone(),
             key_use: Arc::new(MemoryKeyUse::default()),
             edge_budget: Arc::new(Alone),
             sessions: stage.sessions.clone(),

@@ -2,7 +2,9 @@
 
 mod admin;
 mod auth;
+mod behalf;
 mod billing;
+mod doors;
 mod edge_limit;
 mod fakes;
 mod firm;
@@ -14,6 +16,7 @@ mod operators;
 mod pairing;
 mod problems;
 mod requests;
+mod roles;
 mod sandbox;
 mod server;
 mod sessions;

@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use chrono_tz::Tz;
 use columba::billing::rules;
+use columba::config::http::HttpOptions;
 use columba::domain::audit::{Entry, Walk};
 use columba::storage::memory;
 use serde_json::{Value, json};
@@ -14,11 +15,16 @@ use super::world::{Reply, World, plan, request};
 use crate::support::events::EventLog;
 
 /// A world whose operators, tenants and keys are kept by the memory store, with one plan in it.
-async fn world() -> World {
-    let mut world = World::new();
+pub async fn world() -> World {
+    world_with(&HttpOptions::default()).await
+}
+
+pub async fn world_with(options: &HttpOptions) -> World {
+    let mut world = World::with(options);
     let stores = memory::open(world.fakes.clone(), rules(Tz::UTC), Arc::new(EventLog::default()));
     world.state.directory = stores.directory;
     world.state.audit = stores.audit;
+    world.state.people = stores.people;
     made(world.rule(Method::POST, "/v1/admin/plans", Some(plan("starter"))).await);
     world
 }
@@ -33,12 +39,12 @@ fn text(record: &Value, name: &str) -> String {
     record[name].as_str().unwrap_or_else(|| panic!("no {name} in {record}")).to_owned()
 }
 
-async fn operator(world: &World, body: Value) -> (String, String) {
+pub async fn operator(world: &World, body: Value) -> (String, String) {
     let record = made(world.rule(Method::POST, "/v1/admin/operators", Some(body)).await);
     (text(&record, "id"), text(&record, "token"))
 }
 
-async fn tenant(world: &World) -> String {
+pub async fn tenant(world: &World) -> String {
     let body = json!({"name": "Acme", "plan": "starter"});
     text(&made(world.rule(Method::POST, "/v1/admin/tenants", Some(body)).await), "id")
 }
@@ -48,7 +54,7 @@ async fn ask(world: &World, token: &str, method: Method, path: &str, body: Optio
 }
 
 /// Every entry, oldest first, once they are known to fit.
-async fn entries(world: &World) -> Vec<Value> {
+pub async fn entries(world: &World) -> Vec<Value> {
     #[derive(serde::Deserialize)]
     struct Page {
         data: Vec<Entry>,
@@ -196,7 +202,7 @@ async fn a_viewer_reads_all_and_changes_nothing_and_what_an_owner_does_is_his_at
             continue;
         }
         assert_eq!(reply.problem(), (403, "forbidden".into(), String::new()), "{method} {path}");
-        assert!(reply.text.contains("owner"), "it says what is needed: {}", reply.text);
+        assert!(reply.text.contains("this takes the role"), "it says what is needed: {}", reply.text);
         refused.push(format!("{method} {path}"));
     }
     let written = entries(&world).await.split_off(before.len());

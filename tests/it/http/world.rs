@@ -122,6 +122,7 @@ impl World {
             engines: vec![columba::domain::session::Engine::Sandbox],
             directory: fakes.clone(),
             audit: Arc::clone(&stores.audit),
+            people: Arc::clone(&stores.people),
             key_use: Arc::new(MemoryKeyUse::default()),
             edge_budget: Arc::new(Alone),
             sessions: fakes.clone(),

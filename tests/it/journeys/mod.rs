@@ -32,6 +32,7 @@ mod caps;
 mod content;
 mod credentials;
 mod database_away;
+mod doors;
 mod encrypted;
 mod events;
 mod faults;

@@ -68,7 +68,10 @@ pub const TABLES: &[Table] = tables! {
         created_at: Number, expires_at: Number, revoked_at: Number, allowed_addresses: Text, replaced_by: Id,
         last_used_at: Number;
     operator [id: Id] name: Text, hash: Bytes, role: Text, created_at: Number, expires_at: Number,
-        revoked_at: Number;
+        revoked_at: Number, email: Text;
+    person [operator_id: Id] invitation: Bytes, body: Text;
+    sign_in [id: Id] operator_id: Id, hash: Bytes, created_at: Number, seen_at: Number, stepped_up_at: Number,
+        address: Text, agent: Text;
     session [id: Id] tenant_id: Id, label: Text, engine: Text, metadata: Text, epoch: Number, desired: Text,
         status: Text, reason: Text, reason_code: Number, since: Number, paired: Flag, failures: Number,
         retry_at: Number, retry_reason: Text, throttle_steps: Number, banned_until: Number,
@@ -118,7 +121,8 @@ pub const TABLES: &[Table] = tables! {
     webhook_attempt [ord: Number] delivery_id: Id, tenant_id: Id, number: Number, at: Number,
         duration_ms: Number, url: Text, status: Number, error: Text, body: Text;
     audit [seq: Number] at: Number, actor_id: Text, actor_name: Text, action: Text, subject_kind: Text,
-        subject_id: Text, before_json: Text, after_json: Text, address: Text, request_id: Text, hash: Bytes;
+        subject_id: Text, before_json: Text, after_json: Text, address: Text, request_id: Text, hash: Bytes,
+        tenant_id: Id;
 };
 
 impl Table {

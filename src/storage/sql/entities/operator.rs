@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
-use super::{maybe_time, word};
+use super::{maybe_time, maybe_word, word};
 use crate::domain::operator::{OperatorAccount, TokenHash};
 use crate::domain::time::WallTime;
 use crate::storage::sql::dialect::Fault;
@@ -14,11 +14,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub name: String,
-    pub hash: Vec<u8>,
+    pub hash: Option<Vec<u8>>,
     pub role: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
     pub revoked_at: Option<i64>,
+    pub email: Option<String>,
 }
 
 /// Without the hash, which recognises a token.
@@ -38,8 +39,9 @@ impl Model {
         Ok(OperatorAccount {
             id: self.id.into(),
             name: self.name,
-            hash: TokenHash(self.hash.try_into().map_err(|_| Fault::unreadable("token hash"))?),
+            hash: self.hash.map(hash).transpose()?,
             role: word(&self.role, "role")?,
+            email: maybe_word(self.email.as_deref(), "email")?,
             created_at: WallTime(self.created_at),
             expires_at: maybe_time(self.expires_at),
             revoked_at: maybe_time(self.revoked_at),
@@ -47,12 +49,17 @@ impl Model {
     }
 }
 
+fn hash(bytes: Vec<u8>) -> Result<TokenHash, Fault> {
+    bytes.try_into().map(TokenHash).map_err(|_| Fault::unreadable("token hash"))
+}
+
 /// The row of a new operator.
 pub fn row(operator: &OperatorAccount) -> ActiveModel {
     ActiveModel {
         id: Set(operator.id.uuid()),
         name: Set(operator.name.clone()),
-        hash: Set(operator.hash.0.to_vec()),
+        hash: Set(operator.hash.map(|hash| hash.0.to_vec())),
+        email: Set(operator.email.as_ref().map(|email| email.as_str().to_owned())),
         role: Set(operator.role.to_string()),
         created_at: Set(operator.created_at.0),
         expires_at: Set(operator.expires_at.map(|at| at.0)),

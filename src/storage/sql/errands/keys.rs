@@ -67,7 +67,7 @@ impl Errand for CreateKey {
         }
         api_key::row(key)?.insert(desk.txn).await?;
         remember(desk, Owner::Operator, asked, Kind::Key, key.id.uuid().simple().to_string(), at).await?;
-        audit::record(desk, by, Act::new(Action::KeyCreate, "key", key.id).after(key)).await?;
+        audit::record(desk, by, Act::new(Action::KeyCreate, "key", key.id).of(key.tenant).after(key)).await?;
         touch_directory(desk).await?;
         Ok(Ok(Created::New(key.clone())))
     }
@@ -114,7 +114,7 @@ impl Errand for RotateKey {
         row.replaced_by = Set(old.replaced_by.map(KeyId::uuid));
         row.update(desk.txn).await?;
         remember(desk, Owner::Operator, asked, Kind::Key, new.id.uuid().simple().to_string(), at).await?;
-        let act = Act::new(Action::KeyRotate, "key", self.id);
+        let act = Act::new(Action::KeyRotate, "key", self.id).of(key.tenant);
         let act = act.before(&json!({"old": key})).after(&json!({"old": old, "new": new}));
         audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
@@ -143,7 +143,8 @@ impl Errand for RevokeKey {
             let mut row = row.into_active_model();
             row.revoked_at = Set(Some(self.at.0));
             let after = row.update(desk.txn).await?.into_domain()?;
-            let act = Act::new(Action::KeyRevoke, "key", self.id).before(&before).after(&after);
+            let act =
+                Act::new(Action::KeyRevoke, "key", self.id).of(before.tenant).before(&before).after(&after);
             audit::record(desk, &self.by, act).await?;
             touch_directory(desk).await?;
         }

@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod media;
 mod operators;
+mod people;
 mod plans;
 mod restore;
 mod restored;
@@ -21,7 +22,8 @@ pub(super) use ledger::DecideLedger;
 pub(super) use media::{
     DeleteMedia, ExpireMedia, FetchedMedia, ForgetMedia, HoldMedia, KeepMedia, LostMedia, NoteMedia,
 };
-pub(super) use operators::{CreateOperator, RevokeOperator};
+pub(super) use operators::{CreateOperator, Found, PatchOperator, RevokeOperator};
+pub(super) use people::{DecidePerson, NoteSignIn};
 pub(super) use plans::{CreatePlan, PutPlan};
 pub(super) use restore::Restore;
 pub(super) use restored::Restored;

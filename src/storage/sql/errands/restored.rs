@@ -84,6 +84,8 @@ impl Restored {
         store_meta::change(desk.txn, FEED_EPOCH, epoch).await?;
         dialect::execute(desk.txn, SESSIONS, [EPOCHS.into(), false.into()]).await?;
         dialect::execute(desk.txn, ATTEMPTS, [Uuid::nil().into(), self.at.0.into()]).await?;
+        // Who signed out since is not signed in again.
+        dialect::execute(desk.txn, "DELETE FROM sign_in", []).await?;
         let act = Act::new(Action::StoreRestore, "store", mark.taken_at)
             .after(&json!({"taken_at": mark.taken_at, "resume_queue": mark.resume_queue}));
         audit::record(desk, &Actor::system(), act).await?;

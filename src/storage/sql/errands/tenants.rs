@@ -75,7 +75,12 @@ impl Errand for CreateTenant {
         tenant::row(tenant).insert(desk.txn).await?;
         let id = tenant.id.uuid().simple().to_string();
         remember(desk, Owner::Operator, asked, Kind::Tenant, id, at).await?;
-        audit::record(desk, by, Act::new(Action::TenantCreate, "tenant", tenant.id).after(tenant)).await?;
+        audit::record(
+            desk,
+            by,
+            Act::new(Action::TenantCreate, "tenant", tenant.id).of(tenant.id).after(tenant),
+        )
+        .await?;
         touch_directory(desk).await?;
         Ok(Ok(Created::New(tenant.clone())))
     }
@@ -119,7 +124,8 @@ impl Errand for PatchTenant {
         touch_directory(desk).await?;
         let after = row.into_domain()?;
         if after != before {
-            let act = Act::new(self.patch.action(), "tenant", self.id).before(&before).after(&after);
+            let act =
+                Act::new(self.patch.action(), "tenant", self.id).of(self.id).before(&before).after(&after);
             audit::record(desk, &self.by, act).await?;
         }
         Ok(Ok(after))
@@ -194,7 +200,7 @@ impl Errand for DeleteTenant {
         }
         take_away(desk, media::Column::TenantId.eq(self.id.uuid()), self.at).await?;
         ledger::end(desk, self.id, self.at).await?;
-        let act = Act::new(Action::TenantDelete, "tenant", self.id).before(&before);
+        let act = Act::new(Action::TenantDelete, "tenant", self.id).of(self.id).before(&before);
         audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
         Ok(Ok(()))

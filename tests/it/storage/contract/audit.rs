@@ -29,15 +29,16 @@ contract!(
     operators_are_bounded,
 );
 
-fn operator(name: &str, at: WallTime) -> OperatorAccount {
+pub fn operator(name: &str, at: WallTime) -> OperatorAccount {
     let id = OperatorId::mint(at);
     let mut hash = [9; 32];
     hash[..16].copy_from_slice(id.uuid().as_bytes());
     OperatorAccount {
         id,
         name: name.into(),
-        hash: TokenHash(hash),
+        hash: Some(TokenHash(hash)),
         role: Role::Viewer,
+        email: None,
         created_at: at,
         expires_at: None,
         revoked_at: None,
@@ -102,7 +103,7 @@ async fn every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has
     directory.put_plan(plan("gold"), at).await.unwrap();
     directory.create_tenant(acme.clone(), None).await.unwrap();
     directory.create_key(key.clone(), None).await.unwrap();
-    directory.create_operator(account.clone(), None).await.unwrap();
+    directory.create_operator(account.clone(), None, None).await.unwrap();
     // Twice each: the second changes nothing.
     for _ in 0..2 {
         directory.patch_tenant(acme.id, patch(None, Some("Zenith")), at).await.unwrap();
@@ -312,21 +313,21 @@ async fn an_operator_is_known_after_the_token_was_revoked(fixture: Fixture) {
     let mut bob = operator("bob", stage.now());
     bob.expires_at = Some(stage.in_secs(60));
     let asked = || idempotency("k", 1);
-    assert!(!stage.directory.create_operator(bob.clone(), asked()).await.unwrap().is_replayed());
-    let again = stage.directory.create_operator(operator("bob", stage.now()), asked()).await.unwrap();
+    assert!(!stage.directory.create_operator(bob.clone(), None, asked()).await.unwrap().is_replayed());
+    let again = stage.directory.create_operator(operator("bob", stage.now()), None, asked()).await.unwrap();
     assert!(again.is_replayed() && again.into_inner() == bob);
     assert_eq!(
-        code(stage.directory.create_operator(bob.clone(), idempotency("k", 2)).await.map(|_| ())),
+        code(stage.directory.create_operator(bob.clone(), None, idempotency("k", 2)).await.map(|_| ())),
         Code::IdempotencyMismatch
     );
-    assert!(stage.directory.snapshot().operators[&bob.hash] == bob);
+    assert!(stage.directory.snapshot().operators[&bob.id] == bob);
     let at = stage.now();
     for _ in 0..2 {
         assert_eq!(stage.directory.revoke_operator(bob.id, stage.now()).await, Ok(()));
         stage.wait_secs(1);
     }
     let snapshot = stage.directory.snapshot();
-    assert_eq!(snapshot.operators[&bob.hash].revoked_at, Some(at), "the first time counts");
+    assert_eq!(snapshot.operators[&bob.id].revoked_at, Some(at), "the first time counts");
 }
 
 async fn operators_are_bounded(fixture: Fixture) {
@@ -336,10 +337,11 @@ async fn operators_are_bounded(fixture: Fixture) {
         let mut account = operator(&format!("o{n}"), stage.now());
         account.expires_at = (n == 0).then(|| stage.in_secs(60));
         all.push(account.id);
-        stage.directory.create_operator(account, None).await.unwrap();
+        stage.directory.create_operator(account, None, None).await.unwrap();
     }
-    let one_more =
-        || async { stage.directory.create_operator(operator("more", stage.now()), None).await.map(|_| ()) };
+    let one_more = || async {
+        stage.directory.create_operator(operator("more", stage.now()), None, None).await.map(|_| ())
+    };
     assert_eq!(code(one_more().await), Code::Conflict);
     stage.directory.revoke_operator(all[1], stage.now()).await.unwrap();
     assert_eq!(one_more().await, Ok(()), "a revoked one leaves a place");

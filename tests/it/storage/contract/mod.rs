@@ -83,6 +83,7 @@ mod ledger;
 mod ledger_requests;
 mod media;
 mod messages;
+mod people;
 mod recover;
 mod restraint;
 mod sessions;
