@@ -13,6 +13,7 @@ mod m20261125_000005_restraint;
 mod m20261130_000006_content;
 mod m20261130_000007_media;
 mod m20261130_000008_billing;
+mod m20261130_000010_fleet;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000006_content::Content),
             Box::new(m20261130_000007_media::Media),
             Box::new(m20261130_000008_billing::Billing),
+            Box::new(m20261130_000010_fleet::Fleet),
         ]
     }
 }

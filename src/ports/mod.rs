@@ -8,10 +8,12 @@ pub mod directory;
 pub mod edge;
 pub mod egress;
 pub mod feed;
+pub mod installation;
 pub mod key_use;
 pub mod ledger;
 pub mod limits;
 pub mod log_level;
+pub mod lookout;
 pub mod media;
 pub mod messages;
 pub mod outbox;
@@ -47,4 +49,5 @@ pub struct Stores {
     pub feed_log: Arc<dyn feed::FeedLog>,
     pub webhooks: Arc<dyn webhooks::Webhooks>,
     pub ledger: Arc<dyn ledger::Ledger>,
+    pub lookout: Arc<dyn lookout::Lookout>,
 }

@@ -6,6 +6,7 @@ mod contacts;
 mod directory;
 mod feed;
 mod ledger;
+mod lookout;
 mod media;
 mod messages;
 mod outbox;
@@ -41,6 +42,7 @@ pub fn open(clock: Arc<dyn Clock>, rules: Rules, sink: Arc<dyn FeedSink>) -> Sto
         media: store.clone(),
         sweep: store.clone(),
         feed_log: store.clone(),
+        lookout: store.clone(),
         webhooks: store,
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::message::{Message, MessageReason, MessageStatus};
 use crate::domain::operator::OperatorAccount;
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
-use crate::domain::session::{Epoch, Lease, Session};
+use crate::domain::session::{Epoch, Lease, Session, Spell};
 use crate::domain::tenant::{ApiKey, Tenant};
 use crate::domain::time::{Period, Reading, WallTime};
 use crate::domain::webhook::Subject;
@@ -79,6 +79,24 @@ pub struct SessionRow {
     pub approached: BTreeMap<Chat, WallTime>,
     /// Since when it is linked.
     pub paired_at: Option<WallTime>,
+    /// How it stood and stands, oldest first.
+    pub past: Vec<Spell>,
+    /// When it was deleted.
+    pub deleted_at: Option<WallTime>,
+}
+
+impl SessionRow {
+    /// Writes down how it stands now, unless that is how it stood.
+    pub fn remember(&mut self) {
+        let now = self.session.present();
+        let place = self.past.last().map_or(1, |last| last.place + 1);
+        match self.past.last_mut() {
+            Some(last) if (Spell { place: 0, ..*last }) == now => return,
+            Some(last) => last.until = Some(now.since),
+            None => {}
+        }
+        self.past.push(Spell { place, ..now });
+    }
 }
 
 /// A message.
@@ -375,6 +393,7 @@ impl State {
         self.take_media_away(usize::MAX, |file| file.session == Some(id));
         if let Some(row) = self.sessions.get_mut(&id) {
             row.deleted = true;
+            row.deleted_at = Some(at);
         }
     }
 

@@ -9,10 +9,10 @@ use super::dialect::{self, Fault};
 use super::entities::count;
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::{Act, Actor, ChainHash, Entry, Head, Misfit, Subject, Walk, Who};
-use crate::domain::page::Slice;
+use crate::domain::page::{Order, Slice};
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
-use crate::ports::audit::{Audit, AuditFilter, AuditPage, Order};
+use crate::ports::audit::{Audit, AuditFilter, AuditPage};
 use crate::ports::store::StoreError;
 
 /// Entries that are in memory at once while the chain is walked.

@@ -21,6 +21,7 @@ mod directory;
 mod entities;
 mod errands;
 mod feed;
+mod fleet;
 mod flush;
 pub mod history;
 mod idempotency;
@@ -28,6 +29,8 @@ mod kept;
 mod ledger;
 mod line;
 mod load;
+mod log;
+mod lookout;
 mod media;
 mod messages;
 #[cfg(test)]
@@ -37,6 +40,7 @@ mod outbox;
 mod plans;
 mod posting;
 mod sessions;
+mod spells;
 pub mod steps;
 pub mod survey;
 mod sweep;
@@ -195,6 +199,7 @@ async fn stores(
         sweep: Arc::new(sweep::SqlSweep { writer: writer(), readers: readers(), clock }),
         feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
         webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),
+        lookout: Arc::new(lookout::SqlLookout { readers: readers() }),
     })
 }
 

@@ -19,11 +19,12 @@ use crate::domain::session::{Lease, Session};
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::storage::sql::desk::Desk;
-use crate::storage::sql::dialect::Fault;
+use crate::storage::sql::dialect::{self, Fault};
 use crate::storage::sql::entities::{media, session, session_tally, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::load::{Needs, subject};
 use crate::storage::sql::sessions::read_one;
+use crate::storage::sql::spells;
 use crate::storage::sql::writer::Errand;
 
 /// Adds a session.
@@ -74,6 +75,13 @@ impl Errand for CreateSession {
             reconnects: Set(0),
         };
         tally.insert(desk.txn).await?;
+        let first = [
+            session.id.uuid().into(),
+            tenant.uuid().into(),
+            session.status.to_string().into(),
+            session.since.0.into(),
+        ];
+        dialect::execute(desk.txn, spells::FIRST, first).await?;
         let id = session.id.uuid().simple().to_string();
         remember(desk, owner, asked, Kind::Session, id, at).await?;
         Ok(Ok(Created::New(session.clone())))

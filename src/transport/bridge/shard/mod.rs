@@ -23,6 +23,7 @@ use wire::{Boot, Command, Down, ErrorCode, Failure, Hello, Refusal, SessionKey, 
 use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
 use self::pipes::{Connection, Word};
 use self::process::Process;
+use super::board::Board;
 use super::links::{Answer, Item, LinkId, Links};
 use super::program::{Program, Running};
 use super::{desk, ghosts, words};
@@ -59,6 +60,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Spreads rests.
     pub draw: fn() -> Jitter,
+    /// Where shards write down how they stand.
+    pub board: Board,
 }
 
 impl Setup {
@@ -135,6 +138,7 @@ pub enum Told {
 
 /// One shard.
 pub struct Shard {
+    index: usize,
     name: String,
     setup: Arc<Setup>,
     machine: Machine,
@@ -163,6 +167,7 @@ impl Shard {
     ) -> JoinHandle<()> {
         let (words, heard) = mpsc::channel(256);
         let shard = Self {
+            index,
             name: setup.name(index),
             setup,
             machine: Machine::default(),
@@ -330,6 +335,9 @@ impl Shard {
                     process.connection = Some(connection);
                 }
                 let verdict = self.judge(&hello);
+                if verdict.is_ok() {
+                    self.setup.board.can(&hello.capabilities);
+                }
                 self.step(Input::Hello(verdict)).await;
             }
             Word::Frame(frame) => self.read(*frame).await,
@@ -400,7 +408,9 @@ impl Shard {
         let Some(shown) = self.process.as_mut().and_then(|process| process.shown.as_mut()) else { return };
         let sessions = beat.sessions.into_iter().map(|(state, count)| (words::state(state), count)).collect();
         let lag = Duration::from_millis(beat.lag_ms.into());
-        shown.beat(beat.rss_kib.saturating_mul(1024), lag, sessions, unconfirmed);
+        let resident_bytes = beat.rss_kib.saturating_mul(1024);
+        shown.beat(resident_bytes, lag, sessions, unconfirmed);
+        self.setup.board.weighs(self.index, resident_bytes);
     }
 
     /// Never waits: a bridge that does not read must not hold up its own supervision.
@@ -420,6 +430,7 @@ impl Shard {
         for effect in effects {
             self.perform(effect).await;
         }
+        self.setup.board.stands(self.index, self.machine.state(), self.number);
     }
 
     async fn perform(&mut self, effect: Effect) {
