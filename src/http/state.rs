@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin::overview::Glance;
 use super::gate::Gate;
 use super::in_flight::InFlight;
 use super::middleware::edge_limit::EdgeLimit;
+use super::pages::Tree;
 use super::pairing_limit::PairingLimit;
+use super::pairing_links::PairingLinks;
 use super::render::paper::Fonts;
 use crate::actors::subscriber::Setup;
 use crate::billing::office::Issuer;
@@ -14,7 +17,7 @@ use crate::config::http::HttpOptions;
 use crate::domain::address::AddressRange;
 use crate::domain::session::Engine;
 use crate::media::{self, fetch::Fetcher, upload::Uploads};
-use crate::meters::Exposition;
+use crate::meters::{Exposition, Lately};
 use crate::outbound::accept::Accept;
 use crate::ports::audit::Audit;
 use crate::ports::clock::Clock;
@@ -22,9 +25,11 @@ use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::edge::EdgeBudget;
 use crate::ports::egress::Egress;
+use crate::ports::installation::Installation;
 use crate::ports::key_use::KeyUse;
 use crate::ports::ledger::Ledger;
 use crate::ports::log_level::LogLevel;
+use crate::ports::lookout::Lookout;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::payments::PaymentProvider;
@@ -64,6 +69,9 @@ pub struct HttpPorts {
     pub issuer: Arc<Issuer>,
     pub fonts: Fonts,
     pub payments: Arc<dyn PaymentProvider>,
+    pub lookout: Arc<dyn Lookout>,
+    pub lately: &'static Lately,
+    pub installation: Arc<dyn Installation>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -96,6 +104,11 @@ pub struct HttpState {
     /// What papers are written with.
     pub fonts: Arc<Fonts>,
     pub payments: Arc<dyn PaymentProvider>,
+    pub lookout: Arc<dyn Lookout>,
+    pub lately: &'static Lately,
+    pub installation: Arc<dyn Installation>,
+    /// What was last told of the whole.
+    pub glance: Arc<Glance>,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
@@ -103,6 +116,11 @@ pub struct HttpState {
     /// Who may say for whom it speaks.
     pub trusted_proxies: Arc<[AddressRange]>,
     pub pairing_limit: Arc<PairingLimit>,
+    pub pairing_links: Arc<PairingLinks>,
+    /// Where people reach this server; what they asked for it by, if it is not set.
+    pub public_url: Arc<str>,
+    /// The files of the web pages.
+    pub pages: Arc<Tree>,
     /// Bytes a request's body may have.
     pub body_limit: usize,
     /// In which it has to arrive.
@@ -132,6 +150,10 @@ impl HttpState {
             issuer: ports.issuer,
             fonts: Arc::new(ports.fonts),
             payments: ports.payments,
+            lookout: ports.lookout,
+            lately: ports.lately,
+            installation: ports.installation,
+            glance: Arc::default(),
             trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,
@@ -154,6 +176,9 @@ impl HttpState {
             gate,
             in_flight: InFlight::default(),
             pairing_limit: Arc::default(),
+            pairing_links: Arc::default(),
+            public_url: options.public_url.trim_end_matches('/').into(),
+            pages: Tree::built(),
             body_limit: options.body_limit,
             body_timeout: Duration::from_secs(options.body_timeout_s.get().into()),
         }

@@ -5,11 +5,16 @@ pub mod invoices;
 pub mod keys;
 pub mod ledger;
 pub mod log;
+pub mod messages;
 pub mod operators;
+pub mod overview;
 pub mod plans;
 pub mod sessions;
 pub mod subscriptions;
+pub mod system;
 pub mod tenants;
+pub mod transports;
+pub mod webhooks;
 
 use crate::domain::refusal::Fault;
 

@@ -167,13 +167,16 @@ fn room(limiter: &Limiter, caller: Caller) -> Caller {
     }
 }
 
-fn address(origin: Origin) -> Caller {
-    match origin.0 {
-        Some(IpAddr::V6(address)) => {
-            Caller::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
+impl Caller {
+    /// Whoever shows no good key.
+    pub fn of(origin: Origin) -> Self {
+        match origin.0 {
+            Some(IpAddr::V6(address)) => {
+                Self::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
+            }
+            Some(address) => Self::Address(address),
+            None => Self::Crowd,
         }
-        Some(address) => Caller::Address(address),
-        None => Caller::Crowd,
     }
 }
 
@@ -193,7 +196,7 @@ pub async fn edge_limit<B: MessageBody + 'static>(
     let caller = match &presented {
         Presented::Tenant(principal) => Caller::Key(principal.key),
         Presented::Operator(identity) => Caller::Operator(identity.id),
-        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => address(origin),
+        Presented::Nothing | Presented::Former(..) | Presented::Refused(_) => Caller::of(origin),
     };
     let spoken = request.path().starts_with("/v1/");
     let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller).await } else { Ok(()) };

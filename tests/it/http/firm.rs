@@ -68,7 +68,7 @@ impl Firm {
             messages: stage.messages.clone(),
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),
-            signals: fakes,
+            signals: fakes.clone(),
             webhooks: stage.webhooks.clone(),
             egress: Arc::new(Endpoints::default()),
             sealer: Arc::new(OpenSealer),
@@ -77,6 +77,9 @@ impl Firm {
             issuer: Arc::new(issuer()),
             fonts: Fonts::with(vec![]).unwrap(),
             payments,
+            lookout: stage.lookout.clone(),
+            lately: columba::meters::lately(),
+            installation: fakes.clone(),
         };
         let gate = Arc::new(Gate::default());
         gate.open();
