@@ -1,5 +1,6 @@
-//! Writes what the program has to know of the world's numbering plans: which lengths the numbers of each calling code may
-//! have. The library that has the plans reads them, and compiles a thousand regular expressions, at every start.
+//! Says when the web pages have changed, and writes what the program has to know of the world's numbering plans: which
+//! lengths the numbers of each calling code may have. The library that has the plans reads them, and compiles a thousand
+//! regular expressions, at every start.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -12,6 +13,11 @@ const LENGTHS: std::ops::Range<u16> = 1..15;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // What lies there becomes a part of the program. An empty folder is made where there is none, because cargo begins anew
+    // every time for one that is absent; where none can be made, there are no pages to wait for.
+    if fs::create_dir_all("web/dist").is_ok() {
+        println!("cargo::rerun-if-changed=web/dist");
+    }
     let mut table = String::from("&[\n");
     for code in 1..1000_u16 {
         let Some(regions) = DATABASE.by_code(&code) else { continue };

@@ -30,6 +30,7 @@ failpoints() { COLUMBA_BINARIES=$armed "$armed/failpoints" --nocapture; }
 kills() { cargo test --locked --release --test deep -- --nocapture kills::kills_; }
 outages() { cargo test --locked --release --test deep -- --nocapture outages_; }
 million() { cargo test --locked --release --test deep -- --nocapture kills::million_; }
+lists() { cargo test --locked --release --test deep -- --nocapture lists_; }
 schemathesis() {
   COLUMBA_SCHEMATHESIS_REQUESTS=${COLUMBA_SCHEMATHESIS_REQUESTS:-20000} COLUMBA_SCHEMATHESIS_EXAMPLES=${COLUMBA_SCHEMATHESIS_EXAMPLES:-200} \
     COLUMBA_SERVER=target/release/columba scripts/faces.sh schemathesis
@@ -43,7 +44,7 @@ billing() {
 }
 disk() { cargo test --locked --release --test deep -- --nocapture --test-threads 1 disk_; }
 
-wanted=${*:-properties simulation billing failpoints kills disk outages flood otlp million real schemathesis}
+wanted=${*:-properties simulation billing failpoints kills disk outages flood otlp million lists real schemathesis}
 has() { [[ " $wanted " == *" $1 "* ]]; }
 also() { if has "$1"; then part "$1" "$1"; fi; }
 

@@ -28,6 +28,7 @@ pub mod http;
 pub mod media;
 pub mod meters;
 pub mod outbound;
+pub mod overview;
 pub mod payments;
 pub mod ports;
 pub mod storage;

@@ -3,14 +3,19 @@
 //!
 //! `docs/METRICS.md` says the same for people; a test holds the two together.
 
-use std::sync::OnceLock;
+mod lately;
+
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+pub use self::lately::{Lately, Recent};
 use crate::domain::event::{Change, StatusEvent};
+use crate::domain::message::MessageStatus;
 use crate::domain::session::{Reason, SessionStatus};
+use crate::domain::time::WallTime;
 
 /// Kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -129,6 +134,18 @@ const PAYMENT_NOTICES: Meter = meter(
     "Notices of the payment provider: `paid`, `refunded`, `failed`, `nothing` when one says nothing about money, `unknown` when \
      the tenant or the invoice is not there, `forged`, `unreadable`",
 );
+const WEBHOOK_ATTEMPTS: Meter = meter(
+    "columba_webhook_attempts_total",
+    Kind::Counter,
+    &["taken"],
+    "Requests to endpoints of webhooks: `yes` when they were taken, `no` when they failed and may be tried again",
+);
+const PAIRING_REPORTS: Meter = meter(
+    "columba_pairing_reports_total",
+    Kind::Counter,
+    &[],
+    "Pairing links that were reported by whoever was sent one and had not asked for it; each is worth a look at the audit",
+);
 const LISTENERS: Meter = meter(
     "columba_feed_listeners",
     Kind::Gauge,
@@ -206,6 +223,8 @@ pub const ALL: &[Meter] = &[
     REDIS_COMMANDS,
     ERASED,
     PAYMENT_NOTICES,
+    WEBHOOK_ATTEMPTS,
+    PAIRING_REPORTS,
     LISTENERS,
     BRIDGES,
     BRIDGE_DEATHS,
@@ -281,9 +300,19 @@ pub fn request(method: &str, route: &str, status: u16, took: Duration) {
     histogram!(REQUEST.name, "route" => route).record(took);
 }
 
+static LATELY: LazyLock<Lately> = LazyLock::new(Lately::default);
+
+/// What this process did within the last hour.
+pub fn lately() -> &'static Lately {
+    &LATELY
+}
+
 /// Events were committed.
 pub fn events(events: &[StatusEvent]) {
     for event in events {
+        if let Change::Message(_, MessageStatus::Sent) = event.change {
+            LATELY.sent(event.at);
+        }
         let status: &'static str = match event.change {
             Change::Message(_, status) => status.into(),
             Change::Received(_) => "received",
@@ -309,9 +338,21 @@ pub fn attempt(outcome: &'static str, took: Duration) {
     histogram!(ATTEMPT.name, "outcome" => outcome).record(took);
 }
 
-/// A message was acked, so long after it was accepted.
-pub fn sent(since_accepted: Duration) {
+/// A message was acked at `at`, so long after it was accepted.
+pub fn sent(at: WallTime, since_accepted: Duration) {
     histogram!(SEND_LATENCY.name).record(since_accepted);
+    LATELY.acked(at, since_accepted);
+}
+
+/// An endpoint was asked to take an event.
+pub fn posted(at: WallTime, taken: bool) {
+    counter!(WEBHOOK_ATTEMPTS.name, "taken" => if taken { "yes" } else { "no" }).increment(1);
+    LATELY.posted(at, taken);
+}
+
+/// A pairing link was reported.
+pub fn pairing_reported() {
+    counter!(PAIRING_REPORTS.name).increment(1);
 }
 
 /// So many writes are on disk.

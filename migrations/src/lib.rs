@@ -15,6 +15,7 @@ mod m20261130_000007_media;
 mod m20261130_000008_billing;
 mod m20261130_000009_proxy;
 mod m20261130_000010_doors;
+mod m20261130_000011_fleet;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000008_billing::Billing),
             Box::new(m20261130_000009_proxy::Proxy),
             Box::new(m20261130_000010_doors::Doors),
+            Box::new(m20261130_000011_fleet::Fleet),
         ]
     }
 }

@@ -8,13 +8,12 @@ use futures_util::future::join_all;
 
 use super::housekeeper::Ports;
 use crate::domain::id::TenantId;
-use crate::domain::page::Page;
 use crate::domain::scope::SystemScope;
 use crate::domain::tenant::TenantStanding;
 use crate::domain::time::WallTime;
 use crate::ports::directory::Snapshot;
 use crate::ports::ledger::{ByTheClock, Ledger, Matter};
-use crate::ports::sessions::FleetFilter;
+use crate::ports::sessions::{FleetFilter, FleetPage};
 use crate::ports::store::{StoreError, WriteError};
 
 /// Tenants decided on at once: they share a commit.
@@ -76,18 +75,18 @@ pub async fn tell(
     after: &HashSet<TenantId>,
 ) -> Result<(), StoreError> {
     for &tenant in before.symmetric_difference(after) {
-        let filter = FleetFilter { tenant: Some(tenant), status: None };
-        let mut page = Page { limit: 200, before: None };
+        let filter = FleetFilter { tenant: Some(tenant), ..FleetFilter::default() };
+        let mut page = FleetPage::newest(200);
         loop {
-            let slice = ports.sessions.fleet(SystemScope, filter, page).await?;
+            let slice = ports.sessions.fleet(SystemScope, filter.clone(), page.clone()).await?;
             for session in &slice.rows {
                 if let Err(error) = ports.supervisor.heed(session).await {
                     tracing::warn!(%error, session = %session.id, "session did not hear of its tenant's standing");
                 }
             }
-            page.before = slice.rows.last().map(|session| session.id.uuid());
-            if !slice.has_more {
-                break;
+            match slice.rows.last().filter(|_| slice.has_more) {
+                Some(last) => page = page.after(last),
+                None => break,
             }
         }
         // Those that stayed connected look at what waits.

@@ -10,8 +10,10 @@ use crate::domain::media::Handle;
 use crate::domain::message::{Draft, Letter, WaId};
 use crate::domain::phone::Phone;
 use crate::domain::session::Session;
+use crate::domain::time::WallTime;
 use crate::ports::abilities::Abilities;
 use crate::ports::egress::{Egress, EgressError, Post, Reply};
+use crate::ports::installation::{BackupError, BackupView, EngineView, Installation, SettingView, StoreView};
 use crate::ports::media::{FilesError, Incoming, MediaFiles};
 use crate::ports::questions::{Answer, Question};
 use crate::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
@@ -152,5 +154,32 @@ impl Sealer for Elsewhere {
 
     async fn open(&self, _: TenantId, _: &str, _: &[u8]) -> Result<Secret, VaultError> {
         Err(VaultError::Unavailable(WHERE.to_owned()))
+    }
+}
+
+#[async_trait]
+impl Installation for Elsewhere {
+    fn started_at(&self) -> WallTime {
+        WallTime::default()
+    }
+
+    fn settings(&self) -> Vec<SettingView> {
+        vec![]
+    }
+
+    fn engines(&self) -> Vec<EngineView> {
+        vec![]
+    }
+
+    async fn store(&self) -> Result<StoreView, String> {
+        Err(WHERE.to_owned())
+    }
+
+    async fn back_up(&self) -> Result<BackupView, BackupError> {
+        Err(BackupError::Failed(WHERE.to_owned()))
+    }
+
+    async fn backups(&self) -> Result<Vec<BackupView>, BackupError> {
+        Err(BackupError::Failed(WHERE.to_owned()))
     }
 }

@@ -9,9 +9,10 @@ use crate::config::bridges::{BridgeOptions, BridgesOptions};
 use crate::domain::id::SessionId;
 use crate::domain::message::Draft;
 use crate::domain::session::Engine;
-use crate::domain::time::Jitter;
+use crate::domain::time::{Jitter, Reading};
 use crate::ports::abilities::Abilities;
 use crate::ports::clock::Clock;
+use crate::ports::installation::EngineView;
 use crate::ports::media::MediaFiles;
 use crate::ports::transport::Transport;
 use crate::ports::vault::Writer;
@@ -64,6 +65,27 @@ impl Engines {
     /// Names of what sessions can be made for.
     pub fn available(&self) -> Vec<Engine> {
         std::iter::once(Engine::Sandbox).chain(self.bridges.iter().map(|(engine, _)| *engine)).collect()
+    }
+
+    /// What an operator sees of each at `at`.
+    pub fn views(&self, at: Reading) -> Vec<EngineView> {
+        let sandbox = EngineView {
+            engine: Engine::Sandbox,
+            release: SandboxTransport::writer().version,
+            experimental: false,
+            checksum: None,
+            capabilities: None,
+            shards: None,
+        };
+        let bridges = self.bridges.iter().map(|(engine, bridge)| EngineView {
+            engine: *engine,
+            release: bridge.writer().version,
+            experimental: *engine == Engine::Baileys,
+            checksum: Some(bridge.checksum()),
+            capabilities: bridge.capabilities(),
+            shards: Some(bridge.shards(at)),
+        });
+        std::iter::once(sandbox).chain(bridges).collect()
     }
 
     /// What speaks for sessions of an engine, and how it signs their vaults.

@@ -124,6 +124,9 @@ async fn start(config: &Config, data: &Path, log_level: Arc<dyn LogLevel>) -> Re
         issuer: Arc::new(super::billing::issuer(&config.billing)),
         fonts: super::billing::fonts(&config.billing)?,
         payments: Arc::new(crate::payments::manual::Manual),
+        lookout: stores.lookout,
+        lately: crate::meters::lately(),
+        installation: Arc::new(Elsewhere),
     };
     let state = HttpState::new(ports, operator, Arc::clone(&gate), &config.http);
     let feed = FeedState {

@@ -11,6 +11,7 @@ pub mod engines;
 pub mod exit;
 pub mod feed;
 pub mod inspection;
+mod installation;
 pub mod migration;
 pub mod moving;
 #[cfg(feature = "otlp")]

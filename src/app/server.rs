@@ -18,6 +18,7 @@ use super::clock::SystemClock;
 use super::data_dir::DataDir;
 use super::engines::Engines;
 use super::exit::Failure;
+use super::installation::RunningServer;
 use super::signals::ToldToEnd;
 use super::{quick_start, seed};
 use crate::actors::arbiters::{Arbiters, Placement};
@@ -30,7 +31,7 @@ use crate::actors::registry::{self, Birth, RegistryActor, RegistryHandle, routes
 use crate::actors::session::{self, SessionActor};
 use crate::actors::subscriber;
 use crate::actors::watchdog::Watchdog;
-use crate::config::Config;
+use crate::config::{Config, Setting};
 use crate::domain::event::StatusEvent;
 use crate::domain::id::WebhookId;
 use crate::domain::scope::SystemScope;
@@ -85,8 +86,15 @@ fn draw() -> Jitter {
 
 /// Opens what the configuration names, restores the sessions, and serves. Returns once requests are accepted; sessions
 /// may still be starting.
-pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>) -> Result<Running, Failure> {
+pub async fn start(
+    config: &Config,
+    settings: Vec<Setting>,
+    data: DataDir,
+    log_level: Arc<dyn LogLevel>,
+) -> Result<Running, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let started_at = clock.wall();
+    meters::lately().begin(started_at);
     let inbox = Inbox::default();
     let exposition = Exposition::install()
         .map_err(|error| Failure::Software(format!("the metrics cannot be set up: {error}")))?;
@@ -206,6 +214,17 @@ pub async fn start(config: &Config, data: DataDir, log_level: Arc<dyn LogLevel>)
         issuer,
         fonts,
         payments,
+        lookout: Arc::clone(&stores.lookout),
+        lately: meters::lately(),
+        installation: Arc::new(RunningServer {
+            settings,
+            engines: backends.engines.clone(),
+            place: super::backends::database(config, data.path()),
+            data: data.path().to_owned(),
+            clock: Arc::clone(&clock),
+            started_at,
+            backing_up: tokio::sync::Mutex::default(),
+        }),
     };
     let state = HttpState::new(http_ports, operator, Arc::clone(&gate), &config.http);
     let nobody = stores.people.is_empty(SystemScope).await;
@@ -363,13 +382,14 @@ impl Running {
 /// Runs a server until it is told to end (SIGTERM or SIGINT), then drains it.
 pub async fn run(
     config: &Config,
+    settings: Vec<Setting>,
     data: DataDir,
     log_level: Arc<dyn LogLevel>,
     hints: bool,
 ) -> Result<(), Failure> {
     let mut told = ToldToEnd::listen()?;
     let token = data.path().join("operator.token");
-    let mut running = start(config, data, log_level).await?;
+    let mut running = start(config, settings, data, log_level).await?;
     println!("columba listens on http://{}", running.address);
     if let Some(path) = &running.setup {
         println!("make the first account, once, at http://{}{}", running.address, path.as_str());

@@ -75,7 +75,13 @@ impl Serve {
         let served = match part {
             Part::Everything => {
                 let data = DataDir::lock(&self.data.data)?;
-                app::block_on(server::run(&loaded.config, data, telemetry.clone(), self.quick_start))
+                app::block_on(server::run(
+                    &loaded.config,
+                    loaded.settings,
+                    data,
+                    telemetry.clone(),
+                    self.quick_start,
+                ))
             }
             Part::Feed => app::block_on(feed::run(&loaded.config, &self.data.data, telemetry.clone())),
         };

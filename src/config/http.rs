@@ -12,6 +12,9 @@ use crate::domain::address::AddressRange;
 pub struct HttpOptions {
     /// Address and port. Port 0 takes a free one.
     pub listen: String,
+    /// Where people reach this server, such as `https://columba.example.com`. Links that are sent to people begin with it; without
+    /// it they begin with the address by which the link was asked for.
+    pub public_url: String,
     /// Origins whose pages may open the feed, such as `https://app.example.com`. None: no page may.
     pub allowed_origins: Vec<String>,
     /// Proxies in front of this server: addresses and ranges such as `10.0.0.0/8`. What they say in `X-Forwarded-For` is
@@ -37,6 +40,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
             allowed_origins: vec![],
             trusted_proxies: vec![],
             edge_limit: EdgeLimits::default(),

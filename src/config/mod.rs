@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use self::file::SettingsFile;
 pub use self::names::{ENV_PREFIX, Stray, UnknownKey};
-pub use self::source::{Setting, Source};
+pub use self::source::{Setting, Source, is_secret};
 
 pub mod billing;
 pub mod bridges;
@@ -155,6 +155,16 @@ impl Config {
             let problem =
                 format!("`{}` is no address; give IP:PORT, such as 127.0.0.1:8080", self.http.listen);
             return Err(("http.listen", problem));
+        }
+        let public_url = &self.http.public_url;
+        let is_address = public_url.parse::<url::Url>().is_ok_and(|url| {
+            ["http", "https"].contains(&url.scheme()) && url.query().is_none() && url.fragment().is_none()
+        });
+        if !public_url.is_empty() && !is_address {
+            let problem = format!(
+                "`{public_url}` is no address of a server; give one such as https://columba.example.com, or \"\""
+            );
+            return Err(("http.public_url", problem));
         }
         if self.http.body_limit < 1_024 || self.http.body_limit > 16 << 20 {
             let problem = format!("{} is not between 1024 and 16777216 bytes", self.http.body_limit);

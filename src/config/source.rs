@@ -57,12 +57,15 @@ const MASK: &str = "***";
 /// A key whose name ends like this holds a secret, whoever adds it.
 const SECRET: [&str; 6] = ["secret", "secrets", "token", "password", "passphrase", ".key"];
 
+/// Whether the value of a key is a secret.
+pub fn is_secret(key: &str) -> bool {
+    SECRET.iter().any(|word| key.ends_with(word))
+}
+
 /// `value` as it may be shown: secrets are masked by the name of their key, and passwords in addresses by their place.
 pub(super) fn masked(key: &str, value: Value) -> Value {
     match value {
-        Value::String(text) if !text.is_empty() && SECRET.iter().any(|word| key.ends_with(word)) => {
-            MASK.into()
-        }
+        Value::String(text) if !text.is_empty() && is_secret(key) => MASK.into(),
         Value::String(text) => without_password(&text).into(),
         Value::Array(all) => all.into_iter().map(|one| masked(key, one)).collect(),
         other => other,

@@ -133,6 +133,18 @@ pub enum Action {
     /// A session's proxy was set, replaced or taken away.
     #[strum(serialize = "session.proxy")]
     SessionProxy,
+    /// A tenant made a link with which whoever has it may link a phone.
+    #[strum(serialize = "session.pairing_link")]
+    PairingLink,
+    /// Somebody used such a link.
+    #[strum(serialize = "session.pairing_link_used")]
+    PairingLinkUsed,
+    /// Somebody who was sent such a link says that they did not ask for it.
+    #[strum(serialize = "session.pairing_link_reported")]
+    PairingLinkReported,
+    /// A backup of the store was made.
+    #[strum(serialize = "store.backup")]
+    StoreBackup,
     /// A known operator asked for what their role or their token does not allow (any more).
     #[strum(serialize = "call.refused")]
     CallRefused,

@@ -165,6 +165,10 @@ id!(
     SuppressionId, "sup_"
 );
 id!(
+    /// One link with which somebody else links a number; not what opens it.
+    PairingLinkId, "plk_"
+);
+id!(
     /// One operator of this server.
     OperatorId, "opr_"
 );

@@ -1,5 +1,6 @@
 //! Keyset pages. A cursor names the last row seen, so rows that come meanwhile shift nothing.
 
+use schemars::JsonSchema;
 use uuid::Uuid;
 
 /// Which part of a list is wanted. Lists run from the newest to the oldest id.
@@ -32,4 +33,17 @@ impl<T> Slice<T> {
         rows.truncate(limit as usize);
         Self { rows, has_more }
     }
+}
+
+/// Which way a list runs, where that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename = "Order")]
+pub enum Order {
+    /// Newest or highest first.
+    #[default]
+    #[schemars(rename = "desc")]
+    Descending,
+    /// Oldest or lowest first.
+    #[schemars(rename = "asc")]
+    Ascending,
 }

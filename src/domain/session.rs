@@ -448,3 +448,28 @@ pub struct SessionCounters {
     /// Links opened after the first.
     pub reconnects: u64,
 }
+
+/// A time that a session spent in one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spell {
+    /// Its place in the session's past; higher is later.
+    pub place: u64,
+    /// The status.
+    pub status: SessionStatus,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The server's number for the reason.
+    pub code: Option<u16>,
+    /// When it began.
+    pub since: WallTime,
+    /// When it ended; it lasts still if it did not.
+    pub until: Option<WallTime>,
+}
+
+impl Session {
+    /// The spell that its row tells, for one whose past is not kept.
+    pub fn present(&self) -> Spell {
+        let (status, reason, code) = (self.status, self.reason, self.reason_code);
+        Spell { place: 0, status, reason, code, since: self.since, until: None }
+    }
+}

@@ -4,12 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use crate::domain::id::SessionId;
+use crate::domain::page::Order;
+use crate::domain::session::Session;
 use crate::domain::time::WallTime;
+use crate::ports::sessions::{FleetKey, FleetSort};
 
 const BY_ID: u8 = 1;
 const BY_CODE: u8 = 2;
 const BY_PLACE: u8 = 3;
 const BY_DAY: u8 = 4;
+const BY_SORT: u8 = 5;
 
 /// The cursor of a list that is sorted by id.
 pub fn of_id(last: Uuid) -> String {
@@ -53,6 +58,32 @@ pub fn day(cursor: &str) -> Option<(WallTime, Uuid)> {
     Some((WallTime(i64::from_be_bytes(*day)), Uuid::from_slice(id).ok()?))
 }
 
+/// The cursor of the fleet's list: good for the sort and the order it was made with.
+pub fn of_fleet(sort: FleetSort, order: Order, last: &Session) -> String {
+    let key = match sort.key(last) {
+        FleetKey::Number(number) => number.to_be_bytes().to_vec(),
+        FleetKey::Text(text) => text.into_bytes(),
+        FleetKey::Id(id) => id.as_bytes().to_vec(),
+    };
+    encode(BY_SORT, &[&[sort as u8, order as u8], &last.id.uuid().as_bytes()[..], &key].concat())
+}
+
+/// Key and id in a cursor; `None` when it is not one of ours, or of another sort or order.
+pub fn fleet(cursor: &str, sort: FleetSort, order: Order) -> Option<(FleetKey, SessionId)> {
+    let key = decode(BY_SORT, cursor)?;
+    let (head, key) = key.split_first_chunk::<2>()?;
+    let (id, key) = key.split_first_chunk::<16>()?;
+    if *head != [sort as u8, order as u8] {
+        return None;
+    }
+    let key = match sort {
+        FleetSort::Since | FleetSort::Queued => FleetKey::Number(i64::from_be_bytes(key.try_into().ok()?)),
+        FleetSort::Label | FleetSort::Status => FleetKey::Text(String::from_utf8(key.to_vec()).ok()?),
+        FleetSort::Created | FleetSort::Tenant => FleetKey::Id(Uuid::from_slice(key).ok()?),
+    };
+    Some((key, Uuid::from_bytes(*id).into()))
+}
+
 fn encode(version: u8, key: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode([&[version], key].concat())
 }
@@ -65,8 +96,12 @@ fn decode(version: u8, cursor: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+    use strum::IntoEnumIterator as _;
+
+    use super::*;
+    use crate::domain::session::SessionStatus;
+    use crate::http::openapi::sample;
 
     proptest! {
         #[test]
@@ -81,6 +116,20 @@ mod tests {
             prop_assert_eq!(place(&of_id(uuid)), None);
             prop_assert_eq!(code(&of_id(uuid)), None);
             prop_assert_eq!(id(&of_code(&word)), None);
+        }
+
+        #[test]
+        fn a_place_in_the_fleet_comes_back_for_its_sort_and_order_only(queued: u32, label in "[a-zA-Z ]{1,20}") {
+            let mut session = sample::session(SessionStatus::Parked);
+            session.label = label;
+            session.counters.queued = queued.into();
+            for sort in FleetSort::iter() {
+                let made = of_fleet(sort, Order::Ascending, &session);
+                prop_assert_eq!(fleet(&made, sort, Order::Ascending), Some((sort.key(&session), session.id)));
+                prop_assert_eq!(fleet(&made, sort, Order::Descending), None);
+                let others = FleetSort::iter().filter(|other| *other != sort);
+                prop_assert!(others.into_iter().all(|other| fleet(&made, other, Order::Ascending).is_none()));
+            }
         }
 
         #[test]

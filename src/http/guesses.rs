@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::middleware::edge_limit::{Caller, address};
+use super::middleware::edge_limit::Caller;
 use super::origin::Origin;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Moment;
@@ -54,7 +54,7 @@ impl Guesses {
     /// Lets somebody guess; 429 with how long to wait when they did so too often. What is about nobody, such as a link, counts
     /// for the address only.
     pub fn guess(&self, about: Option<Subject>, from: Origin, now: Moment) -> Result<Guess<'_>, Refusal> {
-        let from = address(from);
+        let from = Caller::of(from);
         let (mut people, mut addresses) = (lock(&self.people), lock(&self.addresses));
         let of_person = about.as_ref().and_then(|about| people.wait(about, now));
         let wait = of_person.max(addresses.wait(&from, now));

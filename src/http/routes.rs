@@ -6,8 +6,9 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, operators, plans, second_factor,
-    sessions as fleet, subscriptions, tenants,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators,
+    overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports,
+    webhooks as endpoints,
 };
 use super::answer::Answer;
 use super::middleware::body::body;
@@ -18,10 +19,12 @@ use super::middleware::problems::problems;
 use super::middleware::query_keys::query_keys;
 use super::middleware::refused_operators::refused_operators;
 use super::middleware::request_id::request_id;
+use super::pages;
 use super::reference;
 use super::v1::{
     audit as own_audit, chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics,
-    pairing, payments, sandbox, sessions, suppressions, usage, usage_days, webhooks,
+    pair, pairing, pairing_links, payments, sandbox, sessions, suppressions, timeline, usage, usage_days,
+    webhooks, window,
 };
 use crate::domain::refusal::Refusal;
 
@@ -31,6 +34,7 @@ pub fn routes(config: &mut ServiceConfig) {
         all.configure(health::routes)
             .service(resource("/metrics").route(get().to(metrics::scrape)))
             .configure(reference::routes)
+            .configure(pages::routes)
             .service(scope("/v1/admin").configure(admin).wrap(from_fn(refused_operators)))
             .service(
                 scope("/v1")
@@ -85,6 +89,13 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/sessions/{id}/queue").route(delete().to(sessions::clear_queue)))
         .service(resource("/sessions/{id}/qr").route(get().to(pairing::qr)))
         .service(resource("/sessions/{id}/pairing-code").route(post().to(pairing::pairing_code)))
+        .service(resource("/sessions/{id}/window").route(get().to(window::get)))
+        .service(resource("/sessions/{id}/timeline").route(get().to(timeline::list)))
+        .service(
+            resource("/sessions/{id}/pairing-links")
+                .route(post().to(pairing_links::create))
+                .route(delete().to(pairing_links::take_back)),
+        )
         .service(resource("/sessions/{id}/groups").route(get().to(chats::groups)))
         .service(resource("/sessions/{id}/contacts").route(get().to(chats::contacts)))
         .service(resource("/sessions/{id}/read").route(post().to(chats::read)))
@@ -94,6 +105,7 @@ fn v1(v1: &mut ServiceConfig) {
         .service(
             resource("/messages/{id}").route(get().to(messages::get)).route(delete().to(messages::cancel)),
         )
+        .service(resource("/messages/{id}/resend").route(post().to(messages::resend)))
         .service(resource("/media").route(post().to(media::create)))
         .service(resource("/media/{id}").route(get().to(media::get)).route(delete().to(media::delete)))
         .service(resource("/media/{id}/content").route(get().to(media::content)))
@@ -128,6 +140,7 @@ fn v1(v1: &mut ServiceConfig) {
         .service(resource("/webhooks/{id}/redeliver").route(post().to(deliveries::redeliver_range)))
         .service(resource("/deliveries/{id}").route(get().to(deliveries::get)))
         .service(resource("/deliveries/{id}/redeliver").route(post().to(deliveries::redeliver)))
+        .configure(pair::routes)
         .service(resource("/sandbox/scan").route(post().to(sandbox::scan)))
         .service(resource("/sandbox/messages").route(post().to(sandbox::write)))
         .service(resource("/sandbox/faults").route(post().to(sandbox::fault)))
@@ -170,6 +183,14 @@ fn admin(admin: &mut ServiceConfig) {
                 .route(put().to(fleet::set_proxy))
                 .route(delete().to(fleet::clear_proxy)),
         )
+        .service(resource("/sessions/{id}").route(get().to(fleet::get_one)))
+        .service(resource("/messages").route(get().to(message_log::list)))
+        .service(resource("/messages/{id}").route(get().to(message_log::get_one)))
+        .service(resource("/overview").route(get().to(overview::get_one)))
+        .service(resource("/transports").route(get().to(transports::list)))
+        .service(resource("/webhooks").route(get().to(endpoints::list)))
+        .service(resource("/system").route(get().to(system::get_one)))
+        .service(resource("/backups").route(get().to(system::backups)).route(post().to(system::back_up)))
         .service(resource("/log").route(get().to(log::read)).route(put().to(log::write)));
 }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin::overview::Glance;
 use super::gate::Gate;
 use super::guesses::Guesses;
 use super::hashing::Hashing;
 use super::in_flight::InFlight;
 use super::looks::Looks;
 use super::middleware::edge_limit::EdgeLimit;
+use super::pages::Tree;
 use super::pairing_limit::PairingLimit;
+use super::pairing_links::PairingLinks;
 use super::render::paper::Fonts;
 use super::setup_link::SetupLink;
 use crate::actors::subscriber::Setup;
@@ -18,7 +21,7 @@ use crate::config::http::HttpOptions;
 use crate::domain::address::AddressRange;
 use crate::domain::session::Engine;
 use crate::media::{self, fetch::Fetcher, upload::Uploads};
-use crate::meters::Exposition;
+use crate::meters::{Exposition, Lately};
 use crate::outbound::accept::Accept;
 use crate::ports::abilities::Abilities;
 use crate::ports::audit::Audit;
@@ -27,9 +30,11 @@ use crate::ports::contacts::Contacts;
 use crate::ports::directory::Directory;
 use crate::ports::edge::EdgeBudget;
 use crate::ports::egress::Egress;
+use crate::ports::installation::Installation;
 use crate::ports::key_use::KeyUse;
 use crate::ports::ledger::Ledger;
 use crate::ports::log_level::LogLevel;
+use crate::ports::lookout::Lookout;
 use crate::ports::messages::Messages;
 use crate::ports::outbox::Outbox;
 use crate::ports::payments::PaymentProvider;
@@ -72,6 +77,9 @@ pub struct HttpPorts {
     pub issuer: Arc<Issuer>,
     pub fonts: Fonts,
     pub payments: Arc<dyn PaymentProvider>,
+    pub lookout: Arc<dyn Lookout>,
+    pub lately: &'static Lately,
+    pub installation: Arc<dyn Installation>,
 }
 
 /// What every handler can reach. Cheap to clone; one is shared by all workers.
@@ -105,6 +113,11 @@ pub struct HttpState {
     /// What papers are written with.
     pub fonts: Arc<Fonts>,
     pub payments: Arc<dyn PaymentProvider>,
+    pub lookout: Arc<dyn Lookout>,
+    pub lately: &'static Lately,
+    pub installation: Arc<dyn Installation>,
+    /// What was last told of the whole.
+    pub glance: Arc<Glance>,
     pub operator: OperatorToken,
     pub gate: Arc<Gate>,
     pub in_flight: InFlight,
@@ -116,6 +129,11 @@ pub struct HttpState {
     pub guesses: Arc<Guesses>,
     pub setup_link: Arc<SetupLink>,
     pub looks: Arc<Looks>,
+    pub pairing_links: Arc<PairingLinks>,
+    /// Where people reach this server; what they asked for it by, if it is not set.
+    pub public_url: Arc<str>,
+    /// The files of the web pages.
+    pub pages: Arc<Tree>,
     /// Bytes a request's body may have.
     pub body_limit: usize,
     /// In which it has to arrive.
@@ -146,6 +164,10 @@ impl HttpState {
             issuer: ports.issuer,
             fonts: Arc::new(ports.fonts),
             payments: ports.payments,
+            lookout: ports.lookout,
+            lately: ports.lately,
+            installation: ports.installation,
+            glance: Arc::default(),
             trusted_proxies: options.trusted_proxies.clone().into(),
             edge_limit: Arc::new(EdgeLimit::new(options.edge_limit, ports.clock.clone(), ports.edge_budget)),
             directory: ports.directory,
@@ -173,6 +195,9 @@ impl HttpState {
             guesses: Arc::default(),
             setup_link: Arc::default(),
             looks: Arc::default(),
+            pairing_links: Arc::default(),
+            public_url: options.public_url.trim_end_matches('/').into(),
+            pages: Tree::built(),
             body_limit: options.body_limit,
             body_timeout: Duration::from_secs(options.body_timeout_s.get().into()),
         }

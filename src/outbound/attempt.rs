@@ -80,7 +80,7 @@ fn measure(ports: &Ports, work: &Work, wall: WallTime, answer: &Result<(), SendE
     };
     meters::attempt(outcome, ports.clock.now().since(work.claimed_at));
     if answer.is_ok() {
-        meters::sent(wall.since(work.message.minted_at()));
+        meters::sent(wall, wall.since(work.message.minted_at()));
     }
 }
 

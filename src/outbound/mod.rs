@@ -17,5 +17,6 @@ pub mod claim;
 pub mod hear;
 pub mod numbers;
 pub mod reference;
+pub mod resend;
 pub mod retry;
 pub mod settle;

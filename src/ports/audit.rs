@@ -2,12 +2,11 @@
 //! here the list is read, and what changed nothing is added.
 
 use async_trait::async_trait;
-use schemars::JsonSchema;
 
 use super::store::StoreError;
 use crate::domain::audit::{Act, Actor, Entry, Head};
 use crate::domain::id::TenantId;
-use crate::domain::page::Slice;
+use crate::domain::page::{Order, Slice};
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::WallTime;
 
@@ -26,19 +25,6 @@ pub struct AuditFilter {
     pub from: Option<WallTime>,
     /// Before.
     pub to: Option<WallTime>,
-}
-
-/// Which way a list of entries runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
-#[schemars(rename = "AuditOrder")]
-pub enum Order {
-    /// Newest first.
-    #[default]
-    #[schemars(rename = "desc")]
-    Descending,
-    /// Oldest first, as the chain is walked.
-    #[schemars(rename = "asc")]
-    Ascending,
 }
 
 /// One part of the list.

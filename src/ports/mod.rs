@@ -9,10 +9,12 @@ pub mod directory;
 pub mod edge;
 pub mod egress;
 pub mod feed;
+pub mod installation;
 pub mod key_use;
 pub mod ledger;
 pub mod limits;
 pub mod log_level;
+pub mod lookout;
 pub mod media;
 pub mod messages;
 pub mod outbox;
@@ -50,4 +52,5 @@ pub struct Stores {
     pub webhooks: Arc<dyn webhooks::Webhooks>,
     pub ledger: Arc<dyn ledger::Ledger>,
     pub people: Arc<dyn people::People>,
+    pub lookout: Arc<dyn lookout::Lookout>,
 }

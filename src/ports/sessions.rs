@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use uuid::Uuid;
 
 use super::store::{Created, StoreError, WriteError};
 use crate::domain::audit::Actor;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::{Order, Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::scope::{SystemScope, TenantScope};
 #[cfg(doc)]
 use crate::domain::session::Supervision;
-use crate::domain::session::{Desired, Lease, Reason, Session, SessionStatus, Standing};
+use crate::domain::session::{Desired, Engine, Lease, Reason, Session, SessionStatus, Spell, Standing};
 use crate::domain::time::WallTime;
 
 /// A change of public status, as one incarnation reports it.
@@ -29,13 +32,104 @@ pub struct StatusChange {
     pub since: WallTime,
 }
 
-/// Which sessions an operator wants to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Which sessions an operator wants to see; what is `None` does not narrow.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FleetFilter {
     /// Of this tenant only.
-    pub tenant: Option<crate::domain::id::TenantId>,
+    pub tenant: Option<TenantId>,
     /// With this status only.
     pub status: Option<SessionStatus>,
+    /// With this reason only.
+    pub reason: Option<Reason>,
+    /// On this engine only.
+    pub engine: Option<Engine>,
+    /// Those that somebody looks for.
+    pub sought: Option<Sought>,
+    /// Only accounts that the network limits at this time, or only those that it does not.
+    pub restricted: Option<(bool, WallTime)>,
+}
+
+/// What somebody looks for: any of these will do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sought {
+    /// A part of the label, whatever the case of A to Z.
+    pub label: String,
+    /// The whole id.
+    pub id: Option<SessionId>,
+    /// Whose it is.
+    pub tenants: Vec<TenantId>,
+}
+
+/// What the sessions of a fleet are sorted by; those that are alike, by when they were made.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, Display, EnumIter, IntoStaticStr, JsonSchema,
+)]
+#[strum(serialize_all = "snake_case")]
+#[schemars(rename_all = "snake_case")]
+pub enum FleetSort {
+    /// When they were made.
+    #[default]
+    Created,
+    /// Since when they stand as they do.
+    Since,
+    /// What they are called, whatever the case of A to Z.
+    Label,
+    /// Whose they are, in the order in which tenants were made.
+    Tenant,
+    /// How much waits on them.
+    Queued,
+    /// How they stand, by the word.
+    Status,
+}
+
+/// What a session is sorted by. Only keys of one sort are compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FleetKey {
+    /// A number or a time.
+    Number(i64),
+    /// A text.
+    Text(String),
+    /// An id.
+    Id(Uuid),
+}
+
+impl FleetSort {
+    /// What this sort compares of a session.
+    pub fn key(self, session: &Session) -> FleetKey {
+        match self {
+            Self::Created => FleetKey::Id(session.id.uuid()),
+            Self::Since => FleetKey::Number(session.since.0),
+            Self::Label => FleetKey::Text(session.label.to_ascii_lowercase()),
+            Self::Tenant => FleetKey::Id(session.tenant.uuid()),
+            Self::Queued => FleetKey::Number(i64::try_from(session.counters.queued).unwrap_or(i64::MAX)),
+            Self::Status => FleetKey::Text(session.status.to_string()),
+        }
+    }
+}
+
+/// Which part of the fleet's list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetPage {
+    /// Rows wanted, 1 to 200.
+    pub limit: u32,
+    /// By what.
+    pub sort: FleetSort,
+    /// Which way.
+    pub order: Order,
+    /// Only sessions beyond this one, in the list's order.
+    pub beyond: Option<(FleetKey, SessionId)>,
+}
+
+impl FleetPage {
+    /// The newest.
+    pub fn newest(limit: u32) -> Self {
+        Self { limit, sort: FleetSort::Created, order: Order::Descending, beyond: None }
+    }
+
+    /// What follows this one.
+    pub fn after(self, last: &Session) -> Self {
+        Self { beyond: Some((self.sort.key(last), last.id)), ..self }
+    }
 }
 
 /// All sessions, counted.
@@ -65,13 +159,30 @@ pub trait Sessions: Send + Sync {
     /// A tenant's sessions, newest first.
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError>;
 
-    /// Sessions of all tenants, newest first.
+    /// How a session stands and stood, newest first, for 90 days; `None` when it is absent or somebody else's. Only
+    /// spells before the place `beyond`, if there is one. What came and went within one commit is not among them.
+    async fn spells(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        beyond: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Slice<Spell>>, StoreError>;
+
+    /// Sessions of all tenants.
     async fn fleet(
         &self,
         scope: SystemScope,
         filter: FleetFilter,
-        page: Page,
+        page: FleetPage,
     ) -> Result<Slice<Session>, StoreError>;
+
+    /// When the newest message of each of these sessions was accepted or came in; nothing of one that has none.
+    async fn activity(
+        &self,
+        scope: SystemScope,
+        sessions: &[SessionId],
+    ) -> Result<BTreeMap<SessionId, WallTime>, StoreError>;
 
     /// How many sessions have each status, of all tenants, and how many messages they have waiting together.
     async fn census(&self, scope: SystemScope) -> Result<Census, StoreError>;

@@ -28,6 +28,7 @@ pub trait Sweep: Send + Sync {
     /// holds a place in its month stays until that has ended. What a month has used stays used. How many.
     async fn erase(&self, scope: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError>;
 
-    /// Deletes idempotency rows older than 24 h, attempts older than 1 h, events older than 7 days. How many.
+    /// Deletes idempotency rows older than 24 h, attempts older than 1 h, events older than 7 days, statuses of sessions
+    /// that began more than 90 days ago. How many.
     async fn forget(&self, scope: SystemScope, at: WallTime, limit: u32) -> Result<u64, StoreError>;
 }

@@ -6,13 +6,14 @@
 use async_trait::async_trait;
 
 use super::store::{Created, StoreError, WriteError};
-use crate::domain::id::{DeliveryId, WebhookId};
+use crate::domain::id::{DeliveryId, TenantId, WebhookId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
     Attempt, Delivery, DeliveryReason, DeliveryStatus, Health, Webhook, WebhookEvent, WebhookReason,
+    WebhookStatus,
 };
 
 /// Most deliveries that one range makes.
@@ -96,6 +97,17 @@ pub struct Settled {
     pub attempt: Attempt,
 }
 
+/// Which endpoints an operator wants to see; what is `None` does not narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EndpointFilter {
+    /// Of this tenant.
+    pub tenant: Option<TenantId>,
+    /// With this status.
+    pub status: Option<WebhookStatus>,
+    /// Those whose last answers were failures, or only the others.
+    pub failing: Option<bool>,
+}
+
 /// Durable before answered. What is absent, deleted or somebody else's is `None`, `false` or 404.
 #[async_trait]
 pub trait Webhooks: Send + Sync {
@@ -113,6 +125,14 @@ pub trait Webhooks: Send + Sync {
 
     /// A tenant's endpoints, newest first.
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Webhook>, StoreError>;
+
+    /// Endpoints of all tenants, newest first.
+    async fn fleet(
+        &self,
+        scope: SystemScope,
+        filter: EndpointFilter,
+        page: Page,
+    ) -> Result<Slice<Webhook>, StoreError>;
 
     /// Writes all settings of an endpoint, if its revision is still the one given (else 409 `conflict`), and counts
     /// it. One that becomes active begins in good health; one that is disabled has what was pending given up.

@@ -11,6 +11,7 @@
 mod disk;
 mod flood;
 mod kills;
+mod lists;
 mod outages;
 #[allow(dead_code, reason = "the gate's tests use the rest")]
 #[path = "../it/support/mod.rs"]

@@ -71,7 +71,7 @@ fn what_cannot_be_used_is_refused_with_its_name_its_place_and_what_is_allowed() 
             None,
             "unknown key `server.workers` (FILE:4), did you mean `http.workers`?",
         ),
-        ("[htpp]", None, "unknown key `htpp` (FILE:1)"),
+        ("[htpp]", None, "unknown key `htpp` (FILE:1), did you mean `http.public_url`?"),
         ("zzz = 1", None, "unknown key `zzz` (FILE:1)"),
         (
             "http = 1",

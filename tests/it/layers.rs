@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
     ("media", &["domain", "ports"]),
     ("webhooks", &["domain", "ports"]),
+    ("overview", &["domain", "ports"]),
     ("egress", &["domain", "ports", "config"]),
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "media", "webhooks", "config"]),
     ("payments", &["domain", "ports", "config"]),
@@ -25,8 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "domain", "meters", "ports", "outbound", "media", "webhooks", "tenancy", "billing", "actors",
-            "config",
+            "domain", "meters", "ports", "outbound", "media", "webhooks", "overview", "tenancy", "billing",
+            "actors", "config",
         ],
     ),
     ("cli", &["app", "config", "domain", "failpoint", "ports"]),

@@ -15,6 +15,7 @@ use crate::domain::id::{DeliveryId, WebhookId};
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{Attempt, Webhook, WebhookReason};
+use crate::meters;
 use crate::ports::egress::{EgressError, Post, Reply};
 use crate::ports::webhooks::{Parcel, Settled, Work};
 use crate::webhooks::confidential::{Confidential, place, seconds};
@@ -169,6 +170,7 @@ async fn attempt(ports: Arc<Ports>, address: Address, parcel: Box<Parcel>) -> Do
     };
     let took = ports.clock.now().since(begun);
     let answer = Answer::of(&reply);
+    meters::posted(at, answer == Answer::Taken);
     if answer != Answer::Taken {
         let status = reply.as_ref().ok().map(|reply| reply.status);
         let error = reply.as_ref().err().map(EgressError::to_string);

@@ -1,7 +1,9 @@
 //! What operators did. Read only: nothing here can change an entry.
 
+use super::sessions::order;
 use crate::domain::audit::{Action, Head};
 use crate::domain::id::TenantId;
+use crate::domain::page::Order;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
@@ -13,7 +15,7 @@ use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, get};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
-use crate::ports::audit::{AuditFilter, AuditPage, Order};
+use crate::ports::audit::{AuditFilter, AuditPage};
 use strum::IntoEnumIterator as _;
 
 /// The query of `GET /audit`.
@@ -34,13 +36,9 @@ impl Parameters for Wanted {
             from: given.value::<WallTime>("from"),
             to: given.value::<WallTime>("to"),
         };
-        let order = given.reads("order", |text| match text {
-            "desc" => Ok(Order::Descending),
-            "asc" => Ok(Order::Ascending),
-            _ => Err("expected one of desc, asc".to_owned()),
-        });
+        let order = order(given);
         let beyond = given.reads("cursor", |text| cursor::place(text).ok_or_else(not_a_cursor));
-        Self { filter, page: AuditPage { limit: given.limit(), order: order.unwrap_or_default(), beyond } }
+        Self { filter, page: AuditPage { limit: given.limit(), order, beyond } }
     }
 
     fn described() -> Vec<Parameter> {

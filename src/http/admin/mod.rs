@@ -8,12 +8,17 @@ pub mod ledger;
 pub mod log;
 pub mod looks;
 pub mod me;
+pub mod messages;
 pub mod operators;
+pub mod overview;
 pub mod plans;
 pub mod second_factor;
 pub mod sessions;
 pub mod subscriptions;
+pub mod system;
 pub mod tenants;
+pub mod transports;
+pub mod webhooks;
 
 use crate::domain::refusal::Fault;
 

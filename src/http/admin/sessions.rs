@@ -1,68 +1,166 @@
 //! The fleet: sessions of all tenants, and what only operators set of them.
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
 use crate::domain::id::{SessionId, TenantId};
-use crate::domain::page::Page;
+use crate::domain::page::Order;
 use crate::domain::proxy::{self, NotAProxy, Proxy};
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::scope::SystemScope;
-use crate::domain::session::SessionStatus;
+use crate::domain::session::{Engine, Reason, Session, SessionStatus};
+use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, ok};
+use crate::http::cursor;
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
 use crate::http::extract::operator::Operator;
 use crate::http::extract::path::Id;
-use crate::http::extract::query::{Given, Nothing, Parameters, Query};
+use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, delete, get, put};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
-use crate::http::render::session::fleet_record;
-use crate::ports::sessions::FleetFilter;
+use crate::http::render::session::{SessionRecord, fleet_record};
+use crate::http::state::HttpState;
+use crate::ports::directory::Snapshot;
+use crate::ports::sessions::{FleetFilter, FleetPage, FleetSort, Sought};
+use crate::ports::store::StoreError;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Characters of what is looked for.
+const SOUGHT: usize = 128;
+/// Tenants that are found by a part of their name, at most.
+const TENANTS: usize = 1_000;
 
 /// The query of `GET /sessions`.
 #[derive(Debug)]
 pub struct Wanted {
     filter: FleetFilter,
-    page: Page,
+    /// What is looked for, before it is known whose names hold it.
+    sought: Option<String>,
+    /// Before it is known what time it is.
+    restricted: Option<bool>,
+    page: FleetPage,
 }
 
 impl Parameters for Wanted {
     fn take(given: &mut Given) -> Self {
         let filter = FleetFilter {
             tenant: given.value("tenant"),
-            status: given.word(
-                "status",
-                "stopped, starting, pairing, connected, reconnecting, parked, logged_out, quarantined",
-            ),
+            status: given.word("status", &words::<SessionStatus>()),
+            reason: given.word("reason", &words::<Reason>()),
+            engine: given.word("engine", &words::<Engine>()),
+            ..FleetFilter::default()
         };
-        Self { filter, page: given.page() }
+        let sought = given.reads("q", |text| {
+            let fits = (1..=SOUGHT).contains(&text.chars().count()) && !text.contains('\0');
+            fits.then(|| text.to_owned())
+                .ok_or_else(|| format!("expected 1 to {SOUGHT} characters, none of them NUL"))
+        });
+        let restricted = given.word("restricted", "true, false");
+        let sort: FleetSort = given.word("sort", &words::<FleetSort>()).unwrap_or_default();
+        let order = order(given);
+        let limit = given.limit();
+        let beyond = given.reads("cursor", |text| cursor::fleet(text, sort, order).ok_or_else(not_a_cursor));
+        Self { filter, sought, restricted, page: FleetPage { limit, sort, order, beyond } }
     }
 
     fn described() -> Vec<Parameter> {
+        let session = sample::session(SessionStatus::Connected);
         vec![
             Parameter::new::<TenantId>("tenant", "Of this tenant only.", sample::tenant_id().to_string()),
             Parameter::new::<SessionStatus>("status", "Of this status only.", "connected"),
+            Parameter::new::<Reason>("reason", "With this reason only.", "replaced"),
+            Parameter::new::<Engine>("engine", "On this engine only.", "sandbox"),
+            Parameter::new::<String>(
+                "q",
+                "With this in the label or in the tenant's name, whatever the case of A to Z, or with this id.",
+                "front",
+            ),
+            Parameter::new::<bool>(
+                "restricted",
+                "Only accounts that the network limits now, or only the others.",
+                true,
+            ),
+            Parameter::new::<FleetSort>(
+                "sort",
+                "By what; those that are alike by when they were made.",
+                "since",
+            ),
+            Parameter::new::<Order>("order", "Descending if it is left out.", "asc"),
             Parameter::limit(),
-            Parameter::cursor(),
+            Parameter::new::<String>(
+                "cursor",
+                "Where to go on: the `next_cursor` of the page before, with the same `sort` and `order`. Opaque.",
+                cursor::of_fleet(FleetSort::Since, Order::Ascending, &session),
+            ),
         ]
+    }
+}
+
+/// Every word of a closed list, with commas.
+pub(super) fn words<T: strum::IntoEnumIterator + Into<&'static str>>() -> String {
+    T::iter().map(Into::into).collect::<Vec<&str>>().join(", ")
+}
+
+/// Which way a list is to run.
+pub fn order(given: &mut Given) -> Order {
+    let order = given.reads("order", |text| match text {
+        "desc" => Ok(Order::Descending),
+        "asc" => Ok(Order::Ascending),
+        _ => Err("expected one of desc, asc".to_owned()),
+    });
+    order.unwrap_or_default()
+}
+
+/// A session as the operator sees it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FleetSession")]
+struct FleetRecord<'a> {
+    #[serde(flatten)]
+    record: SessionRecord<'a>,
+    /// What its tenant is called; null for one that is being deleted.
+    tenant_name: Option<&'a str>,
+    /// Messages that wait on it.
+    queued: u64,
+    /// When its newest message was accepted or came in.
+    last_activity_at: Option<WallTime>,
+}
+
+fn record<'a>(
+    session: &'a Session,
+    snapshot: &'a Snapshot,
+    activity: &BTreeMap<SessionId, WallTime>,
+    now: WallTime,
+) -> FleetRecord<'a> {
+    FleetRecord {
+        record: fleet_record(session, now),
+        tenant_name: snapshot.tenants.get(&session.tenant).map(|tenant| &*tenant.name),
+        queued: session.counters.queued,
+        last_activity_at: activity.get(&session.id).copied(),
     }
 }
 
 /// What of this file the OpenAPI document says.
 pub fn operations() -> Vec<Operation> {
-    let id = sample::session(SessionStatus::Connected).id;
+    let session = sample::session(SessionStatus::Connected);
+    let shown = || FleetRecord {
+        record: fleet_record(&session, sample::NOW),
+        tenant_name: Some("Acme"),
+        queued: 0,
+        last_activity_at: Some(sample::NOW),
+    };
+    let id = session.id;
     vec![
-        get("/v1/admin/sessions", list).named("listFleet", "List sessions of all tenants").answering(
-            200,
-            "One page.",
-            &Listing::whole(vec![fleet_record(&sample::session(SessionStatus::Connected), sample::NOW)]),
-        ),
+        get("/v1/admin/sessions", list)
+            .named("listFleet", "List sessions of all tenants")
+            .about("Newest first, unless `sort` says something else.")
+            .answering(200, "One page.", &Listing::whole(vec![shown()])),
+        get("/v1/admin/sessions/{id}", self::get_one)
+            .named("getFleetSession", "Get a session of any tenant")
+            .answering(200, "The session.", &shown()),
         put("/v1/admin/sessions/{id}/proxy", set_proxy)
             .named("setProxy", "Set a session's proxy")
             .about(
@@ -83,8 +181,43 @@ pub fn operations() -> Vec<Operation> {
 /// `GET /sessions`.
 pub async fn list(state: State, Query(wanted): Query<Wanted>, _: Operator) -> Answer {
     let now = state.clock.wall();
-    let slice = state.sessions.fleet(SystemScope, wanted.filter, wanted.page).await?;
-    ok(Listing::by_id(&slice, |session| session.id.uuid(), |session| fleet_record(session, now)))
+    let snapshot = state.directory.snapshot();
+    let Wanted { mut filter, sought, restricted, page } = wanted;
+    filter.restricted = restricted.map(|wanted| (wanted, now));
+    filter.sought = sought.map(|text| sought_by(text, &snapshot));
+    let (sort, order) = (page.sort, page.order);
+    let slice = state.sessions.fleet(SystemScope, filter, page).await?;
+    let activity = activity(&state, &slice.rows).await?;
+    let last = slice.rows.last().filter(|_| slice.has_more);
+    ok(Listing {
+        next_cursor: last.map(|session| cursor::of_fleet(sort, order, session)),
+        has_more: slice.has_more,
+        data: slice.rows.iter().map(|session| record(session, &snapshot, &activity, now)).collect(),
+    })
+}
+
+fn sought_by(text: String, snapshot: &Snapshot) -> Sought {
+    let part = text.to_ascii_lowercase();
+    let named = snapshot.tenants.values().filter(|tenant| tenant.name.to_ascii_lowercase().contains(&part));
+    let mut tenants: Vec<TenantId> = named.map(|tenant| tenant.id).collect();
+    tenants.sort_unstable();
+    tenants.truncate(TENANTS);
+    Sought { id: text.parse().ok(), label: text, tenants }
+}
+
+async fn activity(
+    state: &HttpState,
+    sessions: &[Session],
+) -> Result<BTreeMap<SessionId, WallTime>, StoreError> {
+    let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
+    state.sessions.activity(SystemScope, &ids).await
+}
+
+/// `GET /sessions/{id}`.
+pub async fn get_one(state: State, _: Query<Nothing>, _: Operator, Id(id): Id<SessionId>) -> Answer {
+    let session = state.sessions.find(SystemScope, id).await?.ok_or_else(Refusal::not_found)?;
+    let activity = activity(&state, std::slice::from_ref(&session)).await?;
+    ok(record(&session, &state.directory.snapshot(), &activity, state.clock.wall()))
 }
 
 /// When a proxy that was set or taken away shows.

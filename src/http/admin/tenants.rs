@@ -2,11 +2,12 @@
 
 use actix_web::http::StatusCode;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::wrong_name;
+use super::{NAME, wrong_name};
 use crate::billing::office::Issuer;
+use crate::billing::period::month_of;
 use crate::domain::id::TenantId;
 use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Refusal};
@@ -20,14 +21,15 @@ use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::{Form, Json};
 use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
-use crate::http::extract::query::{Nothing, Query};
+use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::in_flight::Owner;
 use crate::http::listing::{Listing, cut};
 use crate::http::openapi::operation::{self, Operation, post};
+use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
 use crate::ports::directory::TenantPatch;
 use crate::ports::ledger::{Books, Matter};
-use crate::ports::sessions::FleetFilter;
+use crate::ports::sessions::{FleetFilter, FleetPage};
 use crate::ports::store::StoreError;
 
 /// The body of `POST /tenants`.
@@ -54,7 +56,10 @@ pub fn operations() -> Vec<Operation> {
         operation::get("/v1/admin/tenants", list).named("listTenants", "List tenants").answering(
             200,
             "One page.",
-            &Listing::whole(vec![&sample::tenant(TenantStatus::Active)]),
+            &Listing::whole(vec![ListedTenant {
+                tenant: &sample::tenant(TenantStatus::Active),
+                usage: UsedRecord { used: 812, limit: 10_000 },
+            }]),
         ),
         operation::get("/v1/admin/tenants/{id}", self::get).named("getTenant", "Get a tenant").answering(
             200,
@@ -110,11 +115,88 @@ pub async fn create(
     created(StatusCode::CREATED, made.is_replayed(), made.into_inner())
 }
 
+/// The query of `GET /tenants`.
+#[derive(Debug)]
+pub struct Wanted {
+    sought: Option<String>,
+    status: Option<TenantStatus>,
+    plan: Option<String>,
+    page: Page,
+}
+
+impl Parameters for Wanted {
+    fn take(given: &mut Given) -> Self {
+        let sought = given.reads("q", |text| {
+            let fits = (1..=NAME).contains(&text.chars().count());
+            fits.then(|| text.to_ascii_lowercase()).ok_or_else(|| format!("expected 1 to {NAME} characters"))
+        });
+        let status = given.word("status", "active, suspended");
+        Self { sought, status, plan: given.text("plan"), page: given.page() }
+    }
+
+    fn described() -> Vec<Parameter> {
+        vec![
+            Parameter::new::<String>(
+                "q",
+                "With this in the name, whatever the case of A to Z, or with this id.",
+                "acme",
+            ),
+            Parameter::new::<TenantStatus>("status", "Of this status only.", "suspended"),
+            Parameter::new::<String>("plan", "Under the plan with this code only.", "starter"),
+            Parameter::limit(),
+            Parameter::cursor(),
+        ]
+    }
+}
+
+impl Wanted {
+    fn fits(&self, tenant: &Tenant) -> bool {
+        let is_sought =
+            |text: &String| tenant.name.to_ascii_lowercase().contains(text) || tenant.id.to_string() == *text;
+        self.sought.as_ref().is_none_or(is_sought)
+            && self.status.is_none_or(|status| tenant.status == status)
+            && self.plan.as_ref().is_none_or(|plan| tenant.plan == *plan)
+    }
+}
+
+/// A tenant in the list.
+#[derive(Serialize, JsonSchema)]
+struct ListedTenant<'a> {
+    #[serde(flatten)]
+    tenant: &'a Tenant,
+    /// This month's messages.
+    usage: UsedRecord,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantUsage")]
+struct UsedRecord {
+    /// Those that count, and those that wait and have a place.
+    used: u64,
+    /// Those that the month has.
+    limit: u64,
+}
+
 /// `GET /tenants`.
-pub async fn list(state: State, Query(page): Query<Page>, _: Operator) -> Answer {
+pub async fn list(state: State, Query(wanted): Query<Wanted>, _: Operator) -> Answer {
     let snapshot = state.directory.snapshot();
-    let slice = cut(snapshot.tenants.values(), |tenant| tenant.id.uuid(), page);
-    ok(Listing::by_id(&slice, |tenant| tenant.id.uuid(), |&tenant| tenant))
+    let all = snapshot.tenants.values().filter(|tenant| wanted.fits(tenant));
+    let slice = cut(all, |tenant| tenant.id.uuid(), wanted.page);
+    let month = month_of(state.clock.wall(), state.issuer.zone).start;
+    let ids: Vec<TenantId> = slice.rows.iter().map(|tenant| tenant.id).collect();
+    let used = state.lookout.usage(SystemScope, month, &ids).await?;
+    let usage = |tenant: TenantId| match used.get(&tenant) {
+        Some(month) => UsedRecord { used: month.used, limit: month.limit },
+        // Nothing was sent: the month will have what the plan gives.
+        None => {
+            UsedRecord { used: 0, limit: snapshot.plan_of(tenant).map_or(0, |plan| plan.messages_per_month) }
+        }
+    };
+    ok(Listing::by_id(
+        &slice,
+        |tenant| tenant.id.uuid(),
+        |&tenant| ListedTenant { tenant, usage: usage(tenant.id) },
+    ))
 }
 
 /// `GET /tenants/{id}`.
@@ -232,15 +314,15 @@ pub async fn delete(
 
 /// Every session of a tenant.
 async fn sessions(state: &State, tenant: TenantId) -> Result<Vec<Session>, StoreError> {
-    let filter = FleetFilter { tenant: Some(tenant), status: None };
+    let filter = FleetFilter { tenant: Some(tenant), ..FleetFilter::default() };
     let mut all: Vec<Session> = Vec::new();
-    let mut page = Page { limit: 200, before: None };
+    let mut page = FleetPage::newest(200);
     loop {
-        let slice = state.sessions.fleet(SystemScope, filter, page).await?;
+        let slice = state.sessions.fleet(SystemScope, filter.clone(), page.clone()).await?;
         all.extend(slice.rows);
-        page.before = all.last().map(|session| session.id.uuid());
-        if !slice.has_more {
-            return Ok(all);
+        match all.last().filter(|_| slice.has_more) {
+            Some(last) => page = page.after(last),
+            None => return Ok(all),
         }
     }
 }

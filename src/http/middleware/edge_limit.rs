@@ -169,14 +169,16 @@ fn room(limiter: &Limiter, caller: Caller) -> Caller {
     }
 }
 
-/// The caller behind an address.
-pub fn address(origin: Origin) -> Caller {
-    match origin.0 {
-        Some(IpAddr::V6(address)) => {
-            Caller::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
+impl Caller {
+    /// Whoever shows no good key.
+    pub fn of(origin: Origin) -> Self {
+        match origin.0 {
+            Some(IpAddr::V6(address)) => {
+                Self::Address(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
+            }
+            Some(address) => Self::Address(address),
+            None => Self::Crowd,
         }
-        Some(address) => Caller::Address(address),
-        None => Caller::Crowd,
     }
 }
 
@@ -205,7 +207,7 @@ pub async fn edge_limit<B: MessageBody + 'static>(
         | Presented::Tenant(_)
         | Presented::Refused(_)
         | Presented::Stale
-        | Presented::Barred(_) => address(origin),
+        | Presented::Barred(_) => Caller::of(origin),
     };
     let spoken = request.path().starts_with("/v1/");
     let bad = if presented.is_bad_key() { state.edge_limit.count_bad_key(caller).await } else { Ok(()) };

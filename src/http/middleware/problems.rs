@@ -59,7 +59,10 @@ fn documented(
 }
 
 fn secure(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+    // A file of the web pages says itself how long it is good for.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
 }
 

@@ -20,13 +20,15 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schemas::Schemas;
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, operators, plans, second_factor,
-    sessions as fleet, subscriptions, tenants,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators,
+    overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports,
+    webhooks as endpoints,
 };
 use super::reference;
 use super::v1::{
     audit as own_audit, chats, deliveries, events, feed, health, invoices, limits, media, messages, metrics,
-    pairing, payments, sandbox, sessions, suppressions, usage, usage_days, webhooks,
+    pair, pairing, pairing_links, payments, sandbox, sessions, suppressions, timeline, usage, usage_days,
+    webhooks, window,
 };
 
 /// Routes that belong together: a tag of the document.
@@ -46,12 +48,20 @@ pub fn groups() -> Vec<Group> {
         group(
             "Sessions",
             "One connected number each: made, started, stopped, watched.",
-            sessions::operations(),
+            sessions::operations()
+                .into_iter()
+                .chain(window::operations())
+                .chain(timeline::operations())
+                .collect(),
         ),
         group(
             "Pairing",
             "A person scans a code or types one: that connects a session.",
-            pairing::operations(),
+            pairing::operations()
+                .into_iter()
+                .chain(pairing_links::operations())
+                .chain(pair::operations())
+                .collect(),
         ),
         group(
             "Messages",
@@ -136,12 +146,22 @@ pub fn groups() -> Vec<Group> {
             "For the operator: what each tenant owes, entry by entry, and whom its invoices are for.",
             ledger::operations(),
         ),
-        group("Fleet", "For the operator: sessions of all tenants.", fleet::operations()),
+        group(
+            "Fleet",
+            "For the operator: the whole at one glance, and sessions and messages of all tenants.",
+            overview::operations()
+                .into_iter()
+                .chain(fleet::operations())
+                .chain(message_log::operations())
+                .chain(endpoints::operations())
+                .chain(transports::operations())
+                .collect(),
+        ),
         group("Health", "For whoever runs the server; open to anybody.", health::operations()),
         group(
             "Running",
-            "For the operator: what the process counts and logs.",
-            metrics::operations().into_iter().chain(log::operations()).collect(),
+            "For the operator: the server itself, what it counts and logs, and its backups.",
+            system::operations().into_iter().chain(metrics::operations()).chain(log::operations()).collect(),
         ),
         group("Reference", "These documents.", reference::operations()),
     ]

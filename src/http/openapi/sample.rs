@@ -14,8 +14,8 @@ use crate::domain::audit::{Act, Action, Actor, Entry, Head};
 use crate::domain::chat::Chat;
 use crate::domain::content::{Content, Text};
 use crate::domain::id::{
-    DeliveryId, EventId, InvoiceId, KeyId, LookId, MediaId, MessageId, OperatorId, SessionId, SignInId,
-    SuppressionId, TenantId, WebhookId,
+    DeliveryId, EventId, InvoiceId, KeyId, LookId, MediaId, MessageId, OperatorId, PairingLinkId, SessionId,
+    SignInId, SuppressionId, TenantId, WebhookId,
 };
 use crate::domain::invoice::{
     Account, CreditNote, Entry as LedgerEntry, EntryKind, Invoice, InvoiceDraft, InvoiceStatus, Line,
@@ -113,6 +113,11 @@ pub fn look_id() -> LookId {
 /// A wish for no messages.
 pub fn suppression_id() -> SuppressionId {
     id("sup_019a2b3c4d5e7f808192a3b4c5d6e7f9")
+}
+
+/// A pairing link's id.
+pub fn pairing_link_id() -> PairingLinkId {
+    id("plk_019a2b3c4d5e7f808192a3b4c5d6e7fc")
 }
 
 /// A file's id.

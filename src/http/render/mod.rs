@@ -7,6 +7,7 @@ use crate::webhooks::payload::Records;
 pub mod billing;
 pub mod media;
 pub mod message;
+pub mod outline;
 pub mod paper;
 pub mod session;
 pub mod webhook;

@@ -65,9 +65,18 @@ pub struct NewWebhookRecord<'a> {
     pub secret: Option<&'a str>,
 }
 
+/// How an endpoint has answered, as it is at `now`.
+pub fn health(webhook: &Webhook, now: WallTime) -> HealthRecord {
+    let active = webhook.status == WebhookStatus::Active;
+    HealthRecord {
+        failures: webhook.health.failures,
+        failing_since: webhook.health.failing_since,
+        rests_until: webhook.health.open_until.filter(|&until| active && until > now),
+    }
+}
+
 /// An endpoint, as it is at `now`.
 pub fn record<'a>(webhook: &'a Webhook, confidential: &'a Confidential, now: WallTime) -> WebhookRecord<'a> {
-    let active = webhook.status == WebhookStatus::Active;
     WebhookRecord {
         id: webhook.id,
         url: &webhook.url,
@@ -78,11 +87,7 @@ pub fn record<'a>(webhook: &'a Webhook, confidential: &'a Confidential, now: Wal
         status: webhook.status,
         reason: webhook.reason,
         since: webhook.since,
-        health: HealthRecord {
-            failures: webhook.health.failures,
-            failing_since: webhook.health.failing_since,
-            rests_until: webhook.health.open_until.filter(|&until| active && until > now),
-        },
+        health: health(webhook, now),
         overlap_until: confidential.overlap_until(now),
         created_at: webhook.created_at,
     }

@@ -225,7 +225,7 @@ fn described(response: &mut HttpResponseBuilder, file: &MediaFile, tag: EntityTa
         .insert_header(ContentDisposition { disposition: DispositionType::Attachment, parameters })
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
-        .insert_header((header::CACHE_CONTROL, "private"))
+        .insert_header((header::CACHE_CONTROL, "private, no-store"))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         .insert_header(ETag(tag));
 }

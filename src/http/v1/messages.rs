@@ -31,6 +31,7 @@ use crate::http::openapi::operation::{self, Operation, post};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
 use crate::http::render::message::{MessageRecord, outline, record};
+use crate::outbound::resend::again;
 use crate::ports::messages::MessageFilter;
 use crate::ports::store::WriteError;
 
@@ -226,6 +227,20 @@ pub fn operations() -> Vec<Operation> {
         operation::get("/v1/messages/{id}", self::get)
             .named("getMessage", "Get a message")
             .answering(200, "The message.", &record(&sample::message(MessageStatus::Read))),
+        post("/v1/messages/{id}/resend", resend)
+            .named("resendMessage", "Send a message again")
+            .about(
+                "A new message with the content of one that failed, expired, was taken back, is dead or unknown; it counts like \
+                 any other. An unknown one may have arrived, and then its recipient has it twice.",
+            )
+            .answering(202, "The new message waits.", &record(&sample::message(MessageStatus::Queued)))
+            .refusing(&[
+                Code::SessionNotReady,
+                Code::Conflict,
+                Code::InvalidRequest,
+                Code::QuotaExceeded,
+                Code::QueueFull,
+            ]),
         operation::delete("/v1/messages/{id}", cancel)
             .named("cancelMessage", "Take a message back")
             .about("While it is queued or held; after that, 409.")
@@ -272,6 +287,30 @@ pub async fn send(
     created(StatusCode::ACCEPTED, replayed, shown(&tenant, &accepted.into_inner()))
 }
 
+/// What a list of messages is narrowed by.
+pub fn narrowed(given: &mut Given) -> MessageFilter {
+    let client_ref = |text: &str| {
+        let fits = (1..=CLIENT_REF).contains(&text.chars().count()) && !text.contains('\0');
+        fits.then(|| text.to_owned()).ok_or_else(|| format!("expected 1 to {CLIENT_REF} characters"))
+    };
+    MessageFilter {
+        session: given.value("session"),
+        chat: given.reads("chat", chat),
+        status: given.word(
+            "status",
+            "queued, held, sending, sent, delivered, read, failed, unknown, expired, canceled, dead, received",
+        ),
+        direction: given.word("direction", "out, in, own"),
+        client_ref: given.reads("client_ref", client_ref),
+    }
+}
+
+/// A correspondent in a query, where an unescaped plus sign arrives as a space.
+pub fn chat(text: &str) -> Result<Chat, String> {
+    let text = text.strip_prefix(' ').map_or_else(|| text.to_owned(), |digits| format!("+{digits}"));
+    Chat::parse(&text).map_err(|error| error.to_string())
+}
+
 /// The query of `GET /messages`.
 #[derive(Debug)]
 pub struct Wanted {
@@ -281,26 +320,7 @@ pub struct Wanted {
 
 impl Parameters for Wanted {
     fn take(given: &mut Given) -> Self {
-        // An unescaped plus sign arrives as a space.
-        let chat = |text: &str| {
-            let text = text.strip_prefix(' ').map_or_else(|| text.to_owned(), |digits| format!("+{digits}"));
-            Chat::parse(&text).map_err(|error| error.to_string())
-        };
-        let client_ref = |text: &str| {
-            let fits = (1..=CLIENT_REF).contains(&text.chars().count()) && !text.contains('\0');
-            fits.then(|| text.to_owned()).ok_or_else(|| format!("expected 1 to {CLIENT_REF} characters"))
-        };
-        let filter = MessageFilter {
-            session: given.value("session"),
-            chat: given.reads("chat", chat),
-            status: given.word(
-                "status",
-                "queued, held, sending, sent, delivered, read, failed, unknown, expired, canceled, dead, received",
-            ),
-            direction: given.word("direction", "out, in, own"),
-            client_ref: given.reads("client_ref", client_ref),
-        };
-        Self { filter, page: given.page() }
+        Self { filter: narrowed(given), page: given.page() }
     }
 
     fn described() -> Vec<Parameter> {
@@ -335,6 +355,32 @@ pub async fn get(
 ) -> Answer {
     let message = state.messages.get(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;
     ok(shown(&tenant, &message))
+}
+
+/// `POST /messages/{id}/resend`.
+pub async fn resend(
+    state: State,
+    _: Query<Nothing>,
+    idempotent: Idempotent,
+    tenant: Tenant<tenant::Send>,
+    Id(id): Id<MessageId>,
+) -> Answer {
+    state.gate.admit()?;
+    let _flight = idempotent.enter(&state.in_flight, Owner::Tenant(tenant.id()))?;
+    let message = state.messages.get(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;
+    let session = super::owned(&state, tenant.principal(), message.session).await?.id;
+    let draft = match again(message, state.clock.wall()) {
+        Ok(draft) => match state.media.attach(tenant.scope(), draft).await {
+            Err(WriteError::Store(error)) => return Err(error.into()),
+            Err(WriteError::Refused(refusal)) => Err(refusal),
+            Ok(draft) => Ok(draft),
+        },
+        Err(refusal) => Err(refusal),
+    };
+    let metered = !tenant.principal().test;
+    let accepted = state.accept.accept(tenant.scope(), session, metered, draft, idempotent.0).await?;
+    let replayed = accepted.is_replayed();
+    created(StatusCode::ACCEPTED, replayed, record(&accepted.into_inner()))
 }
 
 /// `DELETE /messages/{id}`: cancels while queued or held.

@@ -13,14 +13,18 @@ pub mod limits;
 pub mod media;
 pub mod messages;
 pub mod metrics;
+pub mod pair;
 pub mod pairing;
+pub mod pairing_links;
 pub mod payments;
 pub mod sandbox;
 pub mod sessions;
 pub mod suppressions;
+pub mod timeline;
 pub mod usage;
 pub mod usage_days;
 pub mod webhooks;
+pub mod window;
 
 use super::state::HttpState;
 use crate::domain::id::SessionId;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::owned;
-use crate::domain::audit::{Act, Action};
-use crate::domain::id::SessionId;
+use crate::domain::audit::{Act, Action, Actor};
+use crate::domain::id::{SessionId, TenantId};
 use crate::domain::passkey::{Passkey, PasskeyStage};
 use crate::domain::phone::Phone;
 use crate::domain::refusal::{Code, Fault, Refusal};
@@ -25,6 +25,7 @@ use crate::http::extract::tenant::{self, Tenant};
 use crate::http::openapi::operation::{Operation, get, post};
 use crate::http::openapi::sample;
 use crate::http::problem::Problem;
+use crate::http::state::HttpState;
 use crate::ports::supervisor::{PairingView, SupervisorError};
 
 const SVG: &str = "image/svg+xml";
@@ -121,14 +122,14 @@ impl Form for PairByPhone {}
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PairingCode")]
-struct CodeRecord {
+pub(super) struct CodeRecord {
     /// Typed into the phone: `ABCD-EFGH`.
-    code: String,
-    expires_at: WallTime,
+    pub(super) code: String,
+    pub(super) expires_at: WallTime,
     /// What linking risks, on engines that reach people.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
-    warning: Option<&'static str>,
+    pub(super) warning: Option<&'static str>,
 }
 
 /// `POST /sessions/{id}/pairing-code`.
@@ -142,19 +143,31 @@ pub async fn pairing_code(
 ) -> Answer {
     let session = owned(&state, tenant.principal(), id).await?;
     shown(&state, &session).await?;
-    let phone = Phone::parse(&body.phone)
+    let by = tenant.actor(&request);
+    ok(request_code(&state, tenant.id(), &session, &body.phone, by).await?)
+}
+
+/// A code for this phone, within the limits, and with whoever asks written down.
+pub(super) async fn request_code(
+    state: &HttpState,
+    tenant: TenantId,
+    session: &Session,
+    phone: &str,
+    by: Actor,
+) -> Result<CodeRecord, Problem> {
+    let phone = Phone::parse(phone)
         .map_err(|error| Refusal::invalid(vec![Fault::new("/phone", "not_allowed", error.to_string())]))?;
-    state.pairing_limit.take(tenant.id(), &phone, state.clock.now())?;
+    state.pairing_limit.take(tenant, &phone, state.clock.now())?;
     // Written down first: a code takes over an account, and nobody gets one unseen.
-    let act = Act::new(Action::PairingCode, "session", id).of(tenant.id());
-    let act = act.after(&json!({"tenant": tenant.id(), "engine": session.engine}));
-    state.audit.record(tenant.actor(&request), act).await?;
-    let code = state.supervisor.pairing_code(&session, phone).await?;
-    ok(CodeRecord { code: code.code, expires_at: code.expires_at, warning: session.engine.warning() })
+    let act = Act::new(Action::PairingCode, "session", session.id).of(tenant);
+    let act = act.after(&json!({"tenant": tenant, "engine": session.engine}));
+    state.audit.record(by, act).await?;
+    let code = state.supervisor.pairing_code(session, phone).await?;
+    Ok(CodeRecord { code: code.code, expires_at: code.expires_at, warning: session.engine.warning() })
 }
 
 /// The code the session shows; 409 saying what to do when it shows none.
-async fn shown(state: &State, session: &Session) -> Result<PairingView, Problem> {
+pub(super) async fn shown(state: &HttpState, session: &Session) -> Result<PairingView, Problem> {
     match state.supervisor.pairing(session.id).await {
         Ok(Some(view)) => Ok(view),
         Ok(None) | Err(SupervisorError::Gone) => Err(Refusal::not_pairing(advice(session)).into()),

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::domain::audit::{Act, Actor, Entry, Head};
-use crate::domain::page::Slice;
+use crate::domain::page::{Order, Slice};
 use crate::domain::scope::{SystemScope, TenantScope};
-use crate::ports::audit::{Audit, AuditFilter, AuditPage, Order};
+use crate::ports::audit::{Audit, AuditFilter, AuditPage};
 use crate::ports::store::StoreError;
 
 fn admits(filter: &AuditFilter, entry: &Entry) -> bool {

@@ -8,22 +8,14 @@ use super::MemoryStore;
 use super::state::{MessageRow, is_waiting};
 use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
-use crate::domain::message::{Message, MessageReason, MessageStatus};
+use crate::domain::message::{Direction, Message, MessageReason, MessageStatus};
 use crate::domain::page::{Page, Slice};
 use crate::domain::refusal::Refusal;
-use crate::domain::scope::TenantScope;
+use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::{Period, WallTime};
-use crate::ports::messages::{MessageFilter, Messages, UsageDay};
+use crate::ports::messages::{LogFilter, LogPage, MessageFilter, Messages, Queue, QueueHead, UsageDay};
 use crate::ports::outbox::Usage;
 use crate::ports::store::{StoreError, WriteError};
-
-fn fits(filter: &MessageFilter, message: &Message) -> bool {
-    filter.session.is_none_or(|session| message.session == session)
-        && filter.chat.as_ref().is_none_or(|chat| message.chat == *chat)
-        && filter.status.is_none_or(|status| message.status == status)
-        && filter.direction.is_none_or(|direction| message.direction == direction)
-        && filter.client_ref.as_ref().is_none_or(|wanted| message.client_ref.as_ref() == Some(wanted))
-}
 
 #[async_trait]
 impl Messages for MemoryStore {
@@ -43,7 +35,7 @@ impl Messages for MemoryStore {
         let wanted = |row: &&MessageRow| {
             row.message.tenant == scope.tenant()
                 && page.before.is_none_or(|before| row.message.id.uuid() < before)
-                && fits(&filter, &row.message)
+                && filter.fits(&row.message)
         };
         let rows = state.messages.values().rev().filter(wanted).take(page.limit as usize + 1);
         Ok(Slice::of(rows.map(|row| row.message.clone()).collect(), page))
@@ -110,6 +102,71 @@ impl Messages for MemoryStore {
         };
         let days = state.days.iter().filter(wanted).map(|(_, (_, day))| *day);
         Ok(days.take(limit as usize).collect())
+    }
+
+    async fn find(&self, _: SystemScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        Ok(self.read().messages.get(&id).map(|row| row.message.clone()))
+    }
+
+    async fn log(&self, _: SystemScope, filter: LogFilter, page: Page) -> Result<LogPage, StoreError> {
+        let state = self.read();
+        let wanted = |row: &&MessageRow| {
+            let message = &row.message;
+            let at = message.id.minted_at();
+            filter.tenant.is_none_or(|tenant| message.tenant == tenant)
+                && filter.id.is_none_or(|id| message.id == id)
+                && filter.wa_id.as_ref().is_none_or(|wa_id| {
+                    let known = message.direction == Direction::Out || filter.narrowed.session.is_some();
+                    known && message.wa_id == *wa_id
+                })
+                && filter.from.is_none_or(|from| at >= from)
+                && filter.until.is_none_or(|until| at < until)
+                && page.before.is_none_or(|before| message.id.uuid() < before)
+                && filter.narrowed.fits(message)
+        };
+        let rows = state.messages.values().rev().filter(wanted).take(page.limit as usize + 1);
+        let slice = Slice::of(rows.map(|row| row.message.clone()).collect(), page);
+        let beyond = slice.rows.last().filter(|_| slice.has_more).map(|message| message.id);
+        Ok(LogPage { rows: slice.rows, beyond })
+    }
+
+    async fn queue(&self, scope: TenantScope, session: SessionId, at: WallTime) -> Result<Queue, StoreError> {
+        let state = self.read();
+        let mut queue = Queue::default();
+        let live = state.ids(|row| {
+            row.message.session == session
+                && row.message.tenant == scope.tenant()
+                && (is_waiting(row) || row.message.status == MessageStatus::Sending)
+        });
+        for row in live.iter().filter_map(|id| state.messages.get(id)) {
+            match row.message.status {
+                MessageStatus::Queued => queue.queued += 1,
+                MessageStatus::Held => queue.held += 1,
+                _ => queue.sending += 1,
+            }
+            if is_waiting(row) && queue.head.is_none() {
+                let until = Some(row.not_before).filter(|until| *until > at);
+                let Message { id, status, reason, .. } = row.message;
+                queue.head = Some(QueueHead { id, status, reason, until });
+            }
+        }
+        Ok(queue)
+    }
+
+    async fn attempts_of(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        since: WallTime,
+        limit: u32,
+    ) -> Result<Vec<WallTime>, StoreError> {
+        let state = self.read();
+        let own = state.attempts.iter().filter(|attempt| {
+            attempt.tenant == scope.tenant() && attempt.session == session && attempt.at.wall > since
+        });
+        let mut walls: Vec<_> = own.map(|attempt| attempt.at.wall).collect();
+        walls.sort_unstable();
+        Ok(walls.split_off(walls.len().saturating_sub(limit as usize)))
     }
 
     async fn attempts_since(

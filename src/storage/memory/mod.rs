@@ -6,6 +6,7 @@ mod contacts;
 mod directory;
 mod feed;
 mod ledger;
+mod lookout;
 mod media;
 mod messages;
 mod outbox;
@@ -43,6 +44,7 @@ pub fn open(clock: Arc<dyn Clock>, rules: Rules, sink: Arc<dyn FeedSink>) -> Sto
         sweep: store.clone(),
         feed_log: store.clone(),
         people: store.clone(),
+        lookout: store.clone(),
         webhooks: store,
     }
 }

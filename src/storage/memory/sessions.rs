@@ -1,5 +1,7 @@
 //! The rows of sessions.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -10,15 +12,15 @@ use crate::domain::event::Change;
 use crate::domain::id::SessionId;
 use crate::domain::idempotency::Idempotency;
 use crate::domain::message::MessageReason;
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::{Order, Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::plan::SuspendedInbound;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{SystemScope, TenantScope};
-use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Standing};
+use crate::domain::session::{Desired, Epoch, Lease, Session, SessionStatus, Spell, Standing};
 use crate::domain::tenant::{TenantStanding, TenantStatus};
 use crate::domain::time::WallTime;
-use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
+use crate::ports::sessions::{Census, FleetFilter, FleetPage, Sessions, Sought, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 /// Writes a status and its event.
@@ -31,7 +33,22 @@ fn announce(state: &mut State, id: SessionId, change: StatusChange) {
     session.since = change.since;
     session.supervision = session.supervision.after(change.status);
     let tenant = session.tenant;
+    row.remember();
     state.tell(tenant, Some(id), Change::Session(change.status));
+}
+
+fn fits(filter: &FleetFilter, session: &Session) -> bool {
+    let is_sought = |sought: &Sought| {
+        session.label.to_ascii_lowercase().contains(&sought.label.to_ascii_lowercase())
+            || sought.id == Some(session.id)
+            || sought.tenants.contains(&session.tenant)
+    };
+    filter.tenant.is_none_or(|tenant| session.tenant == tenant)
+        && filter.status.is_none_or(|status| session.status == status)
+        && filter.reason.is_none_or(|reason| session.reason == Some(reason))
+        && filter.engine.is_none_or(|engine| session.engine == engine)
+        && filter.sought.as_ref().is_none_or(is_sought)
+        && filter.restricted.is_none_or(|(wanted, at)| session.standing.restriction(at).is_some() == wanted)
 }
 
 /// Whether a boot starts it.
@@ -92,7 +109,7 @@ impl Sessions for MemoryStore {
                 return Err(Refusal::conflict(detail).into());
             }
             state.remember(owner, idempotency, Made::Session(session.id), at);
-            let row = SessionRow {
+            let mut row = SessionRow {
                 session: session.clone(),
                 epoch: Epoch::default(),
                 deleted: false,
@@ -100,7 +117,10 @@ impl Sessions for MemoryStore {
                 approached: Default::default(),
                 paired_at: None,
                 proxy: None,
+                past: vec![],
+                deleted_at: None,
             };
+            row.remember();
             state.sessions.insert(session.id, row);
             Ok(Created::New(session))
         })
@@ -116,19 +136,58 @@ impl Sessions for MemoryStore {
         Ok(page_of(state.sessions.values().filter(own), page))
     }
 
+    async fn spells(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        beyond: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Slice<Spell>>, StoreError> {
+        let state = self.read();
+        let Some(row) = state.session_of(scope.tenant(), id) else { return Ok(None) };
+        if row.past.is_empty() {
+            return Ok(Some(Slice::within(vec![row.session.present()], limit)));
+        }
+        let before = row.past.iter().rev().filter(|spell| beyond.is_none_or(|place| spell.place < place));
+        Ok(Some(Slice::within(before.take(limit as usize + 1).copied().collect(), limit)))
+    }
+
     async fn fleet(
         &self,
         _: SystemScope,
         filter: FleetFilter,
-        page: Page,
+        page: FleetPage,
     ) -> Result<Slice<Session>, StoreError> {
         let state = self.read();
-        let wanted = |row: &&SessionRow| {
-            !row.deleted
-                && filter.tenant.is_none_or(|tenant| row.session.tenant == tenant)
-                && filter.status.is_none_or(|status| row.session.status == status)
+        let place = |session: &Session| (page.sort.key(session), session.id);
+        let is_beyond = |session: &&Session| {
+            page.beyond.as_ref().is_none_or(|beyond| match page.order {
+                Order::Ascending => place(session) > *beyond,
+                Order::Descending => place(session) < *beyond,
+            })
         };
-        Ok(page_of(state.sessions.values().filter(wanted), page))
+        let there = state.sessions.values().filter(|row| !row.deleted).map(|row| &row.session);
+        let mut found: Vec<&Session> =
+            there.filter(|session| fits(&filter, session)).filter(is_beyond).collect();
+        found.sort_by_key(|session| place(session));
+        if page.order == Order::Descending {
+            found.reverse();
+        }
+        let rows = found.into_iter().take(page.limit as usize + 1).cloned().collect();
+        Ok(Slice::within(rows, page.limit))
+    }
+
+    async fn activity(
+        &self,
+        _: SystemScope,
+        sessions: &[SessionId],
+    ) -> Result<BTreeMap<SessionId, WallTime>, StoreError> {
+        let state = self.read();
+        let newest = |&session: &SessionId| {
+            let row = state.messages.values().rev().find(|row| row.message.session == session)?;
+            Some((session, row.message.id.minted_at()))
+        };
+        Ok(sessions.iter().filter_map(newest).collect())
     }
 
     async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {

@@ -15,7 +15,7 @@ use crate::domain::operator::OperatorAccount;
 use crate::domain::person::{Person, SignIn};
 use crate::domain::plan::{Allowance, Plan};
 use crate::domain::refusal::Refusal;
-use crate::domain::session::{Epoch, Lease, Session};
+use crate::domain::session::{Epoch, Lease, Session, Spell};
 use crate::domain::tenant::{ApiKey, Tenant};
 use crate::domain::time::{Period, Reading, WallTime};
 use crate::domain::webhook::Subject;
@@ -85,6 +85,24 @@ pub struct SessionRow {
     pub paired_at: Option<WallTime>,
     /// The sealed address of its proxy.
     pub proxy: Option<Vec<u8>>,
+    /// How it stood and stands, oldest first.
+    pub past: Vec<Spell>,
+    /// When it was deleted.
+    pub deleted_at: Option<WallTime>,
+}
+
+impl SessionRow {
+    /// Writes down how it stands now, unless that is how it stood.
+    pub fn remember(&mut self) {
+        let now = self.session.present();
+        let place = self.past.last().map_or(1, |last| last.place + 1);
+        match self.past.last_mut() {
+            Some(last) if (Spell { place: 0, ..*last }) == now => return,
+            Some(last) => last.until = Some(now.since),
+            None => {}
+        }
+        self.past.push(Spell { place, ..now });
+    }
 }
 
 /// A message.
@@ -382,6 +400,7 @@ impl State {
         if let Some(row) = self.sessions.get_mut(&id) {
             row.deleted = true;
             row.proxy = None;
+            row.deleted_at = Some(at);
         }
     }
 

@@ -20,6 +20,7 @@ const ABANDONED: Duration = Duration::from_secs(15 * 60);
 const DOUBTED: Duration = Duration::from_secs(24 * 3600);
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(3600);
 const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const SPELLS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Those that are due, longest due first: at most `limit` of them.
 fn longest_due(state: &State, limit: u32, due: impl Fn(&MessageRow) -> Option<WallTime>) -> Vec<MessageId> {
@@ -107,19 +108,25 @@ impl Sweep for MemoryStore {
         let is_seen = move |row: &Reading| row.boot == now.boot && now.now.since(row.now) <= SPAN;
         Ok(self.write(|state| {
             let mut left = limit;
-            // One budget for the three kinds of rows.
+            // One budget for the four kinds of rows.
             let mut drop_one = move |old: bool| {
                 let drop = old && left > 0;
                 left -= u32::from(drop);
                 drop
             };
-            let size = |state: &State| state.remembered.len() + state.attempts.len() + state.events.len();
+            let spells = |state: &State| state.sessions.values().map(|row| row.past.len()).sum::<usize>();
+            let size = |state: &State| {
+                state.remembered.len() + state.attempts.len() + state.events.len() + spells(state)
+            };
             let before = size(state);
             state.remembered.retain(|_, row| !drop_one(at.since(row.at) >= REMEMBERED));
             state
                 .attempts
                 .retain(|row| !drop_one(at.since(row.at.wall) > ATTEMPTS_KEPT && !is_seen(&row.at)));
             state.events.retain(|row| !drop_one(at.since(row.at) > EVENTS_KEPT));
+            for row in state.sessions.values_mut() {
+                row.past.retain(|spell| !drop_one(at.since(spell.since) > SPELLS_KEPT));
+            }
             (before - size(state)) as u64
         }))
     }

@@ -18,7 +18,9 @@ use crate::domain::webhook::{
     WebhookReason, WebhookStatus, event_type,
 };
 use crate::ports::store::{Created, StoreError, WriteError};
-use crate::ports::webhooks::{Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work};
+use crate::ports::webhooks::{
+    EndpointFilter, Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work,
+};
 
 /// Everything about webhooks. Ids are minted in the order of commits, so the maps are in that order.
 #[derive(Default)]
@@ -214,11 +216,24 @@ impl Webhooks for MemoryStore {
     }
 
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Webhook>, StoreError> {
+        let filter = EndpointFilter { tenant: Some(scope.tenant()), ..EndpointFilter::default() };
+        self.fleet(SystemScope, filter, page).await
+    }
+
+    async fn fleet(
+        &self,
+        _: SystemScope,
+        filter: EndpointFilter,
+        page: Page,
+    ) -> Result<Slice<Webhook>, StoreError> {
         let state = self.read();
         let rows = state.webhooks.endpoints.values().rev().filter(|row| {
+            let webhook = &row.webhook;
             !row.deleted
-                && row.webhook.tenant == scope.tenant()
-                && page.before.is_none_or(|before| row.webhook.id.uuid() < before)
+                && filter.tenant.is_none_or(|tenant| webhook.tenant == tenant)
+                && filter.status.is_none_or(|status| webhook.status == status)
+                && filter.failing.is_none_or(|failing| webhook.health.failing_since.is_some() == failing)
+                && page.before.is_none_or(|before| webhook.id.uuid() < before)
         });
         Ok(Slice::of(rows.take(page.limit as usize + 1).map(|row| row.webhook.clone()).collect(), page))
     }

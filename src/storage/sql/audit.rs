@@ -11,10 +11,10 @@ use super::entities::count;
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::{Act, Actor, ChainHash, Entry, Head, Misfit, Subject, Walk, Who};
 use crate::domain::id::TenantId;
-use crate::domain::page::Slice;
+use crate::domain::page::{Order, Slice};
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::WallTime;
-use crate::ports::audit::{Audit, AuditFilter, AuditPage, Order};
+use crate::ports::audit::{Audit, AuditFilter, AuditPage};
 use crate::ports::store::StoreError;
 
 /// Entries that are in memory at once while the chain is walked.

@@ -150,6 +150,16 @@ struct Month {
     period: i64,
 }
 
+/// The months that there are among these.
+pub(super) async fn read_months(
+    db: &impl ConnectionTrait,
+    months: impl Iterator<Item = (TenantId, WallTime)>,
+) -> Result<Vec<(TenantId, UsageRow)>, Fault> {
+    let months = months.map(|(tenant, start)| Month { tenant: tenant.uuid().simple(), period: start.0 });
+    let months = json(&months.collect::<Vec<_>>())?;
+    dialect::query(db, dialect::USAGE, [months.into()]).await?.iter().map(usage_row).collect()
+}
+
 /// Takes it from what is kept, or reads it. What a replay answers, the sessions of every message and the months they
 /// count to come along.
 pub(super) async fn load(
@@ -192,13 +202,7 @@ pub(super) async fn load(
         }
     }
     if !needs.usage.is_empty() {
-        let months = needs
-            .usage
-            .iter()
-            .map(|(tenant, start)| Month { tenant: tenant.uuid().simple(), period: start.0 });
-        let months = json(&months.collect::<Vec<_>>())?;
-        for row in dialect::query(txn, dialect::USAGE, [months.into()]).await? {
-            let (tenant, usage) = usage_row(&row)?;
+        for (tenant, usage) in read_months(txn, needs.usage.iter().copied()).await? {
             book.put_usage(tenant, usage);
         }
     }

@@ -8,18 +8,19 @@ use uuid::Uuid;
 
 use super::commands::Cancel;
 use super::dialect::{self, Fault};
-use super::entities::{count, message};
+use super::entities::{count, maybe_time, maybe_word, message, word};
 use super::errands::CancelAll;
 use super::load::{ids, usage_row};
+use super::log;
 use super::writer::WriterHandle;
 use crate::domain::chat::Chat;
 use crate::domain::id::{MessageId, SessionId, TenantId};
-use crate::domain::message::Message;
+use crate::domain::message::{Message, MessageStatus};
 use crate::domain::page::{Page, Slice};
-use crate::domain::scope::TenantScope;
+use crate::domain::scope::{SystemScope, TenantScope};
 use crate::domain::time::{Period, WallTime};
 use crate::failpoint::{self, Point};
-use crate::ports::messages::{MessageFilter, Messages, UsageDay};
+use crate::ports::messages::{LogFilter, LogPage, MessageFilter, Messages, Queue, QueueHead, UsageDay};
 use crate::ports::outbox::Usage;
 use crate::ports::store::{StoreError, WriteError};
 
@@ -29,6 +30,18 @@ pub(super) const USAGE: &str = "SELECT * FROM usage WHERE tenant_id = $1 AND per
 
 pub(super) const KNOWS_CHAT: &str =
     "SELECT first_at FROM chat WHERE session_id = $1 AND phone = $2 AND tenant_id = $3";
+
+pub(super) const QUEUE: &str = "
+    SELECT status, count(*) FROM message
+    WHERE session_id = $1 AND tenant_id = $2 AND status IN ('queued', 'held', 'sending') GROUP BY status";
+
+pub(super) const QUEUE_HEAD: &str = "
+    SELECT id, status, reason, not_before FROM message
+    WHERE session_id = $1 AND tenant_id = $2 AND status IN ('queued', 'held', 'sending') AND status <> 'sending'
+    ORDER BY ord LIMIT 1";
+
+pub(super) const ATTEMPTS_OF: &str = "
+    SELECT wall FROM send_attempt WHERE session_id = $1 AND tenant_id = $2 AND wall > $3 ORDER BY wall DESC LIMIT $4";
 
 /// Deleted ones too: their messages stay readable.
 async fn sessions_of(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Vec<Uuid>, Fault> {
@@ -125,6 +138,43 @@ impl SqlMessages {
         dialect::query(db, DAYS, values).await?.iter().map(read).collect()
     }
 
+    async fn read_queue(&self, tenant: TenantId, session: SessionId, at: WallTime) -> Result<Queue, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
+        let values = || [session.uuid().into(), tenant.uuid().into()];
+        let mut queue = Queue::default();
+        for row in dialect::query(db, QUEUE, values()).await? {
+            let messages = count(row.try_get_by_index(1)?);
+            match word(&row.try_get_by_index::<String>(0)?, "message status")? {
+                MessageStatus::Queued => queue.queued = messages,
+                MessageStatus::Held => queue.held = messages,
+                _ => queue.sending = messages,
+            }
+        }
+        if let Some(row) = dialect::query(db, QUEUE_HEAD, values()).await?.pop() {
+            let reason: Option<String> = row.try_get("", "reason")?;
+            queue.head = Some(QueueHead {
+                id: row.try_get::<Uuid>("", "id")?.into(),
+                status: word(&row.try_get::<String>("", "status")?, "message status")?,
+                reason: maybe_word(reason.as_deref(), "message reason")?,
+                until: maybe_time(row.try_get("", "not_before")?).filter(|until| *until > at),
+            });
+        }
+        Ok(queue)
+    }
+
+    async fn read_attempts_of(
+        &self,
+        tenant: TenantId,
+        session: SessionId,
+        since: WallTime,
+        limit: u32,
+    ) -> Result<Vec<WallTime>, Fault> {
+        let db = &dialect::scoped(&self.readers, tenant).await?;
+        let values = [session.uuid().into(), tenant.uuid().into(), since.0.into(), i64::from(limit).into()];
+        let rows = dialect::query(db, ATTEMPTS_OF, values).await?;
+        rows.iter().rev().map(|row| Ok(WallTime(row.try_get_by_index(0)?))).collect()
+    }
+
     async fn read_attempts(&self, tenant: TenantId, since: WallTime) -> Result<Vec<(SessionId, u64)>, Fault> {
         let values = [tenant.uuid().into(), since.0.into()];
         let db = &dialect::scoped(&self.readers, tenant).await?;
@@ -196,6 +246,29 @@ impl Messages for SqlMessages {
         limit: u32,
     ) -> Result<Vec<UsageDay>, StoreError> {
         Ok(self.read_days(scope.tenant(), period, after, limit).await?)
+    }
+
+    async fn find(&self, _: SystemScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let row = message::Entity::find().filter(message::Column::Id.eq(id.uuid())).one(&self.readers).await;
+        Ok(row.map_err(Fault::from)?.map(message::Model::into_domain).transpose()?)
+    }
+
+    async fn log(&self, _: SystemScope, filter: LogFilter, page: Page) -> Result<LogPage, StoreError> {
+        Ok(log::read(&self.readers, filter, page).await?)
+    }
+
+    async fn queue(&self, scope: TenantScope, session: SessionId, at: WallTime) -> Result<Queue, StoreError> {
+        Ok(self.read_queue(scope.tenant(), session, at).await?)
+    }
+
+    async fn attempts_of(
+        &self,
+        scope: TenantScope,
+        session: SessionId,
+        since: WallTime,
+        limit: u32,
+    ) -> Result<Vec<WallTime>, StoreError> {
+        Ok(self.read_attempts_of(scope.tenant(), session, since, limit).await?)
     }
 
     async fn attempts_since(

@@ -21,6 +21,7 @@ mod directory;
 mod entities;
 mod errands;
 mod feed;
+mod fleet;
 mod flush;
 pub mod history;
 mod idempotency;
@@ -28,6 +29,8 @@ mod kept;
 mod ledger;
 mod line;
 mod load;
+mod log;
+mod lookout;
 mod media;
 mod messages;
 #[cfg(test)]
@@ -38,6 +41,7 @@ mod people;
 mod plans;
 mod posting;
 mod sessions;
+mod spells;
 pub mod steps;
 pub mod survey;
 mod sweep;
@@ -197,6 +201,7 @@ async fn stores(
         feed_log: Arc::new(feed::SqlFeedLog::load(readers()).await?),
         webhooks: Arc::new(webhooks::SqlWebhooks { writer: writer(), readers: readers() }),
         people: Arc::new(people::SqlPeople { writer: writer(), readers: readers() }),
+        lookout: Arc::new(lookout::SqlLookout { readers: readers() }),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The rows of sessions.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, PaginatorTrait as _,
@@ -11,15 +13,16 @@ use super::dialect::{self, Fault};
 use super::entities::{count, session, session_tally, word};
 use super::errands::{CreateSession, DeleteSession, Restore, SetPaired, SetProxy};
 use super::writer::WriterHandle;
+use super::{fleet, spells};
 use crate::domain::audit::Actor;
 use crate::domain::id::{SessionId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::page::{Page, Slice};
 use crate::domain::plan::Caps;
 use crate::domain::scope::{SystemScope, TenantScope};
-use crate::domain::session::{Desired, Lease, Session, Standing};
+use crate::domain::session::{Desired, Lease, Session, Spell, Standing};
 use crate::domain::time::WallTime;
-use crate::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
+use crate::ports::sessions::{Census, FleetFilter, FleetPage, Sessions, StatusChange};
 use crate::ports::store::{Created, StoreError, WriteError};
 
 pub(super) const CENSUS: &str = "
@@ -58,6 +61,17 @@ async fn read(db: &impl ConnectionTrait, rows: Select<session::Entity>) -> Resul
         .collect()
 }
 
+/// All sessions, counted.
+pub(super) async fn census(db: &impl ConnectionTrait) -> Result<Census, Fault> {
+    let mut census = Census::default();
+    for row in dialect::query(db, CENSUS, []).await? {
+        let text: String = row.try_get_by_index(0)?;
+        census.sessions.insert(word(&text, "session status")?, count(row.try_get_by_index(1)?));
+        census.waiting += count(row.try_get_by_index(2)?);
+    }
+    Ok(census)
+}
+
 async fn paged(
     db: &impl ConnectionTrait,
     rows: Select<session::Entity>,
@@ -93,29 +107,43 @@ impl Sessions for SqlSessions {
         paged(db, narrowed(session::Entity::find(), Some(scope.tenant())), page).await
     }
 
+    async fn spells(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        beyond: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Slice<Spell>>, StoreError> {
+        let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
+        let Some(session) = read_one(db, id, Some(scope.tenant())).await? else { return Ok(None) };
+        let mut spells = spells::of_session(db, scope.tenant(), id, beyond, limit).await?;
+        if spells.is_empty() && beyond.is_none() {
+            spells.push(session.present());
+        }
+        Ok(Some(Slice::within(spells, limit)))
+    }
+
     async fn fleet(
         &self,
         _: SystemScope,
         filter: FleetFilter,
-        page: Page,
+        page: FleetPage,
     ) -> Result<Slice<Session>, StoreError> {
-        let rows = narrowed(session::Entity::find(), filter.tenant);
-        let rows = match filter.status {
-            Some(status) => rows.filter(session::Column::Status.eq(status.to_string())),
-            None => rows,
-        };
-        paged(&self.readers, rows, page).await
+        let backend = self.readers.get_database_backend();
+        let rows = fleet::wanted(backend, filter, &page);
+        Ok(Slice::within(read(&self.readers, rows).await?, page.limit))
+    }
+
+    async fn activity(
+        &self,
+        _: SystemScope,
+        sessions: &[SessionId],
+    ) -> Result<BTreeMap<SessionId, WallTime>, StoreError> {
+        Ok(fleet::activity(&self.readers, sessions).await?)
     }
 
     async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
-        let mut census = Census::default();
-        for row in dialect::query(&self.readers, CENSUS, []).await? {
-            let text: String = row.try_get_by_index(0).map_err(Fault::from)?;
-            let [sessions, waiting] = [1, 2].map(|at| row.try_get_by_index(at).map(count));
-            census.sessions.insert(word(&text, "session status")?, sessions.map_err(Fault::from)?);
-            census.waiting += waiting.map_err(Fault::from)?;
-        }
-        Ok(census)
+        Ok(census(&self.readers).await?)
     }
 
     async fn count(&self, scope: TenantScope) -> Result<u64, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseConnection, EntityTrait as _, PaginatorTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DatabaseConnection, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
 };
 use std::collections::HashMap;
@@ -30,7 +30,9 @@ use crate::domain::webhook::{
     Attempt, Delivery, DeliveryStatus, KEPT, Subject, Webhook, WebhookEvent, WebhookReason, WebhookStatus,
 };
 use crate::ports::store::{Created, StoreError, WriteError};
-use crate::ports::webhooks::{Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work};
+use crate::ports::webhooks::{
+    EndpointFilter, Logged, Parcel, RANGE_MAX, Range, Repeated, Settled, Webhooks, Work,
+};
 
 pub(super) const NEXT_DUE: &str = "
     SELECT min(due_at) FROM webhook_delivery WHERE webhook_id = $1 AND status = 'pending' AND due_at > $2";
@@ -276,6 +278,28 @@ fn event(
     })
 }
 
+/// Endpoints, newest first.
+async fn paged(
+    db: &impl ConnectionTrait,
+    filter: EndpointFilter,
+    page: Page,
+) -> Result<Slice<Webhook>, Fault> {
+    let failing = |is_wanted: bool| match is_wanted {
+        true => webhook::Column::FailingSince.is_not_null(),
+        false => webhook::Column::FailingSince.is_null(),
+    };
+    let wanted = Condition::all()
+        .add(webhook::Column::DeletedAt.is_null())
+        .add_option(filter.tenant.map(|tenant| webhook::Column::TenantId.eq(tenant.uuid())))
+        .add_option(filter.status.map(|status| webhook::Column::Status.eq(status.to_string())))
+        .add_option(filter.failing.map(failing))
+        .add_option(page.before.map(|before| webhook::Column::Id.lt(before)));
+    let rows = webhook::Entity::find().filter(wanted).order_by_desc(webhook::Column::Id);
+    let rows = rows.limit(u64::from(page.limit) + 1).all(db).await?;
+    let rows = rows.into_iter().map(webhook::Model::into_domain).collect::<Result<_, _>>()?;
+    Ok(Slice::of(rows, page))
+}
+
 #[async_trait]
 impl Webhooks for SqlWebhooks {
     async fn create(
@@ -295,17 +319,17 @@ impl Webhooks for SqlWebhooks {
 
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Webhook>, StoreError> {
         let db = &dialect::scoped(&self.readers, scope.tenant()).await?;
-        let rows = webhook::Entity::find()
-            .filter(webhook::Column::TenantId.eq(scope.tenant().uuid()))
-            .filter(webhook::Column::DeletedAt.is_null());
-        let rows = match page.before {
-            Some(before) => rows.filter(webhook::Column::Id.lt(before)),
-            None => rows,
-        };
-        let rows = rows.order_by_desc(webhook::Column::Id).limit(u64::from(page.limit) + 1);
-        let rows = rows.all(db).await.map_err(Fault::from)?;
-        let rows = rows.into_iter().map(webhook::Model::into_domain).collect::<Result<_, _>>()?;
-        Ok(Slice::of(rows, page))
+        let filter = EndpointFilter { tenant: Some(scope.tenant()), ..EndpointFilter::default() };
+        Ok(paged(db, filter, page).await?)
+    }
+
+    async fn fleet(
+        &self,
+        _: SystemScope,
+        filter: EndpointFilter,
+        page: Page,
+    ) -> Result<Slice<Webhook>, StoreError> {
+        Ok(paged(&self.readers, filter, page).await?)
     }
 
     async fn put(&self, scope: TenantScope, webhook: Webhook, at: WallTime) -> Result<Webhook, WriteError> {

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wire::{Capability, Command, ErrorCode, Failure, Private, Reply, SessionKey};
 
+use super::board::Board;
 use super::fleet::Fleet;
 use super::links::{Answer, Item, LinkId};
 use super::media::{self, Lent, Ordered};
@@ -31,9 +32,10 @@ use crate::domain::message::Draft;
 use crate::domain::phone::Phone;
 use crate::domain::proxy::Proxy;
 use crate::domain::session::{CloseReason, Lease};
-use crate::domain::time::Jitter;
+use crate::domain::time::{Jitter, Reading};
 use crate::meters;
 use crate::ports::clock::Clock;
+use crate::ports::installation::ShardView;
 use crate::ports::media::{FilesError, MediaFiles};
 use crate::ports::outbox::Work;
 use crate::ports::questions::{self, Question};
@@ -133,6 +135,7 @@ impl BridgeTransport {
             records: options.records,
             clock: Arc::clone(&clock),
             draw,
+            board: Board::default(),
         };
         let (told, hearing) = mpsc::unbounded_channel();
         let fleet = Fleet::new(options.shard_size);
@@ -152,6 +155,23 @@ impl BridgeTransport {
     /// How this engine signs the vaults it writes.
     pub fn writer(&self) -> Writer {
         self.shared.setup.writer.clone()
+    }
+
+    /// SHA-256 of its pinned program.
+    pub fn checksum(&self) -> String {
+        self.shared.setup.program.sha256.clone()
+    }
+
+    /// What its processes have said that they can do; `None` before the first did.
+    pub fn capabilities(&self) -> Option<Vec<String>> {
+        self.shared.setup.board.capabilities()
+    }
+
+    /// How its processes stand at `at`.
+    pub fn shards(&self, at: Reading) -> Vec<ShardView> {
+        let setup = &self.shared.setup;
+        let crew = self.shared.crew();
+        setup.board.read(at, |shard| setup.name(shard), |shard| crew.fleet.load_of(shard))
     }
 
     /// The number of the process that a session is on; none when no process can have a socket of it.

@@ -66,6 +66,11 @@ impl Fleet {
         self.load.len() - 1
     }
 
+    /// How many sessions are on a shard.
+    pub fn load_of(&self, shard: usize) -> usize {
+        self.load.get(shard).copied().unwrap_or_default()
+    }
+
     /// Where it is, if it is anywhere.
     pub fn shard_of(&self, session: &str) -> Option<usize> {
         self.placed.get(session).map(|&(shard, _)| shard)

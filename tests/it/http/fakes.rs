@@ -21,22 +21,25 @@ use columba::domain::phone::Phone;
 use columba::domain::plan::{Caps, Plan};
 use columba::domain::refusal::Refusal;
 use columba::domain::scope::{SystemScope, TenantScope};
-use columba::domain::session::{Desired, Epoch, Lease, Session, Standing};
+use columba::domain::session::{Desired, Epoch, Lease, Session, Spell, Standing};
 use columba::domain::tenant::{ApiKey, Minted, Tenant};
 use columba::domain::time::{BootId, Moment, Period, Reading, WallTime};
 use columba::ports::abilities::Abilities;
 use columba::ports::clock::Clock;
 use columba::ports::directory::{Directory, OperatorPatch, Snapshot, TenantPatch};
 use columba::ports::feed::FeedLog;
+use columba::ports::installation::{
+    BackupError, BackupView, EngineView, Installation, SettingView, StoreView,
+};
 use columba::ports::log_level::LogLevel;
-use columba::ports::messages::{MessageFilter, Messages, UsageDay};
+use columba::ports::messages::{LogFilter, LogPage, MessageFilter, Messages, Queue, UsageDay};
 use columba::ports::outbox::{
     Acceptance, Claim, Claimed, Inbound, Memory, Outbox, Pending, Position, Receipt, Recovered, Referred,
     Settlement, Stored, Usage,
 };
 use columba::ports::questions::{Answer, Question};
 use columba::ports::sandbox::{Frame, Sandbox, SandboxError, SandboxFault};
-use columba::ports::sessions::{Census, FleetFilter, Sessions, StatusChange};
+use columba::ports::sessions::{Census, FleetFilter, FleetKey, FleetPage, Sessions, StatusChange};
 use columba::ports::signals::Signals;
 use columba::ports::store::{Created, StoreError, WriteError};
 use columba::ports::supervisor::{PairingView, Supervisor, SupervisorError, Trouble};
@@ -67,6 +70,8 @@ pub struct Inner {
     pub proxy: Option<Vec<u8>>,
     pub codes: HashMap<String, SessionId>,
     pub frames: Vec<Frame>,
+    /// What the installation runs sessions with.
+    pub engines: Vec<EngineView>,
     /// The file that the network has, if a session is connected to it.
     pub at_the_network: Option<Vec<u8>>,
     /// What happened, in order.
@@ -283,24 +288,45 @@ impl Sessions for Fakes {
     }
 
     async fn list(&self, scope: TenantScope, page: Page) -> Result<Slice<Session>, StoreError> {
-        let filter = FleetFilter { tenant: Some(scope.tenant()), status: None };
-        self.fleet(SystemScope, filter, page).await
+        let filter = FleetFilter { tenant: Some(scope.tenant()), ..FleetFilter::default() };
+        let beyond = page.before.map(|before| (FleetKey::Id(before), before.into()));
+        self.fleet(SystemScope, filter, FleetPage { beyond, ..FleetPage::newest(page.limit) }).await
+    }
+
+    async fn spells(
+        &self,
+        scope: TenantScope,
+        id: SessionId,
+        _: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Slice<Spell>>, StoreError> {
+        let session = Sessions::get(self, scope, id).await?;
+        Ok(session.map(|session| Slice::within(vec![session.present()], limit)))
     }
 
     async fn fleet(
         &self,
         _: SystemScope,
         filter: FleetFilter,
-        page: Page,
+        page: FleetPage,
     ) -> Result<Slice<Session>, StoreError> {
         let inner = self.inner();
+        let before = page.beyond.map(|(_, id)| id);
         let wanted = |session: &&Session| {
             filter.tenant.is_none_or(|tenant| session.tenant == tenant)
                 && filter.status.is_none_or(|status| session.status == status)
-                && page.before.is_none_or(|before| session.id.uuid() < before)
+                && before.is_none_or(|before| session.id < before)
         };
         let rows = inner.sessions.values().rev().filter(wanted).take(page.limit as usize + 1).cloned();
-        Ok(Slice::of(rows.collect(), page))
+        Ok(Slice::within(rows.collect(), page.limit))
+    }
+
+    async fn activity(
+        &self,
+        _: SystemScope,
+        _: &[SessionId],
+    ) -> Result<BTreeMap<SessionId, WallTime>, StoreError> {
+        Ok(BTreeMap::new())
     }
 
     async fn census(&self, _: SystemScope) -> Result<Census, StoreError> {
@@ -549,6 +575,28 @@ impl Messages for Fakes {
         Ok(vec![])
     }
 
+    async fn find(&self, _: SystemScope, id: MessageId) -> Result<Option<Message>, StoreError> {
+        Ok(self.inner().messages.get(&id).cloned())
+    }
+
+    async fn log(&self, _: SystemScope, _: LogFilter, _: Page) -> Result<LogPage, StoreError> {
+        unreachable!("tests of the log stand on a store")
+    }
+
+    async fn queue(&self, _: TenantScope, _: SessionId, _: WallTime) -> Result<Queue, StoreError> {
+        Ok(Queue::default())
+    }
+
+    async fn attempts_of(
+        &self,
+        _: TenantScope,
+        _: SessionId,
+        _: WallTime,
+        _: u32,
+    ) -> Result<Vec<WallTime>, StoreError> {
+        Ok(vec![])
+    }
+
     async fn attempts_since(&self, _: TenantScope, _: WallTime) -> Result<Vec<(SessionId, u64)>, StoreError> {
         Ok(self.inner().sessions.keys().take(1).map(|&id| (id, 7)).collect())
     }
@@ -665,5 +713,34 @@ impl LogLevel for Fakes {
     fn set(&self, level: &str) -> Result<(), String> {
         self.note(format!("log {level}"));
         if level.contains(' ') { Err("no spaces".to_owned()) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Installation for Fakes {
+    fn started_at(&self) -> WallTime {
+        NOW
+    }
+
+    fn settings(&self) -> Vec<SettingView> {
+        let (key, source) = ("http.listen".to_owned(), "default".to_owned());
+        vec![SettingView { key, value: "127.0.0.1:8080".into(), source }]
+    }
+
+    fn engines(&self) -> Vec<EngineView> {
+        self.inner().engines.clone()
+    }
+
+    async fn store(&self) -> Result<StoreView, String> {
+        Err("there is none".to_owned())
+    }
+
+    async fn back_up(&self) -> Result<BackupView, BackupError> {
+        self.note("back up");
+        Err(BackupError::Busy)
+    }
+
+    async fn backups(&self) -> Result<Vec<BackupView>, BackupError> {
+        Ok(vec![])
     }
 }

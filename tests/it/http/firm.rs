@@ -70,7 +70,7 @@ impl Firm {
             sandbox: fakes.clone(),
             supervisor: fakes.clone(),
             signals: fakes.clone(),
-            abilities: fakes,
+            abilities: fakes.clone(),
             webhooks: stage.webhooks.clone(),
             egress: Arc::new(Endpoints::default()),
             sealer: Arc::new(OpenSealer),
@@ -79,6 +79,9 @@ impl Firm {
             issuer: Arc::new(issuer()),
             fonts: Fonts::with(vec![]).unwrap(),
             payments,
+            lookout: stage.lookout.clone(),
+            lately: columba::meters::lately(),
+            installation: fakes,
         };
         let gate = Arc::new(Gate::default());
         gate.open();

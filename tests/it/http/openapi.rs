@@ -17,7 +17,8 @@ use strum::IntoEnumIterator as _;
 use super::world::World;
 
 /// Pages for people: no program calls them.
-const PAGES: [&str; 3] = ["/docs", "/docs/errors", "/docs/{file:[a-zA-Z0-9.-]*}"];
+const PAGES: [&str; 7] =
+    ["/", "/ui", "/ui/{file:.*}", "/pair", "/docs", "/docs/errors", "/docs/{file:[a-zA-Z0-9.-]*}"];
 
 fn document() -> Value {
     serde_json::from_str(&openapi::document()).unwrap()

@@ -1,10 +1,11 @@
 //! Pairing over HTTP.
 
 use actix_web::http::Method;
+use columba::domain::page::Order;
 use columba::domain::passkey::{Passkey, PasskeyStage};
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Engine, Reason, SessionStatus};
-use columba::ports::audit::{AuditFilter, AuditPage, Order};
+use columba::ports::audit::{AuditFilter, AuditPage};
 use columba::ports::supervisor::PairingView;
 use serde_json::json;
 use strum::IntoEnumIterator as _;

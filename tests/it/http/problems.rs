@@ -18,7 +18,7 @@ async fn what_the_framework_refuses_is_a_problem_document_too() {
     let world = World::new();
     let absent = "msg_019a2b3c4d5e7f808192a3b4c5d6e7f8";
     for (method, path, status, code) in [
-        (Method::GET, "/".to_owned(), 404, "not_found"),
+        (Method::GET, "/absent".to_owned(), 404, "not_found"),
         (Method::GET, "/v2/sessions".to_owned(), 404, "not_found"),
         (Method::GET, "/v1".to_owned(), 404, "not_found"),
         (Method::GET, "/v1/sessions/".to_owned(), 404, "not_found"),

@@ -141,6 +141,9 @@ impl World {
             issuer: Arc::new(issuer()),
             fonts: Fonts::with(vec![]).unwrap(),
             payments: Arc::new(columba::payments::manual::Manual),
+            lookout: stores.lookout.clone(),
+            lately: columba::meters::lately(),
+            installation: fakes.clone(),
         };
         let gate = Arc::new(Gate::default());
         gate.open();

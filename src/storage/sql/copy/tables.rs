@@ -80,6 +80,8 @@ pub const TABLES: &[Table] = tables! {
         new_chats_until: Number, proxy: Bytes;
     session_tally [session_id: Id] tenant_id: Id, live: Number, sent: Number, failed: Number, received: Number,
         reconnects: Number, day: Number, day_sent: Number, day_failed: Number, day_received: Number;
+    session_past [ord: Number] session_id: Id, tenant_id: Id, was: Text, status: Text, reason: Text, reason_code: Number,
+        at: Number;
     chat [session_id: Id, phone: Text] tenant_id: Id, first_at: Number;
     approach [session_id: Id, phone: Text] tenant_id: Id, at: Number;
     contact [tenant_id: Id, phone: Text] stop_id: Id, stopped_at: Number, stopped_by: Text, account: Flag, checked_at: Number;

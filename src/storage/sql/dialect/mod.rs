@@ -289,6 +289,15 @@ in_both_tongues! {
     /// Session ids as a JSON array, the newest id wanted below, the tenant, the filters (null: not narrowed), how many.
     /// A page of each session, put together.
     LIST_MESSAGES,
+    /// Of the log of all tenants (`log`), with session ids as a JSON array behind its values: the messages of these sessions, a
+    /// share of each.
+    LOG_OF_SESSIONS,
+    /// Bounds, an offset, sessions: where the share of each ends.
+    LOG_OF_SESSIONS_END,
+    /// As `LOG_OF_SESSIONS`: what waits on these sessions, all of it.
+    LOG_OF_LIVE,
+    /// A tenant or null, and how many: sessions on which something waits, and how much.
+    LIVE_SESSIONS,
     /// An endpoint's deliveries that are due, but for those whose ids are in a JSON array.
     DUE_DELIVERIES,
     /// The newest delivery of each event in a range, oldest event first. No delivery is older than its event, nor its id.
@@ -312,6 +321,8 @@ in_both_tongues! {
     NOTE_USE_OF_KEYS,
     /// How many messages of a tenant wait.
     LIVE_OF,
+    /// `[session]`: the newest message of each.
+    ACTIVITY,
     /// Attempts of each of a tenant's sessions since a time.
     ATTEMPTS_SINCE,
     /// A tenant's part of the log that the rate window reads; see `attempts`.

@@ -343,6 +343,31 @@ pub(super) const LIST_MESSAGES: &str = "
         ORDER BY e.id DESC LIMIT $8) AS m
     ORDER BY m.id DESC LIMIT $8";
 
+pub(super) const LOG_OF_SESSIONS: &str = "
+    SELECT m.* FROM jsonb_array_elements_text($10::jsonb) AS w(id)
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM (
+            SELECT * FROM message WHERE session_id = w.id::uuid AND id < $1 AND id >= $2 ORDER BY id DESC LIMIT $9) AS e
+        WHERE ($3 IS NULL OR e.tenant_id = $3) AND ($4 IS NULL OR e.chat = $4) AND ($5 IS NULL OR e.status = $5)
+            AND ($6 IS NULL OR e.direction = $6) AND ($7 IS NULL OR e.client_ref = $7)
+        ORDER BY e.id DESC LIMIT $8) AS m
+    ORDER BY m.id DESC LIMIT $8";
+
+pub(super) const LOG_OF_SESSIONS_END: &str = "
+    SELECT (SELECT e.id FROM message AS e WHERE e.session_id = w.id::uuid AND e.id < $1 AND e.id >= $2
+        ORDER BY e.id DESC LIMIT 1 OFFSET $3) FROM jsonb_array_elements_text($4::jsonb) AS w(id)";
+
+pub(super) const LOG_OF_LIVE: &str = "
+    SELECT m.* FROM jsonb_array_elements_text($10::jsonb) AS w(id)
+    JOIN message AS m ON m.session_id = w.id::uuid AND m.status IN ('queued', 'held', 'sending')
+    WHERE m.id < $1 AND m.id >= $2 AND ($3 IS NULL OR m.tenant_id = $3) AND ($4 IS NULL OR m.chat = $4)
+        AND ($5 IS NULL OR m.status = $5) AND ($6 IS NULL OR m.direction = $6) AND ($7 IS NULL OR m.client_ref = $7)
+        AND $9::bigint > 0
+    ORDER BY m.id DESC LIMIT $8";
+
+pub(super) const LIVE_SESSIONS: &str = "
+    SELECT session_id, live FROM session_tally WHERE live > 0 AND ($1 IS NULL OR tenant_id = $1) LIMIT $2";
+
 pub(super) const DUE_DELIVERIES: &str = "
     SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
         d.id, d.attempts, d.created_at
@@ -409,6 +434,10 @@ pub(super) const LIVE_OF: &str = "
     SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
     JOIN session_tally AS t ON t.session_id = s.id
     WHERE s.tenant_id = $1";
+
+pub(super) const ACTIVITY: &str = "
+    SELECT w.id::uuid, (SELECT m.id FROM message AS m WHERE m.session_id = w.id::uuid ORDER BY m.id DESC LIMIT 1)
+    FROM jsonb_array_elements_text($1::jsonb) AS w(id)";
 
 pub(super) const ATTEMPTS_SINCE: &str = "
     SELECT s.id, count(*) FROM session AS s

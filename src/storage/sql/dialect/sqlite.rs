@@ -432,6 +432,32 @@ pub(in crate::storage::sql) const LIST_MESSAGES: &str = "
         ORDER BY e.id DESC LIMIT $8)
     ORDER BY m.id DESC LIMIT $8";
 
+pub(in crate::storage::sql) const LOG_OF_SESSIONS: &str = "
+    SELECT m.* FROM jsonb_each($10) AS w
+    CROSS JOIN message AS m ON m.ord IN (
+        SELECT e.ord FROM (
+            SELECT ord, id, tenant_id, chat, status, direction, client_ref FROM message
+            WHERE session_id = unhex(w.value) AND id < $1 AND id >= $2 ORDER BY id DESC LIMIT $9) AS e
+        WHERE ($3 IS NULL OR e.tenant_id = $3) AND ($4 IS NULL OR e.chat = $4) AND ($5 IS NULL OR e.status = $5)
+            AND ($6 IS NULL OR e.direction = $6) AND ($7 IS NULL OR e.client_ref = $7)
+        ORDER BY e.id DESC LIMIT $8)
+    ORDER BY m.id DESC LIMIT $8";
+
+pub(in crate::storage::sql) const LOG_OF_SESSIONS_END: &str = "
+    SELECT (SELECT e.id FROM message AS e WHERE e.session_id = unhex(w.value) AND e.id < $1 AND e.id >= $2
+        ORDER BY e.id DESC LIMIT 1 OFFSET $3) FROM jsonb_each($4) AS w";
+
+pub(in crate::storage::sql) const LOG_OF_LIVE: &str = "
+    SELECT m.* FROM jsonb_each($10) AS w
+    CROSS JOIN message AS m ON m.session_id = unhex(w.value) AND m.status IN ('queued', 'held', 'sending')
+    WHERE m.id < $1 AND m.id >= $2 AND ($3 IS NULL OR m.tenant_id = $3) AND ($4 IS NULL OR m.chat = $4)
+        AND ($5 IS NULL OR m.status = $5) AND ($6 IS NULL OR m.direction = $6) AND ($7 IS NULL OR m.client_ref = $7)
+        AND $9 > 0
+    ORDER BY m.id DESC LIMIT $8";
+
+pub(in crate::storage::sql) const LIVE_SESSIONS: &str = "
+    SELECT session_id, live FROM session_tally WHERE live > 0 AND ($1 IS NULL OR tenant_id = $1) LIMIT $2";
+
 pub(in crate::storage::sql) const DUE_DELIVERIES: &str = "
     SELECT e.id AS event_id, e.tenant_id, e.seq, e.at, e.kind, e.session_id, e.message_id, e.webhook_id, e.snapshot,
         d.id, d.attempts, d.created_at
@@ -497,6 +523,10 @@ pub(in crate::storage::sql) const LIVE_OF: &str = "
     SELECT CAST(coalesce(sum(t.live), 0) AS BIGINT) FROM session AS s
     CROSS JOIN session_tally AS t ON t.session_id = s.id
     WHERE s.tenant_id = $1";
+
+pub(in crate::storage::sql) const ACTIVITY: &str = "
+    SELECT unhex(w.value), (SELECT m.id FROM message AS m WHERE m.session_id = unhex(w.value) ORDER BY m.id DESC LIMIT 1)
+    FROM jsonb_each($1) AS w";
 
 pub(in crate::storage::sql) const ATTEMPTS_SINCE: &str = "
     SELECT s.id, count(*) FROM session AS s

@@ -15,6 +15,7 @@ use crate::storage::sql::writer::Errand;
 
 const ATTEMPTS_KEPT: Duration = Duration::from_secs(3600);
 const EVENTS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const SPELLS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 pub const IDEMPOTENCY: &str = "
     DELETE FROM idempotency WHERE ord IN (
@@ -30,6 +31,10 @@ pub const ATTEMPTS: &str = "
 pub const EVENTS: &str = "
     DELETE FROM event WHERE ord IN (
         SELECT ord FROM (SELECT ord, at FROM event ORDER BY ord LIMIT $1) AS oldest WHERE at < $2)";
+
+pub const SPELLS: &str = "
+    DELETE FROM session_past WHERE ord IN (
+        SELECT ord FROM (SELECT ord, at FROM session_past ORDER BY ord LIMIT $1) AS oldest WHERE at < $2)";
 
 /// Deletes at most `limit` rows that are old at `at`; how many.
 pub struct Forget {
@@ -56,6 +61,8 @@ impl Errand for Forget {
         gone += dialect::execute(desk.txn, ATTEMPTS, values).await? as i64;
         let values = [(limit - gone).into(), older(EVENTS_KEPT).into()];
         gone += dialect::execute(desk.txn, EVENTS, values).await? as i64;
+        let values = [(limit - gone).into(), older(SPELLS_KEPT).into()];
+        gone += dialect::execute(desk.txn, SPELLS, values).await? as i64;
         Ok(Ok(gone.unsigned_abs()))
     }
 }

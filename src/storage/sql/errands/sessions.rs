@@ -28,6 +28,7 @@ use crate::storage::sql::entities::{media, session, session_tally, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::load::{Needs, subject};
 use crate::storage::sql::sessions::read_one;
+use crate::storage::sql::spells;
 use crate::storage::sql::writer::Errand;
 
 /// Adds a session.
@@ -78,6 +79,13 @@ impl Errand for CreateSession {
             reconnects: Set(0),
         };
         tally.insert(desk.txn).await?;
+        let first = [
+            session.id.uuid().into(),
+            tenant.uuid().into(),
+            session.status.to_string().into(),
+            session.since.0.into(),
+        ];
+        dialect::execute(desk.txn, spells::FIRST, first).await?;
         let id = session.id.uuid().simple().to_string();
         remember(desk, owner, asked, Kind::Session, id, at).await?;
         Ok(Ok(Created::New(session.clone())))

@@ -25,6 +25,7 @@ use self::machine::{Breach, Effect, Input, Machine, NotStarted, State};
 pub use self::orders::{Opening, Order, Told};
 use self::pipes::{Connection, Word};
 use self::process::Process;
+use super::board::Board;
 use super::links::{Item, LinkId, Links};
 use super::program::{Program, Running};
 use super::{desk, ghosts, words};
@@ -62,6 +63,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Spreads rests.
     pub draw: fn() -> Jitter,
+    /// Where shards write down how they stand.
+    pub board: Board,
 }
 
 impl Setup {
@@ -302,6 +305,9 @@ impl Shard {
                     process.connection = Some(connection);
                 }
                 let verdict = self.judge(&hello);
+                if verdict.is_ok() {
+                    self.setup.board.can(&hello.capabilities);
+                }
                 self.can = hello.capabilities;
                 self.step(Input::Hello(verdict)).await;
             }
@@ -373,7 +379,9 @@ impl Shard {
         let Some(shown) = self.process.as_mut().and_then(|process| process.shown.as_mut()) else { return };
         let sessions = beat.sessions.into_iter().map(|(state, count)| (words::state(state), count)).collect();
         let lag = Duration::from_millis(beat.lag_ms.into());
-        shown.beat(beat.rss_kib.saturating_mul(1024), lag, sessions, unconfirmed);
+        let resident_bytes = beat.rss_kib.saturating_mul(1024);
+        shown.beat(resident_bytes, lag, sessions, unconfirmed);
+        self.setup.board.weighs(self.index, resident_bytes);
     }
 
     /// Never waits: a bridge that does not read must not hold up its own supervision.
@@ -393,6 +401,7 @@ impl Shard {
         for effect in effects {
             self.perform(effect).await;
         }
+        self.setup.board.stands(self.index, self.machine.state(), self.number);
     }
 
     async fn perform(&mut self, effect: Effect) {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use columba::domain::audit::{Act, Action, Actor, Entry, Head, Walk};
 use columba::domain::id::{KeyId, OperatorId};
 use columba::domain::operator::{OperatorAccount, Role, TokenHash};
+use columba::domain::page::Order;
 use columba::domain::refusal::Code;
 use columba::domain::scope::SystemScope;
 use columba::domain::tenant::{KeyHash, Minted, TenantStatus};
 use columba::domain::time::WallTime;
-use columba::ports::audit::{AuditFilter, AuditPage, Order};
+use columba::ports::audit::{AuditFilter, AuditPage};
 use columba::ports::directory::{Directory, OPERATORS_MAX, TenantPatch};
 use serde_json::Value;
 

@@ -78,6 +78,7 @@ mod claim;
 mod differential;
 mod directory;
 mod feed;
+mod fleet;
 mod inbound;
 mod ledger;
 mod ledger_requests;

@@ -4,18 +4,18 @@ use columba::domain::audit::Actor;
 use columba::domain::event::Change;
 use columba::domain::id::SessionId;
 use columba::domain::message::{MessageReason, MessageStatus};
-use columba::domain::page::Page;
+use columba::domain::page::{Order, Page};
 use columba::domain::refusal::Code;
 use columba::domain::scope::{SystemScope, TenantScope};
 use columba::domain::session::{
     Desired, Reason, Retry, Session, SessionStatus as Status, Standing, Supervision,
 };
 use columba::domain::tenant::TenantStatus;
-use columba::ports::audit::{AuditFilter, AuditPage, Order};
+use columba::ports::audit::{AuditFilter, AuditPage};
 use columba::ports::clock::Clock as _;
 use columba::ports::directory::TenantPatch;
 use columba::ports::outbox::Outcome;
-use columba::ports::sessions::{FleetFilter, StatusChange};
+use columba::ports::sessions::{FleetFilter, FleetPage, StatusChange};
 use columba::ports::store::{Created, StoreError};
 use futures_util::future::join_all;
 use strum::IntoEnumIterator as _;
@@ -120,11 +120,11 @@ async fn lists_and_the_fleet_run_from_the_newest_and_narrow(fixture: Fixture) {
         (None, connected, vec![theirs.session]),
         (mine, connected, vec![]),
     ] {
-        let filter = FleetFilter { tenant, status };
-        let fleet = stage.sessions.fleet(SystemScope, filter, ALL).await.unwrap();
+        let filter = FleetFilter { tenant, status, ..FleetFilter::default() };
+        let fleet = stage.sessions.fleet(SystemScope, filter.clone(), FleetPage::newest(200)).await.unwrap();
         assert_eq!((ids(&fleet.rows), fleet.has_more), (expected, false), "{filter:?}");
     }
-    let page = Page { limit: 2, before: None };
+    let page = FleetPage::newest(2);
     assert!(stage.sessions.fleet(SystemScope, FleetFilter::default(), page).await.unwrap().has_more);
 }
 
@@ -219,7 +219,8 @@ async fn a_deleted_session_is_absent_and_its_messages_stay_readable(fixture: Fix
     assert_eq!(stage.sessions.get(stage.scope(), stage.session).await, Ok(None));
     assert_eq!(stage.sessions.find(SystemScope, stage.session).await, Ok(None));
     assert_eq!(stage.sessions.list(stage.scope(), ALL).await.unwrap().rows, []);
-    let fleet = stage.sessions.fleet(SystemScope, FleetFilter::default(), ALL).await.unwrap();
+    let newest = FleetPage::newest(200);
+    let fleet = stage.sessions.fleet(SystemScope, FleetFilter::default(), newest).await.unwrap();
     assert_eq!(fleet.rows, []);
     assert_eq!(stage.sessions.count(stage.scope()).await, Ok(0));
     assert_eq!(stage.sessions.restore(SystemScope, stage.now()).await, Ok(vec![]));
