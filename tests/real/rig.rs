@@ -276,12 +276,13 @@ impl Rig {
         Session { engine: Arc::clone(&self.engine), vault: Arc::default(), lease, proxy: None }
     }
 
-    /// A session that was scanned by `phone` and is logged in.
+    /// A session that was scanned by `phone`, is logged in, and has what its phone sends after that: it uses one-time keys up.
     pub async fn paired(&self, testbed: &Testbed, phone: &str) -> (Session, Link) {
         testbed.account(phone).await;
         let mut session = self.session();
         session.pair(testbed, phone).await;
         let link = session.log_in().await;
+        session.has_the_phone_s_key().await;
         (session, link)
     }
 }
@@ -318,6 +319,20 @@ impl Session {
             )
         };
         Credentials(records.into_iter().filter(|((kind, _), _)| stays(kind)).collect())
+    }
+
+    /// Resolves when the key of the account's app state, which its phone sends by itself, is in the vault.
+    async fn has_the_phone_s_key(&self) {
+        let is_there = || {
+            let (records, _) = self.vault.content();
+            records.keys().any(|(kind, _)| matches!(*kind, "synckey" | "app_state_sync_key"))
+        };
+        let came = async {
+            while !is_there() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, came).await.expect("the phone's key");
     }
 
     /// A new owner's link.

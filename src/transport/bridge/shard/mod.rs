@@ -320,6 +320,8 @@ impl Shard {
                     process.exited = true;
                 }
                 self.step(Input::Exited).await;
+                // Of one that was not missed: what it was asked last is not answered any more.
+                self.links.cut();
                 for key in std::mem::take(&mut self.gone) {
                     self.release(key);
                 }
