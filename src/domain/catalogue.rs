@@ -58,7 +58,8 @@ impl Code {
             }
             Self::Unauthorized => {
                 "`Authorization` is missing, or holds a key that does not exist, is revoked or has expired; or a tenant's \
-                 key was shown where the operator's token belongs, or the other way round."
+                 key was shown where the operator's token belongs, or the other way round. Or somebody signs in, and `errors` says \
+                 what was wrong: `wrong_credentials`, `second_factor_required`, `wrong_code`, `wrong_link`."
             }
             Self::Forbidden => {
                 "The key is good and lacks the scope, is not for the address the request comes from, or is a test key and \
@@ -122,7 +123,9 @@ impl Code {
             Self::InvalidRequest => {
                 "Correct what `errors` names. Repeating the request as it is fails again."
             }
-            Self::Unauthorized => "Send one header `Authorization: Bearer <key>` with a key that is live.",
+            Self::Unauthorized => {
+                "Send one header `Authorization: Bearer <key>` with a key that is live; or sign in again."
+            }
             Self::Forbidden => "Use a key with the scope, or ask the operator for one.",
             Self::StepUpRequired => {
                 "`POST /v1/admin/me/step-up` with the password, then send the very same request again."

@@ -20,7 +20,7 @@ const WAITING: usize = 30;
 /// The place where passwords are hashed.
 #[derive(Debug)]
 pub struct Hashing {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     here: AtomicUsize,
     done: AtomicUsize,
     /// The hash of a password that nobody has, to be compared with where there is none. Made when it is first needed.
@@ -38,9 +38,13 @@ impl Drop for Guest {
 
 impl Default for Hashing {
     fn default() -> Self {
-        let turns = Semaphore::new(AT_ONCE);
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
         Self { turns, here: AtomicUsize::new(0), done: AtomicUsize::new(0), nobody: OnceLock::new() }
     }
+}
+
+fn ending() -> Refusal {
+    Refusal::unavailable("the server is ending; try again")
 }
 
 /// With the parameters of every other, so that comparing takes as long.
@@ -88,11 +92,14 @@ impl Hashing {
             let detail = "too many people sign in at once; try again";
             return Err(Refusal::rate_limited(detail, Duration::from_secs(2)).into());
         }
-        let gone = |_| Refusal::unavailable("the server is ending; try again");
-        let _turn = self.turns.acquire().await.map_err(|_| gone(()))?;
-        let done = web::block(work).await.map_err(|_| gone(()))?;
-        self.done.fetch_add(1, Ordering::Relaxed);
-        drop(guest);
-        Ok(done)
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| ending())?;
+        // Held until the work is done, also when whoever asked has gone: the work goes on.
+        let held = move || {
+            let (_turn, guest) = (turn, guest);
+            let done = work();
+            guest.0.done.fetch_add(1, Ordering::Relaxed);
+            done
+        };
+        Ok(web::block(held).await.map_err(|_| ending())?)
     }
 }

@@ -1,15 +1,23 @@
 //! Operators on a tenant's behalf: what they see and may do, what a look opens, and what the tenant hears of it.
 
+use std::sync::Arc;
+
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
+use async_trait::async_trait;
+use columba::domain::audit::{Act, Actor, Entry, Head};
 use columba::domain::content::{
     Card, Contacts, Content, Edit, Location, Media, Poll, Reaction, Revoke, Target, Text,
 };
 use columba::domain::id::{MediaId, MessageId, OperatorId, TenantId};
 use columba::domain::message::{Category, Delivery, Direction, Message, MessageStatus, Times, WaId};
 use columba::domain::operator::{OperatorAccount, Role};
+use columba::domain::page::Slice;
 use columba::domain::phone::Phone;
+use columba::domain::scope::{SystemScope, TenantScope};
 use columba::http::openapi;
+use columba::ports::audit::{Audit, AuditFilter, AuditPage};
+use columba::ports::store::StoreError;
 use columba::tenancy::behalf::stand_in;
 use columba::tenancy::operator::OperatorToken;
 use serde_json::{Value, json};
@@ -361,5 +369,50 @@ async fn whoever_signed_in_gives_the_password_anew_to_destroy_on_a_tenant_s_beha
     assert_eq!(
         world.send(behalf(again.request(Method::POST, &of("/logout"), None), tenant, None)).await.status,
         202
+    );
+}
+
+/// An audit that cannot be written now.
+struct Full;
+
+#[async_trait]
+impl Audit for Full {
+    async fn entries(
+        &self,
+        _: SystemScope,
+        _: AuditFilter,
+        _: AuditPage,
+    ) -> Result<Slice<Entry>, StoreError> {
+        unreachable!("nobody reads it here")
+    }
+
+    async fn of_tenant(&self, _: TenantScope, _: u32, _: Option<u64>) -> Result<Slice<Entry>, StoreError> {
+        unreachable!("nobody reads it here")
+    }
+
+    async fn head(&self, _: SystemScope) -> Result<Head, StoreError> {
+        unreachable!("nobody reads it here")
+    }
+
+    async fn record(&self, _: Actor, _: Act) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("the disk is full".into()))
+    }
+}
+
+#[actix_web::test]
+async fn nobody_acts_or_looks_unseen() {
+    let mut world = World::new();
+    let bea = admit(&world, Role::Owner);
+    world.state.audit = Arc::new(Full);
+    let start = format!("/v1/sessions/{}/start", world.session);
+    assert_eq!(ask(&world, &bea, None, Method::POST, &start).await.problem().1, "unavailable");
+    assert_eq!(world.fakes.notes(), Vec::<String>::new(), "nothing was done");
+    let looks = format!("/v1/admin/tenants/{}/looks", world.tenant);
+    let asked = request(Method::POST, &looks, &bea, Some(json!({"reason": "Ticket 4711: nothing arrives"})));
+    assert_eq!(world.send(asked).await.problem().1, "unavailable");
+    assert_eq!(
+        ask(&world, &bea, None, Method::GET, "/v1/messages").await.status,
+        200,
+        "reading in outline goes on"
     );
 }

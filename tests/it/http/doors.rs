@@ -1,8 +1,13 @@
 //! People come in: the first account, passwords, second factors, cookies, and what keeps others out. Over the memory store.
 
+use std::sync::Arc;
+
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use columba::domain::time::WallTime;
+use columba::http::hashing::Hashing;
+use columba::tenancy::password::Password;
+use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -565,4 +570,14 @@ async fn a_token_is_nobody_s_own_and_a_key_or_nothing_is_nobody_at_all() {
     let forged =
         from_page(Method::GET, "/v1/admin/tenants", None).insert_header(("cookie", "columba=made-up"));
     assert_eq!(world.send(forged).await.problem().1, "unauthorized");
+}
+
+#[actix_web::test]
+async fn when_too_many_wait_for_their_password_further_ones_are_asked_to_come_again() {
+    let hashing: Arc<Hashing> = Arc::default();
+    let all = (0..40).map(|_| hashing.is(Password::typed(PASSWORD), None));
+    let said = join_all(all).await;
+    let limited = said.iter().filter(|one| one.as_ref().is_err_and(|no| no.refusal().status == 429)).count();
+    assert!(said.iter().all(|one| one.as_ref().is_ok_and(|same| !same) || one.is_err()));
+    assert!(limited >= 1 && limited + hashing.done() == 40, "{limited} of 40");
 }

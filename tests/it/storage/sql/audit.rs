@@ -46,15 +46,15 @@ async fn whatever_is_done_to_the_rows_is_found_and_the_first_wrong_entry_is_name
             Some(4),
         ),
         (
-            "INSERT INTO audit SELECT 0, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash FROM audit WHERE seq = 1",
+            "INSERT INTO audit SELECT 0, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash, tenant_id FROM audit WHERE seq = 1",
             Some(0),
         ),
         (
-            "INSERT INTO audit SELECT -7, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash FROM audit WHERE seq = 1",
+            "INSERT INTO audit SELECT -7, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash, tenant_id FROM audit WHERE seq = 1",
             Some(0),
         ),
         (
-            "INSERT INTO audit SELECT 13, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash FROM audit WHERE seq = 12",
+            "INSERT INTO audit SELECT 13, at, actor_id, actor_name, action, subject_kind, subject_id, before_json, after_json, address, request_id, hash, tenant_id FROM audit WHERE seq = 12",
             Some(13),
         ),
         ("UPDATE store_meta SET value = '11:' || substr(value, 4) WHERE name = 'audit_head'", Some(12)),

@@ -122,8 +122,9 @@ async fn filled(folder: &Path, many: i64) -> Place {
                     )
                 }
             };
-            // `hash` is unique and never empty.
-            let value = if column.name == "hash" { "unhex(printf('%064x', i))".to_owned() } else { value };
+            // What is recognised by a hash is unique and never empty.
+            let is_hash = ["hash", "invitation"].contains(&column.name);
+            let value = if is_hash { "unhex(printf('%064x', i))".to_owned() } else { value };
             if is_optional(column.name) {
                 format!("CASE WHEN (i + {place}) % 3 THEN {value} END")
             } else {

@@ -93,7 +93,7 @@ async fn two_tenants(url: &str) -> (Desk, [Lease; 2]) {
 }
 
 /// The tables that [`two_tenants`] fills, each with the column that says whose a row is.
-const FILLED: [(&str, &str); 8] = [
+const FILLED: [(&str, &str); 9] = [
     ("tenant", "id"),
     ("session", "tenant_id"),
     ("session_tally", "tenant_id"),
@@ -102,6 +102,7 @@ const FILLED: [(&str, &str); 8] = [
     ("usage", "tenant_id"),
     ("feed_head", "tenant_id"),
     ("event", "tenant_id"),
+    ("audit", "tenant_id"),
 ];
 
 /// The fence holds back statements of ours that forgot to ask for the tenant. It does not hold back whoever can choose
@@ -146,8 +147,9 @@ async fn in_the_name_of_a_tenant_nothing_of_another_is_read_or_written() {
     }
     assert_eq!(successes, 0, "rows of another tenant");
     for denied in [
-        "SELECT count(*) FROM audit",
         "SELECT count(*) FROM operator",
+        "SELECT count(*) FROM person",
+        "SELECT count(*) FROM sign_in",
         "SELECT count(*) FROM plan",
         "SELECT count(*) FROM store_meta",
         "SELECT count(*) FROM message_place",
@@ -199,9 +201,10 @@ async fn what_the_store_reads_for_a_tenant_it_reads_in_the_tenants_role() {
             stores.webhooks.list(scope, page).await.map(|page| !page.rows.is_empty()),
             stores.webhooks.deliveries(scope, endpoint, None, page).await.map(|page| page.is_some()),
             stores.webhooks.delivery(scope, tested.id).await.map(|found| found.is_some()),
+            stores.audit.of_tenant(scope, 10, None).await.map(|page| !page.rows.is_empty()),
         ]
     };
-    let all = |found: bool| vec![Ok(found); 13];
+    let all = |found: bool| vec![Ok(found); 14];
     assert_eq!(reads().await, all(true));
     assert!(stores.sessions.find(SystemScope, other.session).await.unwrap().is_some());
 
