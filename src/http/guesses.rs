@@ -61,8 +61,8 @@ impl Guesses {
         if let Some(wait) = wait {
             return Err(Refusal::rate_limited("too many wrong tries; wait before the next one", wait));
         }
-        about.into_iter().for_each(|about| people.count(about, now));
-        addresses.count(from, now);
+        about.iter().for_each(|about| people.count(about, now));
+        addresses.count(&from, now);
         Ok(Guess { all: self, about, from })
     }
 }

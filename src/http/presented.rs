@@ -65,7 +65,9 @@ impl Presented {
         if headers.contains_key(header::AUTHORIZATION) {
             return Self::by_header(headers, origin, state);
         }
-        match cookie::shown(headers, secured.0) {
+        // A browser sends it with every picture of a page, too.
+        let asks = request.path().starts_with("/v1/");
+        match cookie::shown(headers, secured.0).filter(|_| asks) {
             Some(cookie) => Self::by_cookie(&cookie, request.method(), headers, state).await,
             None => Self::Nothing,
         }

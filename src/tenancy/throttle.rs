@@ -1,13 +1,15 @@
 //! How often somebody may guess: each failure makes the next try wait twice as long. Pure; bounded in memory.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::domain::time::Moment;
 
-/// Subjects that are remembered at once. Beyond, new ones share one place.
-const REMEMBERED: usize = 10_000;
+/// Places in which failures are remembered. Two subjects that fall into one share it: who falls where nobody outside can
+/// know, so a flood of made-up names neither makes the server forget somebody nor shuts anybody out on purpose.
+const PLACES: u64 = 1 << 16;
 /// Nothing is remembered of who has not failed for so long.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
@@ -37,37 +39,30 @@ struct Record {
 
 /// Failures of subjects of one kind.
 #[derive(Debug)]
-pub struct Throttle<S> {
+pub struct Throttle<S, H = RandomState> {
     patience: Patience,
-    records: HashMap<S, Record>,
-    /// Of everybody beyond those who can be told apart.
-    crowd: Option<Record>,
+    hasher: H,
+    records: HashMap<u64, Record>,
+    subject: PhantomData<S>,
 }
 
-impl<S: Hash + Eq> Throttle<S> {
+impl<S: Hash, H: BuildHasher + Default> Throttle<S, H> {
     /// Nobody has failed yet.
     pub fn new(patience: Patience) -> Self {
-        Self { patience, records: HashMap::new(), crowd: None }
+        Self { patience, hasher: H::default(), records: HashMap::new(), subject: PhantomData }
     }
 
     /// How long `subject` has to wait, if it has to.
     pub fn wait(&self, subject: &S, now: Moment) -> Option<Duration> {
-        let record = self.records.get(subject).or(self.crowd.as_ref().filter(|_| self.is_full()))?;
+        let record = self.records.get(&self.place(subject))?;
         let wait = self.patience.wait(record.failures).saturating_sub(now.since(record.last));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// Counts a try as failed before it is made, so that many at once gain nothing; [`forgive`](Self::forgive) takes it back.
-    pub fn count(&mut self, subject: S, now: Moment) {
-        if self.is_full() && !self.records.contains_key(&subject) {
-            self.records.retain(|_, record| now.since(record.last) < FORGOTTEN);
-        }
+    pub fn count(&mut self, subject: &S, now: Moment) {
         let fresh = Record { failures: 0, last: now };
-        let record = if self.is_full() && !self.records.contains_key(&subject) {
-            self.crowd.get_or_insert(fresh)
-        } else {
-            self.records.entry(subject).or_insert(fresh)
-        };
+        let record = self.records.entry(self.place(subject)).or_insert(fresh);
         if now.since(record.last) >= FORGOTTEN {
             *record = fresh;
         }
@@ -76,28 +71,18 @@ impl<S: Hash + Eq> Throttle<S> {
 
     /// Forgets what `subject` failed at: it has succeeded.
     pub fn forgive(&mut self, subject: &S) {
-        self.records.remove(subject);
+        self.records.remove(&self.place(subject));
     }
 
     /// Takes back one try that was counted and was none.
     pub fn take_back(&mut self, subject: &S) {
-        if let Some(record) = self.records.get_mut(subject) {
+        if let Some(record) = self.records.get_mut(&self.place(subject)) {
             record.failures = record.failures.saturating_sub(1);
         }
     }
 
-    /// Subjects remembered now.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether nobody is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        self.records.len() >= REMEMBERED
+    fn place(&self, subject: &S) -> u64 {
+        self.hasher.hash_one(subject) % PLACES
     }
 }
 
@@ -105,9 +90,13 @@ impl<S: Hash + Eq> Throttle<S> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::hash::{BuildHasherDefault, DefaultHasher};
 
     const PATIENCE: Patience =
         Patience { free: 3, first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+
+    /// The same places in every run.
+    type Known<S> = Throttle<S, BuildHasherDefault<DefaultHasher>>;
 
     fn seconds(n: u64) -> Moment {
         Moment(n * 1_000)
@@ -115,11 +104,11 @@ mod tests {
 
     #[test]
     fn each_failure_beyond_the_free_ones_waits_twice_as_long_up_to_the_longest() {
-        let mut throttle = Throttle::new(PATIENCE);
+        let mut throttle = Known::new(PATIENCE);
         let mut waits = vec![];
         let mut now = seconds(0);
         for _ in 0..12 {
-            throttle.count("ada", now);
+            throttle.count(&"ada", now);
             let wait = throttle.wait(&"ada", now).unwrap_or_default();
             waits.push(wait.as_secs());
             now = now + wait;
@@ -133,34 +122,38 @@ mod tests {
 
     #[test]
     fn an_hour_without_a_failure_is_forgotten() {
-        let mut throttle = Throttle::new(PATIENCE);
-        (0..9).for_each(|_| throttle.count("ada", seconds(0)));
-        throttle.count("ada", seconds(3_600));
+        let mut throttle = Known::new(PATIENCE);
+        (0..9).for_each(|_| throttle.count(&"ada", seconds(0)));
+        throttle.count(&"ada", seconds(3_600));
         assert_eq!(throttle.wait(&"ada", seconds(3_600)), None, "the first failure anew");
     }
 
     #[test]
-    fn a_flood_of_names_is_remembered_in_bounded_memory_and_is_not_the_way_around() {
-        let mut throttle = Throttle::new(PATIENCE);
-        for name in 0..3 * REMEMBERED {
-            throttle.count(name, seconds(1));
+    fn a_flood_of_names_is_bounded_in_memory_forgets_nobody_and_shuts_few_out() {
+        let mut throttle = Known::new(PATIENCE);
+        (0..9).for_each(|_| throttle.count(&u64::MAX, seconds(1)));
+        for name in 0..200_000_u64 {
+            throttle.count(&name, seconds(1));
         }
-        assert_eq!(throttle.len(), REMEMBERED);
-        let fresh = 3 * REMEMBERED + 1;
-        assert_eq!(throttle.wait(&fresh, seconds(1)), Some(PATIENCE.longest), "strangers share one place");
-        throttle.count(fresh, seconds(3_700));
-        assert_eq!((throttle.len(), throttle.wait(&fresh, seconds(3_700))), (1, None), "it passes");
+        assert!(throttle.records.len() as u64 <= PLACES);
+        assert_eq!(throttle.wait(&u64::MAX, seconds(1)), Some(PATIENCE.longest), "whoever failed before");
+        let mut few = Known::new(PATIENCE);
+        for name in 0..3 * 10_000_u64 {
+            few.count(&(name % 10_000), seconds(1));
+        }
+        let shut_out = (20_000..21_000_u64).filter(|name| few.wait(name, seconds(1)).is_some()).count();
+        assert!(shut_out < 200, "{shut_out} of 1000 who never failed, by ten thousand who did");
     }
 
     proptest! {
         #[test]
         fn no_order_of_tries_gets_more_than_the_free_ones_and_one_a_wait(gaps in proptest::collection::vec(0..90_u64, 1..60)) {
-            let mut throttle = Throttle::new(PATIENCE);
+            let mut throttle = Known::new(PATIENCE);
             let (mut now, mut tried) = (seconds(0), 0_u32);
             for gap in gaps {
                 now = now + Duration::from_secs(gap);
                 if throttle.wait(&(), now).is_none() {
-                    throttle.count((), now);
+                    throttle.count(&(), now);
                     tried += 1;
                 }
             }

@@ -249,6 +249,8 @@ pub async fn welcome(
     let known = known.filter(|known| known.account.is_live(now)).ok_or_else(sign_in::wrong_link)?;
     let password = Password::typed(&body.password);
     if let Some(fault) = known.account.email.as_ref().and_then(|email| wrong_password(&password, email)) {
+        // The link was right, and stays good.
+        guess.right();
         return Err(Refusal::invalid(vec![fault]).into());
     }
     let hash = state.hashing.hash(password).await?;
