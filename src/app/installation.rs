@@ -51,13 +51,13 @@ impl Installation for RunningServer {
 
     async fn store(&self) -> Result<StoreView, String> {
         let standing = steps::look(&self.place).await.map_err(|error| error.to_string())?;
-        let (kind, bytes) = match &self.place {
+        let (backend, bytes) = match &self.place {
             Place::File(path) => ("sqlite", size_of(path)),
             Place::Server(_) => ("postgres", None),
         };
         let newest = standing.steps.iter().rev().find(|step| step.taken);
         Ok(StoreView {
-            kind,
+            backend,
             place: self.place.to_string(),
             bytes,
             schema: newest.map(|step| step.name.clone()).unwrap_or_default(),
@@ -78,7 +78,7 @@ impl Installation for RunningServer {
         let path = folder.join(format!("{name}.{ENDING}"));
         backup(&self.place, &path, at, |_| {}).await.map_err(|error| failed(&error))?;
         let bytes = fs::metadata(&path).map_err(|error| failed(&error))?.len();
-        Ok(BackupView { path: path.display().to_string(), bytes, created_at: at })
+        Ok(BackupView { path: path.display().to_string(), bytes, at })
     }
 
     async fn backups(&self) -> Result<Vec<BackupView>, BackupError> {
@@ -120,8 +120,8 @@ fn list(folder: &Path) -> io::Result<Vec<BackupView>> {
         let file = entry.metadata()?;
         if is_backup && file.is_file() {
             let modified = file.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            let created_at = WallTime(modified.as_millis() as i64);
-            found.push(BackupView { path: path.display().to_string(), bytes: file.len(), created_at });
+            let at = WallTime(modified.as_millis() as i64);
+            found.push(BackupView { path: path.display().to_string(), bytes: file.len(), at });
         }
     }
     found.sort_by(|one, other| other.path.cmp(&one.path));

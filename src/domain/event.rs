@@ -163,6 +163,20 @@ pub(crate) struct Wire<'a> {
     t: i64,
 }
 
+/// A session's new status, as whoever watches all tenants is told. Without the session's second mention it is as short as any.
+#[derive(Serialize)]
+struct FleetWire<'a> {
+    op: &'static str,
+    /// Position since the server began to tell; it cannot be gone on from.
+    q: u64,
+    s: Option<SessionId>,
+    e: EventKind,
+    c: &'a str,
+    t: i64,
+    /// Whose session it is.
+    n: TenantId,
+}
+
 /// What an event concerns.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -179,6 +193,16 @@ impl StatusEvent {
         let mut text = Vec::with_capacity(MAX_BYTES);
         self.write(&mut text);
         Bytes::from(text)
+    }
+
+    /// Appends the JSON text of the frame that whoever watches all tenants is told, as the `seq`th.
+    pub fn write_for_fleet(&self, seq: u64, text: &mut Vec<u8>) {
+        let (code, before) = (self.change.code(), text.len());
+        let (session, kind, at) = (self.session, self.change.kind(), self.at.0);
+        let wire = FleetWire { op: "event", q: seq, s: session, e: kind, c: &code, t: at, n: self.tenant };
+        let written = serde_json::to_writer(&mut *text, &wire);
+        let length = text.len() - before;
+        debug_assert!(written.is_ok() && length <= MAX_BYTES, "event of {length} bytes");
     }
 
     /// Appends the frame's JSON text.

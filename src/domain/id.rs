@@ -186,6 +186,11 @@ impl TenantId {
     pub const HOUSE: Self = Self(Uuid::nil());
 }
 
+impl TenantId {
+    /// Stands for all tenants, where a feed is named. No uuidv7 is all zeros.
+    pub const FLEET: Self = Self(Uuid::nil());
+}
+
 impl OperatorId {
     /// The operator whose token lies in the data directory. No uuidv7 is all zeros.
     pub const ROOT: Self = Self(Uuid::nil());

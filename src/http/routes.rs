@@ -6,8 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators,
-    overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports, feed as fleet_feed,
     webhooks as endpoints,
 };
 use super::answer::Answer;
@@ -186,6 +185,7 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/sessions/{id}").route(get().to(fleet::get_one)))
         .service(resource("/messages").route(get().to(message_log::list)))
         .service(resource("/messages/{id}").route(get().to(message_log::get_one)))
+        .service(resource("/feed/tickets").route(post().to(fleet_feed::ticket)))
         .service(resource("/overview").route(get().to(overview::get_one)))
         .service(resource("/transports").route(get().to(transports::list)))
         .service(resource("/webhooks").route(get().to(endpoints::list)))

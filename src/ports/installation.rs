@@ -63,7 +63,7 @@ pub struct SettingView {
 #[schemars(rename = "SystemStore")]
 pub struct StoreView {
     /// `sqlite` or `postgres`.
-    pub kind: &'static str,
+    pub backend: &'static str,
     /// The file, or the address without what is secret.
     pub place: String,
     /// Bytes that they take; null where that cannot be told.
@@ -83,7 +83,7 @@ pub struct BackupView {
     /// Its size.
     pub bytes: u64,
     /// When it was made.
-    pub created_at: WallTime,
+    pub at: WallTime,
 }
 
 /// Why there is no backup.

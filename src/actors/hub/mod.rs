@@ -11,7 +11,7 @@ use self::ring::{Entered, Ring};
 use super::arbiters::Placement;
 use super::death::RootGuard;
 use super::subscriber::framed::Framed;
-use crate::domain::event::{MAX_BYTES, StatusEvent};
+use crate::domain::event::{EventKind, MAX_BYTES, StatusEvent};
 use crate::domain::id::TenantId;
 use crate::domain::scope::{SystemScope, TenantScope};
 use crate::ports::feed::FeedLog;
@@ -75,6 +75,8 @@ pub fn encode(event: &StatusEvent) -> Framed {
 /// Fans committed events to subscribers.
 pub struct HubActor {
     feeds: HashMap<TenantId, Feed>,
+    /// Events told to those who watch all tenants.
+    told_fleet: u64,
     /// Every thread on which anybody has listened.
     lanes: Vec<Lane>,
     inbox: Inbox,
@@ -102,7 +104,14 @@ impl HubActor {
             feeds.entry(tenant).or_default().ring = ring;
         }
         let lanes = Lanes::new(root.armed());
-        let build = move |_: &mut Context<Self>| Self { feeds, lanes: vec![], inbox, log, _root: root };
+        let build = move |_: &mut Context<Self>| Self {
+            feeds,
+            told_fleet: 0,
+            lanes: vec![],
+            inbox,
+            log,
+            _root: root,
+        };
         Ok(HubHandle::new(Self::start_in_arbiter(placement.of("hub"), build), lanes))
     }
 
@@ -112,13 +121,31 @@ impl HubActor {
             return waiting.push(event);
         }
         match feed.ring.enter(event) {
-            Entered::InOrder => feed.tell(&event),
+            Entered::InOrder => {
+                feed.tell(&event);
+                self.tell_fleet(&event);
+            }
             Entered::Known => {}
             Entered::Hole { first } => {
                 feed.waiting = Some(vec![event]);
                 self.fill(event.tenant, first, event.seq - 1, ctx);
             }
         }
+    }
+
+    /// Whoever watches all tenants is told how sessions stand, and nothing else: what is written and paid is each tenant's own.
+    fn tell_fleet(&mut self, event: &StatusEvent) {
+        if event.change.kind() != EventKind::Session {
+            return;
+        }
+        let Some(fleet) = self.feeds.get(&TenantId::FLEET).filter(|fleet| !fleet.lanes.is_empty()) else {
+            return;
+        };
+        self.told_fleet += 1;
+        let seq = self.told_fleet;
+        let text = Framed::of(MAX_BYTES, |frame| event.write_for_fleet(seq, frame));
+        let routed = StatusEvent { tenant: TenantId::FLEET, seq, ..*event };
+        fleet.lanes.iter().for_each(|lane| lane.event(routed, text.apart()));
     }
 
     /// Reads what is missing; what comes meanwhile waits.
@@ -144,14 +171,17 @@ impl HubActor {
     ) {
         let feed = self.feeds.entry(tenant).or_default();
         let waiting = feed.waiting.take().unwrap_or_default();
-        for event in missing.unwrap_or_default() {
-            if feed.ring.enter(event) == Entered::InOrder {
-                feed.tell(&event);
-            }
-        }
-        if feed.ring.head() < last {
+        let mut found = missing.unwrap_or_default();
+        found.retain(|event| feed.ring.enter(*event) == Entered::InOrder);
+        found.iter().for_each(|event| feed.tell(event));
+        let is_lost = feed.ring.head() < last;
+        if is_lost {
             feed.ring = Ring::at(last);
             feed.lanes.iter().for_each(|lane| lane.resync(tenant));
+        }
+        found.iter().for_each(|event| self.tell_fleet(event));
+        if is_lost && let Some(fleet) = self.feeds.get(&TenantId::FLEET) {
+            fleet.lanes.iter().for_each(|lane| lane.resync(TenantId::FLEET));
         }
         for event in waiting {
             self.enter(event, ctx);
@@ -191,12 +221,15 @@ impl Handler<Subscribe> for HubActor {
 
     fn handle(&mut self, wish: Subscribe, _: &mut Context<Self>) -> Subscribed {
         let epoch = self.log.epoch().to_owned();
+        let is_fleet = wish.tenant == TenantId::FLEET;
         let feed = self.feeds.entry(wish.tenant).or_default();
-        let missed = wish.resume.filter(|resume| resume.epoch == epoch).and_then(|resume| {
+        // What all tenants' sessions did is not kept: whoever comes back reads what there is.
+        let known = wish.resume.filter(|resume| resume.epoch == epoch && !is_fleet);
+        let missed = known.and_then(|resume| {
             let events = feed.ring.after(resume.seq)?;
             Some(events.filter(|event| wish.filter.admits(event)).copied().collect())
         });
-        let seq = feed.ring.head();
+        let seq = if is_fleet { self.told_fleet } else { feed.ring.head() };
         feed.enter(wish.subscriber, wish.lane.clone());
         if !self.lanes.iter().any(|known| known.is(&wish.lane)) {
             self.lanes.push(wish.lane.clone());

@@ -11,10 +11,11 @@ use self::messages::{Frame, Gone, Heard};
 use self::outlet::Outlet;
 use super::hub::HubHandle;
 use super::hub::messages::SubscriberId;
+use crate::domain::id::OperatorId;
 use crate::meters;
 use crate::ports::clock::Clock;
 use crate::ports::directory::Directory;
-use crate::ports::tickets::Grant;
+use crate::ports::tickets::{Grant, Holder};
 
 pub(crate) mod event_stream;
 pub mod framed;
@@ -104,7 +105,18 @@ impl SubscriberActor {
     fn authorized(&self) -> bool {
         let now = self.setup.clock.wall();
         let snapshot = self.setup.directory.snapshot();
-        let known = snapshot.keys.values().find(|key| key.id == self.grant.key);
+        let key = match self.grant.holder {
+            Holder::Key(key) => key,
+            Holder::Operator(OperatorId::ROOT) => return true,
+            Holder::Operator(operator) => {
+                return snapshot.operators.values().any(|account| {
+                    account.id == operator
+                        && account.revoked_at.is_none_or(|at| at > now)
+                        && account.expires_at.is_none_or(|end| end > now)
+                });
+            }
+        };
+        let known = snapshot.keys.values().find(|known| known.id == key);
         known.is_some_and(|key| key.expires_at.is_none_or(|end| end > now))
             && snapshot
                 .tenants

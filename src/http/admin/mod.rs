@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod door;
+pub mod feed;
 pub mod invoices;
 pub mod keys;
 pub mod ledger;

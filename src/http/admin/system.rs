@@ -34,6 +34,8 @@ struct SystemRecord {
     checks: BTreeMap<&'static str, &'static str>,
     /// Where the rows are; null while they do not answer.
     store: Option<StoreView>,
+    /// Which of several processes this is; null, since one process runs the sessions.
+    node: Option<String>,
     /// Engines that sessions can be made for.
     engines: Vec<crate::domain::session::Engine>,
     /// Every setting with its source, by name. Of secrets only whether they are set.
@@ -43,7 +45,7 @@ struct SystemRecord {
 /// What of this file the OpenAPI document says.
 pub fn operations() -> Vec<Operation> {
     let store = StoreView {
-        kind: "sqlite",
+        backend: "sqlite",
         place: "/var/lib/columba/columba.db".to_owned(),
         bytes: Some(73_400_320),
         schema: "m20261130_000011_fleet".to_owned(),
@@ -61,13 +63,14 @@ pub fn operations() -> Vec<Operation> {
         ready: true,
         checks: BTreeMap::from([("accepting", "ok")]),
         store: Some(store),
+        node: None,
         engines: vec![crate::domain::session::Engine::Sandbox],
         config: vec![setting],
     };
     let backup = || BackupView {
         path: "/var/lib/columba/backups/columba-20261122T100000000Z.db".to_owned(),
         bytes: 73_400_320,
-        created_at: sample::NOW,
+        at: sample::NOW,
     };
     vec![
         get("/v1/admin/system", get_one)
@@ -106,6 +109,7 @@ pub async fn get_one(state: State, _: Query<Nothing>, _: Operator) -> Answer {
         ready: report.iter().all(|&(_, passes)| passes),
         checks: needed.chain(spares).collect(),
         store: store.ok(),
+        node: None,
         engines: state.engines.to_vec(),
         config: state.installation.settings(),
     })
@@ -120,7 +124,7 @@ pub async fn backups(state: State, _: Query<Nothing>, _: Operator) -> Answer {
 pub async fn back_up(state: State, _: Query<Nothing>, operator: Operator) -> Answer {
     to_the_end(async move {
         let made = state.installation.back_up().await.map_err(problem)?;
-        let act = Act::new(Action::StoreBackup, "store", made.created_at.utc().to_rfc3339());
+        let act = Act::new(Action::StoreBackup, "store", made.at.utc().to_rfc3339());
         state.audit.record(operator.actor().clone(), act.after(&made)).await?;
         created(StatusCode::CREATED, false, made)
     })

@@ -31,8 +31,8 @@ struct TransportRecord {
     sessions: u64,
     /// Its processes.
     shards: Vec<ShardView>,
-    /// What it can do, as its last process said; null before the first.
-    capabilities: Option<Vec<String>>,
+    /// What it can do, as its last process said; none before the first.
+    capabilities: Vec<String>,
     /// What linking a number to it risks.
     warning: Option<&'static str>,
 }
@@ -46,7 +46,7 @@ fn record(view: EngineView, sessions: &BTreeMap<Engine, u64>) -> TransportRecord
         state: state_of(view.shards.as_deref()),
         sessions: sessions.get(&view.engine).copied().unwrap_or_default(),
         shards: view.shards.unwrap_or_default(),
-        capabilities: view.capabilities,
+        capabilities: view.capabilities.unwrap_or_default(),
         warning: view.engine.warning(),
     }
 }

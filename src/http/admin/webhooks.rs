@@ -7,7 +7,7 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 use url::Url;
 
 use super::sessions::words;
-use crate::domain::id::{TenantId, WebhookId};
+use crate::domain::id::{SessionId, TenantId, WebhookId};
 use crate::domain::page::Page;
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
@@ -73,12 +73,14 @@ struct EndpointRecord<'a> {
     /// What its tenant is called; null for one that is being deleted.
     tenant_name: Option<&'a str>,
     /// Where its events go, without path and query.
-    host: String,
+    url: String,
     /// What its people call it.
     description: &'a str,
     /// Which events it is told of.
     #[schemars(with = "Vec<EventPattern>")]
     events: &'a EventFilter,
+    /// On which sessions; none named means all.
+    sessions: &'a [SessionId],
     status: WebhookStatus,
     /// Why it is disabled.
     reason: Option<WebhookReason>,
@@ -89,14 +91,15 @@ struct EndpointRecord<'a> {
 }
 
 fn record<'a>(webhook: &'a Webhook, tenant_name: Option<&'a str>, now: WallTime) -> EndpointRecord<'a> {
-    let host = webhook.url.parse::<Url>().map(|url| url.origin().ascii_serialization());
+    let origin = webhook.url.parse::<Url>().map(|url| url.origin().ascii_serialization());
     EndpointRecord {
         id: webhook.id,
         tenant: webhook.tenant,
         tenant_name,
-        host: host.unwrap_or_default(),
+        url: origin.unwrap_or_default(),
         description: &webhook.description,
         events: &webhook.events,
+        sessions: &webhook.sessions,
         status: webhook.status,
         reason: webhook.reason,
         since: webhook.since,

@@ -20,8 +20,7 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schemas::Schemas;
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators,
-    overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports,
+    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports, feed as fleet_feed,
     webhooks as endpoints,
 };
 use super::reference;
@@ -154,6 +153,7 @@ pub fn groups() -> Vec<Group> {
                 .chain(fleet::operations())
                 .chain(message_log::operations())
                 .chain(endpoints::operations())
+                .chain(fleet_feed::operations())
                 .chain(transports::operations())
                 .collect(),
         ),

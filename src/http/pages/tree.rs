@@ -56,7 +56,9 @@ impl Tree {
     /// What this program was built with: nothing, if its pages were not built before.
     pub fn built() -> Arc<Self> {
         static BUILT: LazyLock<Arc<Tree>> = LazyLock::new(|| {
-            let files = Built::iter().filter_map(|name| Some((name.to_string(), Built::get(&name)?.data)));
+            // What begins with a dot is the build's own.
+            let named = Built::iter().filter(|name| !name.starts_with('.'));
+            let files = named.filter_map(|name| Some((name.to_string(), Built::get(&name)?.data)));
             Arc::new(Tree::of(files))
         });
         Arc::clone(&BUILT)

@@ -34,8 +34,8 @@ use crate::http::openapi::sample;
 use crate::http::origin::is_own;
 use crate::http::presented::Presented;
 use crate::http::problem::Problem;
-use crate::http::state::FeedState;
-use crate::ports::tickets::Grant;
+use crate::http::state::{FeedState, HttpState};
+use crate::ports::tickets::{Grant, Holder};
 use crate::tenancy::keys::ticket_text;
 
 /// What the protocol is called in `Sec-WebSocket-Protocol`.
@@ -61,10 +61,17 @@ impl Form for NewTicket {}
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Ticket")]
-struct TicketRecord<'a> {
+pub(in crate::http) struct TicketRecord<'a> {
     /// Good once.
     ticket: &'a str,
     expires_at: WallTime,
+}
+
+impl TicketRecord<'static> {
+    /// For the API's description.
+    pub(in crate::http) fn example() -> Self {
+        Self { ticket: "tkt_7q0x…", expires_at: sample::NOW + TICKET_LIFE }
+    }
 }
 
 /// What of this file the OpenAPI document says.
@@ -74,11 +81,7 @@ pub fn operations() -> Vec<Operation> {
             .named("createFeedTicket", "Make a ticket for the feed")
             .about("For a browser, which cannot send the key: it opens the feed once, within 30 s.")
             .asking(json!({"sessions": [sample::session_id()]}))
-            .answering(
-                201,
-                "The ticket.",
-                &TicketRecord { ticket: "tkt_7q0x…", expires_at: sample::NOW + TICKET_LIFE },
-            )
+            .answering(201, "The ticket.", &TicketRecord::example())
             .refusing(&[Code::InvalidRequest, Code::NotFound]),
         get("/v1/feed", socket)
             .named("openFeed", "Open the feed")
@@ -109,6 +112,12 @@ pub async fn ticket(
     for &session in sessions.iter().flatten() {
         owned(&state, tenant.principal(), session).await?;
     }
+    let holder = Holder::Key(tenant.principal().key);
+    issued(&state, &feed, Grant { tenant: tenant.id(), holder, sessions }).await
+}
+
+/// A new ticket for this.
+pub async fn issued(state: &HttpState, feed: &FeedState, grant: Grant) -> Answer {
     let text = ticket_text(&mut rand::rng());
     let grant = Grant { tenant: tenant.id(), key: tenant.principal().own_key()?, sessions };
     feed.tickets.issue(text.to_string(), grant, state.clock.now() + TICKET_LIFE).await?;
@@ -171,6 +180,8 @@ fn by_bearer(request: &HttpRequest) -> Result<Grant, Problem> {
         Some(Presented::Tenant(principal)) => {
             principal.require(KeyScope::Read)?;
             Ok(Grant { tenant: principal.scope.tenant(), key: principal.own_key()?, sessions: None })
+            let holder = Holder::Key(principal.key);
+            Ok(Grant { tenant: principal.scope.tenant(), holder, sessions: None })
         }
         Some(Presented::Refused(refusal) | Presented::Barred(refusal)) => Err(refusal.clone().into()),
         _ => Err(Refusal::unauthorized(

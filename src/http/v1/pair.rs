@@ -142,8 +142,8 @@ struct QrRecord {
     expires_at: WallTime,
     /// Which one of this pairing it is, from 1.
     attempt: u32,
-    /// How many there will be, about; null where that is not known.
-    of: Option<u32>,
+    /// How many there will be, about, if nobody scans: as those so far came.
+    of: u32,
     /// When the session gives up, if nobody scans.
     until: WallTime,
 }
@@ -203,7 +203,7 @@ pub fn operations() -> Vec<Operation> {
         svg: Some("<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_owned()),
         expires_at: sample::NOW,
         attempt: 1,
-        of: None,
+        of: 6,
         until: sample::NOW + PAIRING_LIMIT,
     };
     let stands =
@@ -355,7 +355,15 @@ async fn drawn(view: PairingView, since: WallTime) -> QrRecord {
     let PairingView { code, expires_at, attempt, .. } = view;
     let said = code.clone();
     let svg = web::block(move || picture(&said)).await.ok().flatten();
-    QrRecord { code, svg, expires_at, attempt, of: None, until: since + PAIRING_LIMIT }
+    let of = codes(attempt, since, expires_at);
+    QrRecord { code, svg, expires_at, attempt, of, until: since + PAIRING_LIMIT }
+}
+
+/// How many codes a pairing that began at `since` shows before it gives up, when the `attempt`th ends at `expires_at`.
+fn codes(attempt: u32, since: WallTime, expires_at: WallTime) -> u32 {
+    let each = expires_at.since(since).as_millis() / u128::from(attempt.max(1));
+    let left = (since + PAIRING_LIMIT).since(expires_at).as_millis();
+    attempt + left.checked_div(each).unwrap_or_default() as u32
 }
 
 /// `POST /pair/code`.
@@ -395,9 +403,20 @@ pub async fn report(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use strum::IntoEnumIterator as _;
 
     use super::*;
+
+    #[test]
+    fn as_many_codes_are_foreseen_as_fit_into_the_time_of_a_pairing() {
+        let began = WallTime(1_795_000_000_000);
+        let at = |secs: u64| began + Duration::from_secs(secs);
+        for (attempt, ends, of) in [(1, 60, 3), (1, 30, 6), (2, 60, 6), (6, 180, 6), (7, 200, 7), (1, 0, 1)] {
+            assert_eq!(codes(attempt, began, at(ends)), of, "{attempt} {ends}");
+        }
+    }
 
     #[test]
     fn a_pairing_goes_from_waiting_to_connected_and_what_waits_for_nobody_has_failed() {

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::line::{Away, Redis};
-use crate::domain::id::{KeyId, SessionId, TenantId};
+use crate::domain::id::{SessionId, TenantId};
 use crate::domain::time::Moment;
 use crate::ports::clock::Clock;
 use crate::ports::store::StoreError;
-use crate::ports::tickets::{Grant, Tickets};
+use crate::ports::tickets::{Grant, Holder, Tickets};
 use crate::storage::embedded::tickets::{KEPT, MemoryTickets};
 
 /// What stands in place of a grant once it was redeemed, until it would have expired: a ticket that Redis says nothing of
@@ -36,7 +36,7 @@ pub struct RedisTickets {
 #[derive(Serialize, Deserialize)]
 struct Written {
     tenant: TenantId,
-    key: KeyId,
+    holder: Holder,
     sessions: Option<Vec<SessionId>>,
     /// On the clock of `boot`.
     expires: u64,
@@ -75,9 +75,9 @@ impl RedisTickets {
     }
 
     fn read(&self, text: &str, now: Moment) -> Option<Grant> {
-        let Written { tenant, key, sessions, expires, boot } = serde_json::from_str(text).ok()?;
+        let Written { tenant, holder, sessions, expires, boot } = serde_json::from_str(text).ok()?;
         let is_over = boot == self.boot() && Moment(expires) <= now;
-        (!is_over).then_some(Grant { tenant, key, sessions })
+        (!is_over).then_some(Grant { tenant, holder, sessions })
     }
 }
 
@@ -87,7 +87,7 @@ impl Tickets for RedisTickets {
         let lives = expires.since(self.clock.now()).as_millis().max(1) as u64;
         let written = Written {
             tenant: grant.tenant,
-            key: grant.key,
+            holder: grant.holder,
             sessions: grant.sessions.clone(),
             expires: expires.0,
             boot: self.boot(),

@@ -3,6 +3,7 @@
 use columba::actors::hub::ring::{Entered, KEPT, Ring};
 use columba::domain::event::{Change, MAX_BYTES, StatusEvent};
 use columba::domain::message::MessageStatus;
+use columba::domain::session::SessionStatus;
 use columba::domain::time::WallTime;
 use strum::IntoEnumIterator as _;
 
@@ -66,6 +67,12 @@ fn no_event_is_longer_than_200_bytes() {
             ..event(1)
         };
         let text = longest.encode();
+        assert!(text.len() <= MAX_BYTES, "{} bytes: {text:?}", text.len());
+    }
+    for status in SessionStatus::iter() {
+        let longest = StatusEvent { change: Change::Session(status), at: WallTime(i64::MAX), ..event(1) };
+        let mut text = vec![];
+        longest.write_for_fleet(u64::MAX, &mut text);
         assert!(text.len() <= MAX_BYTES, "{} bytes: {text:?}", text.len());
     }
 }

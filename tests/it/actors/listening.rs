@@ -133,7 +133,7 @@ pub(super) struct Feed {
     log: Arc<FlakyLog>,
     pub(super) hub: HubHandle,
     pub(super) ours: (TenantId, SessionId),
-    theirs: (TenantId, SessionId),
+    pub(super) theirs: (TenantId, SessionId),
 }
 
 impl Feed {
@@ -235,7 +235,7 @@ async fn member(stores: &Stores, plan: &Plan, at: WallTime) -> (TenantId, Sessio
 }
 
 /// One event, written as the supervisor would.
-async fn commit(stores: &Stores, session: SessionId) {
+pub(super) async fn commit(stores: &Stores, session: SessionId) {
     let change = StatusChange {
         status: SessionStatus::Reconnecting,
         reason: None,

@@ -7,14 +7,14 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use columba::actors::subscriber::messages::Frame;
 use columba::actors::subscriber::{Listening, Outgoing, Setup, SubscriberActor, SubscriberHandle};
-use columba::domain::id::KeyId;
+use columba::domain::id::{KeyId, OperatorId, TenantId};
 use columba::domain::tenant::{ApiKey, KeyHash};
 use columba::domain::time::WallTime;
-use columba::ports::tickets::Grant;
+use columba::ports::tickets::{Grant, Holder};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
-use super::listening::Feed;
+use super::listening::{Feed, commit};
 use crate::support::tokio_clock::TokioClock;
 
 struct Socket {
@@ -42,12 +42,17 @@ impl Socket {
             last_used_at: None,
         };
         feed.stores.directory.create_key(key.clone(), None).await.unwrap();
+        let grant = Grant { tenant: key.tenant, holder: Holder::Key(key.id), sessions: None };
+        Self::with(feed, grant).await
+    }
+
+    /// A socket that has heard `hello`.
+    async fn with(feed: &Feed, grant: Grant) -> Self {
         let setup = Setup {
             hub: feed.hub.clone(),
             clock: Arc::new(TokioClock::default()),
             directory: Arc::clone(&feed.stores.directory),
         };
-        let grant = Grant { tenant: key.tenant, key: key.id, sessions: None };
         let (reader, outgoing) = SubscriberActor::launch(grant, Listening::Websocket, setup);
         let mut socket = Self { reader, outgoing };
         assert_eq!(socket.next().await["op"], "hello");
@@ -165,4 +170,43 @@ async fn whoever_says_goodbye_hears_it_and_the_hub_forgets_him() {
     feed.commit(1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(socket.is_over());
+}
+
+fn of_fleet(operator: OperatorId) -> Grant {
+    Grant { tenant: TenantId::FLEET, holder: Holder::Operator(operator), sessions: None }
+}
+
+#[actix::test]
+async fn whoever_watches_the_fleet_is_told_whose_sessions_changed_and_cannot_resume() {
+    let feed = Feed::start().await;
+    let mut socket = Socket::with(&feed, of_fleet(OperatorId::ROOT)).await;
+    assert!(socket.reader.heard(Frame::Text(r#"{"op":"subscribe"}"#.to_owned())).await);
+    let ready = socket.next().await;
+    assert_eq!((&ready["op"], &ready["seq"]), (&json!("ready"), &json!(0)));
+    commit(&feed.stores, feed.theirs.1).await;
+    feed.commit(1).await;
+    for (seq, (tenant, session)) in [(1, feed.theirs), (2, feed.ours)] {
+        let told = socket.next().await;
+        let expected = json!({
+            "op": "event", "q": seq, "s": session, "e": "session", "c": "reconnecting", "t": told["t"], "n": tenant,
+        });
+        assert_eq!(told, expected);
+    }
+    let resume = json!({"op": "subscribe", "resume": {"epoch": ready["epoch"], "seq": 1}});
+    assert!(socket.reader.heard(Frame::Text(resume.to_string())).await);
+    let again = socket.next().await;
+    assert_eq!((&again["op"], &again["recovered"]), (&json!("ready"), &json!(false)));
+    assert_eq!(socket.next().await["op"], "resync", "what was missed is not kept");
+    let mut tenant = Socket::live(&feed).await;
+    feed.commit(1).await;
+    assert_eq!(tenant.next().await.get("n"), None, "a tenant is told as ever");
+}
+
+#[actix::test]
+async fn an_operator_who_is_gone_hears_no_more() {
+    let feed = Feed::start().await;
+    let nobody = OperatorId::mint(WallTime(1));
+    let mut socket = Socket::with(&feed, of_fleet(nobody)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(socket.at_once().last().and_then(closed), Some(4001));
 }

@@ -304,7 +304,7 @@ async fn endpoints_of_all_tenants_are_listed_without_what_may_be_secret_in_their
     firm.stage.webhooks.create(firm.stage.scope(), failing.clone(), 10, None).await.unwrap();
     let read = async |query: &str| firm.rule(Method::GET, &format!("/v1/admin/webhooks?{query}"), None).await;
     let all = read("").await;
-    assert_eq!(list(&all.json())[0]["host"], "https://hooks.example.com:8443");
+    assert_eq!(list(&all.json())[0]["url"], "https://hooks.example.com:8443");
     assert_eq!(list(&all.json())[0]["tenant_name"], "Acme");
     for word in ["hidden", "secret", "pass", "sealed"] {
         assert!(!all.text.contains(word), "{word}: {}", all.text);

@@ -7,6 +7,7 @@ use columba::domain::page::Order;
 use columba::domain::scope::SystemScope;
 use columba::domain::session::{Engine, SessionStatus};
 use columba::domain::tenant::TenantStatus;
+use columba::domain::time::WallTime;
 use columba::ports::audit::{AuditFilter, AuditPage};
 use columba::ports::supervisor::PairingView;
 use serde_json::{Value, json};
@@ -77,8 +78,10 @@ async fn a_link_says_for_whom_it_is_is_used_once_and_starts_the_session() {
     world.fakes.inner().sessions.get_mut(&session).unwrap().status = SessionStatus::Pairing;
     world.fakes.inner().pairing =
         Some(PairingView { code: "2@abc,def".into(), expires_at: NOW, attempt: 2, passkey: None });
+    let in_a_minute = WallTime(NOW.0 + 60_000);
+        Some(PairingView { code: "2@abc,def".into(), expires_at: in_a_minute, attempt: 2 });
     let qr = ask(&world, "state", json!({"pass": pass})).await.json()["qr"].clone();
-    assert_eq!((&qr["code"], &qr["attempt"], &qr["of"]), (&json!("2@abc,def"), &json!(2), &Value::Null));
+    assert_eq!((&qr["code"], &qr["attempt"], &qr["of"]), (&json!("2@abc,def"), &json!(2), &json!(6)));
     assert!(qr["svg"].as_str().unwrap().starts_with("<?xml") || qr["svg"].as_str().unwrap().contains("<svg"));
     let code = ask(&world, "code", json!({"pass": pass, "phone": "+15551230001"})).await;
     assert_eq!(code.json()["code"], "ABCD-EFGH");

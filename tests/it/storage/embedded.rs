@@ -7,7 +7,7 @@ use columba::domain::session::{Epoch, Lease};
 use columba::domain::time::{Moment, WallTime};
 use columba::ports::clock::Clock as _;
 use columba::ports::limits::TenantWindows as _;
-use columba::ports::tickets::{Grant, Tickets as _};
+use columba::ports::tickets::{Grant, Holder, Tickets as _};
 use columba::storage::embedded::limits::MemoryWindows;
 use columba::storage::embedded::tickets::{KEPT, MemoryTickets};
 
@@ -16,7 +16,7 @@ use super::contract::{Backend, Fixture};
 
 fn grant() -> Grant {
     let at = WallTime(1_795_000_000_000);
-    Grant { tenant: TenantId::mint(at), key: KeyId::mint(at), sessions: None }
+    Grant { tenant: TenantId::mint(at), holder: Holder::Key(KeyId::mint(at)), sessions: None }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use columba::ports::limits::TenantWindows as _;
 use columba::ports::outbox::Outcome;
 use columba::ports::readiness::Readiness;
 use columba::ports::store::StoreError;
-use columba::ports::tickets::{Grant, Tickets as _};
+use columba::ports::tickets::{Grant, Holder, Tickets as _};
 use columba::storage::redis::edge::RedisEdge;
 use columba::storage::redis::feed::{RedisFeed, Relay};
 use columba::storage::redis::limits::RedisWindows;
@@ -315,7 +315,7 @@ async fn tickets_outlive_an_outage_and_stay_good_once() {
     let tickets = RedisTickets::new(line.redis.clone(), clock.clone());
     let other = RedisTickets::new(line.redis.clone(), clock.clone());
     let at = clock.wall();
-    let grant = || Grant { tenant: TenantId::mint(at), key: KeyId::mint(at), sessions: None };
+    let grant = || Grant { tenant: TenantId::mint(at), holder: Holder::Key(KeyId::mint(at)), sessions: None };
     let (expires, now) = (clock.now() + Duration::from_secs(30), clock.now());
     let issue = async |name: &str| tickets.issue(name.into(), grant(), expires).await.unwrap();
     let redeemed = async |name: &str| tickets.redeem(name, now).await.unwrap().is_some();

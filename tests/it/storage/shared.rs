@@ -16,7 +16,7 @@ use columba::ports::feed::{FeedSink as _, FeedStream as _, Heard};
 use columba::ports::limits::TenantWindows;
 use columba::ports::outbox::{Acceptance, Outcome};
 use columba::ports::readiness::Readiness;
-use columba::ports::tickets::{Grant, Tickets};
+use columba::ports::tickets::{Grant, Holder, Tickets};
 use columba::storage::embedded::limits::MemoryWindows;
 use columba::storage::embedded::tickets::MemoryTickets;
 use columba::storage::redis::Redis as Line;
@@ -98,7 +98,7 @@ pub async fn until(what: &str, fact: impl Fn() -> bool) {
 fn grant() -> Grant {
     let at = WallTime(1_795_000_000_000);
     let sessions = Some(vec![SessionId::mint(at), SessionId::mint(at)]);
-    Grant { tenant: TenantId::mint(at), key: KeyId::mint(at), sessions }
+    Grant { tenant: TenantId::mint(at), holder: Holder::Key(KeyId::mint(at)), sessions }
 }
 
 async fn tickets(kind: Kind) -> (Vec<RedisServer>, Arc<ManualClock>, Box<dyn Tickets>) {
