@@ -20,11 +20,10 @@ const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy")
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const REFERRER: HeaderName = HeaderName::from_static("referrer-policy");
 
-/// What a page may do: run our scripts and ask this server. Styles may stand in the page, since the components that it is
-/// made of write their colours there; no text of a tenant ever becomes markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-                      connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+/// What a page may do: run our scripts, wear our styles and ask this server. Neither script nor style stands in the page itself, so
+/// no text of a tenant ever becomes either.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
+                      font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// What of the device a page may use: nothing, but for writing to the clipboard.
 const DEVICE: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), \
                       geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), \
