@@ -6,8 +6,9 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, delete, get, patch, post, put, resource, scope, to};
 
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports, feed as fleet_feed,
-    webhooks as endpoints,
+    audit, door, feed as fleet_feed, invoices as all_invoices, keys, ledger, log, looks, me,
+    messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions,
+    system, tenants, transports, webhooks as endpoints,
 };
 use super::answer::Answer;
 use super::middleware::body::body;

@@ -40,7 +40,7 @@ impl Principal {
 
     /// The key; 403 for an operator on the tenant's behalf, whom no revoked key would stop.
     pub fn own_key(&self) -> Result<KeyId, Refusal> {
-        let detail = "the feed of one tenant takes a key of its own; operators have one of all tenants: POST /v1/admin/feed/tickets";
+        let detail = "the feed takes a tenant's key or a ticket; on a tenant's behalf: POST /v1/feed/tickets";
         self.key.ok_or_else(|| Refusal::forbidden(detail))
     }
 

@@ -16,6 +16,7 @@ use crate::domain::tenant::KeyScope;
 use crate::http::middleware::on_behalf::Behalf;
 use crate::http::presented::{Acting, Presented};
 use crate::http::problem::Problem;
+use crate::ports::tickets::Holder;
 use crate::tenancy::authenticate::{OperatorIdentity, Principal};
 use crate::tenancy::behalf::{Needs, stand_in};
 use crate::tenancy::permission::Permission;
@@ -107,6 +108,15 @@ impl<N: Need> Tenant<N> {
     /// Whether what people wrote is shown to them.
     pub fn sees_content(&self) -> bool {
         self.sees_content
+    }
+
+    /// Who listens to the tenant's feed: whoever is shut out later hears no more.
+    pub fn holder(&self) -> Result<Holder, Refusal> {
+        match (&self.operator, self.principal.key) {
+            (Some(identity), _) => Ok(Holder::Operator(identity.id)),
+            (None, Some(key)) => Ok(Holder::Key(key)),
+            (None, None) => Err(Refusal::unauthorized("the feed takes a key or a ticket")),
+        }
     }
 
     /// Who acts, as the audit names them: the operator, or the key.

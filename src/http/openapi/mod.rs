@@ -20,8 +20,9 @@ use serde_json::{Map, Value, json};
 use self::operation::Operation;
 use self::schemas::Schemas;
 use super::admin::{
-    audit, door, invoices as all_invoices, keys, ledger, log, looks, me, messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions, system, tenants, transports, feed as fleet_feed,
-    webhooks as endpoints,
+    audit, door, feed as fleet_feed, invoices as all_invoices, keys, ledger, log, looks, me,
+    messages as message_log, operators, overview, plans, second_factor, sessions as fleet, subscriptions,
+    system, tenants, transports, webhooks as endpoints,
 };
 use super::reference;
 use super::v1::{

@@ -29,7 +29,7 @@ use crate::http::openapi::operation::{Operation, get};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
 use crate::http::state::FeedState;
-use crate::ports::tickets::{Grant, Holder};
+use crate::ports::tickets::Grant;
 
 /// Where a client was when its connection broke, as it says by itself when it comes back.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -112,8 +112,7 @@ pub async fn stream(
     for &session in sessions.iter().flatten() {
         owned(&state, tenant.principal(), session).await?;
     }
-    let grant = Grant { tenant: tenant.id(), key: tenant.principal().own_key()?, sessions: None };
-    let grant = Grant { tenant: tenant.id(), holder: Holder::Key(tenant.principal().key), sessions: None };
+    let grant = Grant { tenant: tenant.id(), holder: tenant.holder()?, sessions: None };
     let setup = feed.subscribers.clone();
     let (subscriber, outgoing) = SubscriberActor::launch(grant, Listening::EventStream, setup);
     let wish = Frame::Wish(Filter { sessions, kinds }, resume);

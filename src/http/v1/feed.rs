@@ -112,14 +112,12 @@ pub async fn ticket(
     for &session in sessions.iter().flatten() {
         owned(&state, tenant.principal(), session).await?;
     }
-    let holder = Holder::Key(tenant.principal().key);
-    issued(&state, &feed, Grant { tenant: tenant.id(), holder, sessions }).await
+    issued(&state, &feed, Grant { tenant: tenant.id(), holder: tenant.holder()?, sessions }).await
 }
 
 /// A new ticket for this.
 pub async fn issued(state: &HttpState, feed: &FeedState, grant: Grant) -> Answer {
     let text = ticket_text(&mut rand::rng());
-    let grant = Grant { tenant: tenant.id(), key: tenant.principal().own_key()?, sessions };
     feed.tickets.issue(text.to_string(), grant, state.clock.now() + TICKET_LIFE).await?;
     let expires_at = state.clock.wall() + TICKET_LIFE;
     created(StatusCode::CREATED, false, TicketRecord { ticket: &text, expires_at })
@@ -179,8 +177,7 @@ fn by_bearer(request: &HttpRequest) -> Result<Grant, Problem> {
     match request.extensions().get::<Presented>() {
         Some(Presented::Tenant(principal)) => {
             principal.require(KeyScope::Read)?;
-            Ok(Grant { tenant: principal.scope.tenant(), key: principal.own_key()?, sessions: None })
-            let holder = Holder::Key(principal.key);
+            let holder = Holder::Key(principal.own_key()?);
             Ok(Grant { tenant: principal.scope.tenant(), holder, sessions: None })
         }
         Some(Presented::Refused(refusal) | Presented::Barred(refusal)) => Err(refusal.clone().into()),

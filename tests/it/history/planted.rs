@@ -228,7 +228,9 @@ fn table() -> Vec<(&'static str, Plant, Found)> {
             late(h, |row| (row.not_before, row.charge) = (Some(at(9_999)), Charge::Released));
         }, vec![(I8, message(900))]),
 
-        ("an entry that is lost", |h| drop(h.entries.remove(0)), vec![(I8b, paper(1))]),
+        ("an entry that is lost", |h| {
+            h.entries.remove(0);
+        }, vec![(I8b, paper(1))]),
         ("a payment that was not entered", |h| {
             h.entries.retain(|entry| entry.invoice != Some(invoice(1)) || entry.what != EntryKind::Payment);
         }, vec![(I8b, paper(1))]),

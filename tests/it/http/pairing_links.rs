@@ -76,10 +76,9 @@ async fn a_link_says_for_whom_it_is_is_used_once_and_starts_the_session() {
     let stands = ask(&world, "state", json!({"pass": pass})).await.json();
     assert_eq!((&stands["step"], &stands["qr"]), (&json!("waiting"), &Value::Null));
     world.fakes.inner().sessions.get_mut(&session).unwrap().status = SessionStatus::Pairing;
-    world.fakes.inner().pairing =
-        Some(PairingView { code: "2@abc,def".into(), expires_at: NOW, attempt: 2, passkey: None });
     let in_a_minute = WallTime(NOW.0 + 60_000);
-        Some(PairingView { code: "2@abc,def".into(), expires_at: in_a_minute, attempt: 2 });
+    world.fakes.inner().pairing =
+        Some(PairingView { code: "2@abc,def".into(), expires_at: in_a_minute, attempt: 2, passkey: None });
     let qr = ask(&world, "state", json!({"pass": pass})).await.json()["qr"].clone();
     assert_eq!((&qr["code"], &qr["attempt"], &qr["of"]), (&json!("2@abc,def"), &json!(2), &json!(6)));
     assert!(qr["svg"].as_str().unwrap().starts_with("<?xml") || qr["svg"].as_str().unwrap().contains("<svg"));
