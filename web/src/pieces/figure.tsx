@@ -23,7 +23,7 @@ export function Figure({ label, value, note, history, tone, to, tip }: Props) {
       {note && <span className={css.note}>{note}</span>}
       {history && history.some((value) => value !== null) && (
         <span className={css.line}>
-          <Sparkline values={history} />
+          <Sparkline values={history} width={58} height={22} />
         </span>
       )}
     </Link>

@@ -2,27 +2,43 @@
 
 import { useSyncExternalStore } from 'react'
 
-const beats = new Map<number, { listeners: Set<() => void>; timer: ReturnType<typeof setInterval> | undefined; now: number }>()
+class Beat {
+  readonly #everyMs: number
+  readonly #listeners = new Set<() => void>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #now = Date.now()
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs
+  }
+
+  // The same function each time, or every drawing would subscribe anew.
+  readonly listen = (listener: () => void): (() => void) => {
+    if (this.#listeners.size === 0) {
+      this.#now = Date.now()
+      this.#timer = setInterval(() => {
+        this.#now = Date.now()
+        for (const told of this.#listeners) told()
+      }, this.#everyMs)
+    }
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+      if (this.#listeners.size === 0) clearInterval(this.#timer)
+    }
+  }
+
+  readonly now = (): number => this.#now
+}
+
+const beats = new Map<number, Beat>()
 
 /** The present, renewed every so many milliseconds while somebody looks. */
 export function useNow(everyMs = 1_000): number {
-  const beat = beats.get(everyMs) ?? { listeners: new Set(), timer: undefined, now: Date.now() }
-  beats.set(everyMs, beat)
-  return useSyncExternalStore(
-    (listener) => {
-      beat.listeners.add(listener)
-      beat.now = Date.now()
-      beat.timer ??= setInterval(() => {
-        beat.now = Date.now()
-        for (const told of beat.listeners) told()
-      }, everyMs)
-      return () => {
-        beat.listeners.delete(listener)
-        if (beat.listeners.size > 0) return
-        clearInterval(beat.timer)
-        beat.timer = undefined
-      }
-    },
-    () => beat.now,
-  )
+  let beat = beats.get(everyMs)
+  if (!beat) {
+    beat = new Beat(everyMs)
+    beats.set(everyMs, beat)
+  }
+  return useSyncExternalStore(beat.listen, beat.now)
 }

@@ -81,10 +81,10 @@ export function Stacked({ points, label }: { points: Point[]; label: string }) {
   )
 }
 
-/** The nearest of 1, 2, 2.5, 5 times a power of ten that is not below. */
+/** The nearest round number that is not below. */
 export function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
-  return (([1, 2, 2.5, 5, 10].find((step) => step * power >= value) ?? 10) * power)
+  return (([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power)
 }
 
 function nearest(points: Point[], time: number): number {

@@ -28,17 +28,19 @@ export function left(at: number, now: number): string {
 
 /** In both zones, to the second. */
 export function absolute(at: number): string {
-  const here = new Intl.DateTimeFormat(intl(), { dateStyle: 'medium', timeStyle: 'long' }).format(at)
+  const here = new Intl.DateTimeFormat(intl(), { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' }).format(at)
   return `${here} · ${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
 /** The time of day, with the day when it is another one. */
 export function clock(at: number, now: number): string {
   const same = new Date(at).toDateString() === new Date(now).toDateString()
-  return new Intl.DateTimeFormat(
-    intl(),
-    same ? { timeStyle: 'short' } : { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' },
-  ).format(at)
+  return new Intl.DateTimeFormat(intl(), {
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    ...(!same && { day: 'numeric', month: 'short' }),
+  }).format(at)
 }
 
 /** To the millisecond, for lists of what happened. */
@@ -48,7 +50,7 @@ export function precise(at: number): string {
     minute: '2-digit',
     second: '2-digit',
     fractionalSecondDigits: 3,
-    hour12: false,
+    hourCycle: 'h23',
   }).format(at)
 }
 

@@ -44,34 +44,36 @@ export default function Overview() {
       {error && <ErrorCard error={error} retry={() => void refetch()} />}
       <Numbers record={data} />
       <Columns wide>
-        <Section title={t('overview.incidents')} note={data.incidents.length > 0 ? t('overview.newest') : undefined} flush>
-          <Incidents incidents={data.incidents} />
-        </Section>
-        <Section title={t('overview.trouble')} note={t('overview.trouble.note')} flush>
-          <Trouble record={data} />
-        </Section>
-      </Columns>
-      <Columns wide>
-        <Section title={t('overview.day')}>
-          {data.sessions.history.length > 1 ? (
-            <Stacked points={data.sessions.history} label={t('overview.day')} />
-          ) : (
-            <p className="dim">{t('overview.day.none')}</p>
-          )}
-        </Section>
-        <Section title={t('overview.releases')} flush>
-          <ul className={css.rows}>
-            {data.transports.map((release) => (
-              <li key={`${release.engine} ${release.release}`}>
-                <Link to="/sessions" search={{ engine: release.engine }}>
-                  {release.engine}
-                </Link>
-                <code className="dim">{release.release ?? t('overview.builtin')}</code>
-                <span className={css.end}>{t('count.sessions', { count: release.sessions })}</span>
-              </li>
-            ))}
-          </ul>
-        </Section>
+        <div>
+          <Section title={t('overview.incidents')} note={data.incidents.length > 0 ? t('overview.newest') : undefined} flush>
+            <Incidents incidents={data.incidents} />
+          </Section>
+          <Section title={t('overview.day')}>
+            {data.sessions.history.length > 1 ? (
+              <Stacked points={data.sessions.history} label={t('overview.day')} />
+            ) : (
+              <p className="dim">{t('overview.day.none')}</p>
+            )}
+          </Section>
+        </div>
+        <div>
+          <Section title={t('overview.trouble')} note={t('overview.trouble.note')} flush>
+            <Trouble record={data} />
+          </Section>
+          <Section title={t('overview.releases')} flush>
+            <ul className={css.rows}>
+              {data.transports.map((release) => (
+                <li key={`${release.engine} ${release.release}`}>
+                  <Link to="/sessions" search={{ engine: release.engine }}>
+                    {release.engine}
+                  </Link>
+                  <code className="dim">{release.release ?? t('overview.builtin')}</code>
+                  <span className={css.end}>{t('count.sessions', { count: release.sessions })}</span>
+                </li>
+              ))}
+            </ul>
+          </Section>
+        </div>
       </Columns>
     </>
   )
