@@ -6,7 +6,7 @@ import { t } from '../words/speak'
 import { Button, Buttons } from './button'
 import { Dialog } from './dialog'
 import { ErrorCard } from './error_card'
-import { TextInput } from './fields'
+import { Fields, TextInput } from './fields'
 
 export interface Question {
   title: string
@@ -72,15 +72,17 @@ function Ask({ question }: { question: Question }) {
         }}
       >
         {question.typed !== undefined && (
-          <TextInput
-            label={t('confirm.type', { what: question.typed })}
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            autoComplete="off"
-            spellCheck={false}
-            autoFocus
-            mb={14}
-          />
+          <Fields>
+            <TextInput
+              label={t('confirm.type', { what: question.typed })}
+              value={typed}
+              onChange={(event) => setTyped(event.currentTarget.value)}
+              autoComplete="off"
+              spellCheck={false}
+              autoFocus
+              mb={14}
+            />
+          </Fields>
         )}
         {error !== null && <ErrorCard error={error} />}
         <Buttons>

@@ -4,6 +4,7 @@ import { useState, type ReactNode } from 'react'
 import { Problem } from '../api/problems'
 import { Button, Buttons } from './button'
 import { ErrorCard } from './error_card'
+import { Fields } from './fields'
 import css from './form.module.css'
 
 export function Form({
@@ -58,7 +59,7 @@ export function Form({
         )
       }}
     >
-      {fields}
+      <Fields>{fields}</Fields>
       {card && <ErrorCard error={error} />}
       <Buttons>
         <Button type="submit" look={danger ? 'danger' : 'main'} busy={busy} disabled={!ready}>

@@ -9,12 +9,4 @@ export const theme = createTheme({
   respectReducedMotion: true,
   fontFamily: 'var(--font)',
   fontFamilyMonospace: 'var(--mono)',
-  components: {
-    // Locking the scroll would add a style element, which the page's policy forbids; `overscroll-behavior` does instead.
-    Modal: { defaultProps: { lockScroll: false, centered: true, transitionProps: { duration: 140, transition: 'fade' } } },
-    Drawer: { defaultProps: { lockScroll: false, transitionProps: { duration: 140 } } },
-    Button: { defaultProps: { size: 'xs', loaderProps: { type: 'dots' } } },
-    TextInput: { defaultProps: { size: 'sm' } },
-    NativeSelect: { defaultProps: { size: 'sm' } },
-  },
 })

@@ -9,7 +9,7 @@ import { useFeed } from '../../feed/use_feed'
 import { Button } from '../../pieces/button'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
-import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
+import { Choice, Day, Filters, Search, useFilters } from '../../pieces/filters'
 import { shorten } from '../../pieces/id_chip'
 import { NewPill } from '../../pieces/new_pill'
 import { Pill } from '../../pieces/pill'
@@ -131,15 +131,6 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
       )}
       {wanted.open && <MessageDrawer key={wanted.open} id={wanted.open} onClose={() => want({ open: undefined })} />}
     </>
-  )
-}
-
-function Day({ label, value, onChange }: { label: string; value: string | undefined; onChange: (value: string | undefined) => void }) {
-  return (
-    <label className="small dim">
-      {label}{' '}
-      <input type="date" value={value ?? ''} onChange={(event) => onChange(event.currentTarget.value || undefined)} data-filter />
-    </label>
   )
 }
 

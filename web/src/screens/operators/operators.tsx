@@ -11,7 +11,7 @@ import { confirm } from '../../pieces/confirm'
 import { Dialog } from '../../pieces/dialog'
 import { ErrorCard } from '../../pieces/error_card'
 import { useFilters } from '../../pieces/filters'
-import { NativeSelect, SegmentedControl, TextInput } from '../../pieces/fields'
+import { Fields, NativeSelect, SegmentedControl, TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Badge, Pill } from '../../pieces/pill'
 import { Record } from '../../pieces/record'
@@ -101,15 +101,17 @@ function NewOperator({ onClose, onMade }: { onClose: () => void; onMade: (secret
   const [role, setRole] = useState<Role>('support')
   return (
     <Dialog title={t('operators.new')} onClose={onClose}>
-      <SegmentedControl
-        aria-label={t('operators.kind')}
-        value={kind}
-        onChange={setKind}
-        data={[
-          { value: 'person', label: t('operators.person') },
-          { value: 'program', label: t('operators.program') },
-        ]}
-      />
+      <Fields>
+        <SegmentedControl
+          aria-label={t('operators.kind')}
+          value={kind}
+          onChange={setKind}
+          data={[
+            { value: 'person', label: t('operators.person') },
+            { value: 'program', label: t('operators.program') },
+          ]}
+        />
+      </Fields>
       <Form
         act={kind === 'person' ? t('operators.invite') : t('operators.make_token')}
         send={async () => {
