@@ -60,7 +60,7 @@ export function WindowStrip({ record, readAt }: { record: RateWindow; readAt: nu
           {t('window.cap', { cap: number(record.cap) })}
         </span>
         {at.slotX !== null && (
-          <span className={css.slotWord} style={{ left: `${at.slotX * 100}%` }} aria-hidden>
+          <span className={css.slotWord} style={{ left: `${at.slotX * 100}%` }} data-before={at.slotX > 0.9 || undefined} aria-hidden>
             {t('window.slot')}
           </span>
         )}

@@ -6,7 +6,7 @@ import { plans } from '../../api/tenants'
 import { Dialog } from '../../pieces/dialog'
 import { NativeSelect, TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
-import { money, number } from '../../words/amounts'
+import { money } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 
 export function NewTenant({ onClose }: { onClose: () => void }) {
@@ -47,7 +47,7 @@ export function NewTenant({ onClose }: { onClose: () => void }) {
               error={errorOf('plan')}
               data={(data?.data ?? []).map((one) => ({
                 value: one.code,
-                label: `${one.name}: ${money(one.price_minor, one.currency)} ${said(`interval.${one.interval}`)}, ${t('plan.month', { count: one.messages_per_month, number: number(one.messages_per_month) })}`,
+                label: `${one.name}: ${money(one.price_minor, one.currency)} ${said(`interval.${one.interval}`)}, ${t('plan.month', { count: one.messages_per_month })}`,
               }))}
               required
             />
