@@ -27,8 +27,7 @@ export const session = (id: string) =>
 export const rateWindow = (tenant: string, id: string) =>
   queryOptions({
     queryKey: ['window', id],
-    queryFn: ({ signal }) =>
-      got(api.GET('/v1/sessions/{id}/window', { params: { path: { id } }, headers: reading(tenant), signal })),
+    queryFn: ({ signal }) => got(api.GET('/v1/sessions/{id}/window', { params: { path: { id } }, headers: reading(tenant), signal })),
     refetchInterval: 2_000,
     staleTime: 0,
   })

@@ -47,8 +47,6 @@ export function withRow<R>(
   if (!pages) return pages
   return {
     ...pages,
-    pages: pages.pages.map((page) =>
-      page.data.some(same) ? { ...page, data: page.data.map((row) => (same(row) ? next : row)) } : page,
-    ),
+    pages: pages.pages.map((page) => (page.data.some(same) ? { ...page, data: page.data.map((row) => (same(row) ? next : row)) } : page)),
   }
 }

@@ -203,7 +203,9 @@ export interface PairState {
 }
 
 type None = never
-type Parameters<Query, Path> = { query?: Query; header?: None; cookie?: None } & ([Path] extends [undefined] ? { path?: None } : { path: Path })
+type Parameters<Query, Path> = { query?: Query; header?: None; cookie?: None } & ([Path] extends [undefined]
+  ? { path?: None }
+  : { path: Path })
 type Answered<Answer> = { 200: { headers: Record<string, unknown>; content: { 'application/json': Answer } } }
 type Call<Query, Path, Body, Answer> = {
   parameters: Parameters<Query, Path>

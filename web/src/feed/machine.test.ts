@@ -33,9 +33,7 @@ describe('the feed', () => {
     const feed = live(10)
     run(feed, [frame(event(11)), frame(event(15)), { is: 'closed', code: 1006 }], 100)
     run(feed, [{ is: 'woken' }, { is: 'ticket', ticket: 'u' }], 200)
-    expect(run(feed, [frame(hello)])).toEqual([
-      { do: 'send', frame: { op: 'subscribe', resume: { epoch: 'e1', seq: 15 } } },
-    ])
+    expect(run(feed, [frame(hello)])).toEqual([{ do: 'send', frame: { op: 'subscribe', resume: { epoch: 'e1', seq: 15 } } }])
     // What was missed comes after `ready`, and none of it is dropped for being older than the head.
     expect(run(feed, [frame(ready(20, true)), frame(event(16))])).toContainEqual({
       do: 'tell',

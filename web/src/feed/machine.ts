@@ -98,7 +98,10 @@ export function on(feed: Feed, input: Input, now: number, chance: number): Effec
       if (feed.state.at !== 'asking') return []
       feed.state = { at: 'opening' }
       feed.heardAt = now
-      return [{ do: 'open', ticket: input.ticket }, { do: 'arm', ms: 10_000 }]
+      return [
+        { do: 'open', ticket: input.ticket },
+        { do: 'arm', ms: 10_000 },
+      ]
     case 'no_ticket':
       if (feed.state.at !== 'asking') return []
       if (input.status === 401) return end(feed, 'signed_out')
@@ -201,7 +204,10 @@ function timer(feed: Feed, now: number, chance: number): Effect[] {
     case 'live':
       // A connection that says nothing through two beats and its pong is dead, whatever the socket believes.
       if (now - feed.heardAt >= feed.heartbeatMs * 2.5) return wait(feed, now, chance, null)
-      return [{ do: 'send', frame: { op: 'ping' } }, { do: 'arm', ms: feed.heartbeatMs }]
+      return [
+        { do: 'send', frame: { op: 'ping' } },
+        { do: 'arm', ms: feed.heartbeatMs },
+      ]
     default:
       return []
   }

@@ -6,7 +6,11 @@ import css from './frame.module.css'
 
 /** Whether what is shown is live: the state of the fleet's feed. */
 export function Dot() {
-  useFeed('fleet', () => {}, () => {})
+  useFeed(
+    'fleet',
+    () => {},
+    () => {},
+  )
   const state = useFeedState('fleet')
   const now = useNow()
   const tone = state.at === 'live' ? 'green' : state.at === 'ended' ? 'red' : 'amber'

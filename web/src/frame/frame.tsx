@@ -71,10 +71,10 @@ export function Frame() {
             <IconLayoutSidebar size={17} stroke={1.6} aria-hidden />
           </button>
           <Trail />
-          <button type="button" className={css.search} aria-label={t('palette.open')} onClick={() => setOver('palette')}>
+          <button type="button" className={css.search} onClick={() => setOver('palette')}>
             <IconSearch size={15} aria-hidden />
             <span>{t('palette.open')}</span>
-            <kbd>{navigator.platform.startsWith('Mac') ? '⌘K' : 'Ctrl K'}</kbd>
+            <kbd aria-hidden>{navigator.platform.startsWith('Mac') ? '⌘K' : 'Ctrl K'}</kbd>
           </button>
           <Environment />
           <Dot />

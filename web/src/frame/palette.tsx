@@ -1,6 +1,16 @@
 // Go anywhere, find anybody: screens and deeds from here, tenants and sessions from the server, and any id that is pasted.
 
-import { IconArrowRight, IconBuildingStore, IconDeviceMobile, IconHash, IconKeyboard, IconLogout, IconMoon, IconSun, type Icon } from '@tabler/icons-react'
+import {
+  IconArrowRight,
+  IconBuildingStore,
+  IconDeviceMobile,
+  IconHash,
+  IconKeyboard,
+  IconLogout,
+  IconMoon,
+  IconSun,
+  type Icon,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, type LinkProps } from '@tanstack/react-router'
 import { useDeferredValue, useEffect, useId, useRef, useState } from 'react'
@@ -117,7 +127,18 @@ function own(text: string, go: (to: LinkProps) => () => void, onClose: () => voi
         onClose()
       },
     },
-    { key: 'sheet', group: t('palette.deeds'), label: t('sheet.title'), note: <span className={css.keys}><kbd>?</kbd></span>, icon: IconKeyboard, run: onSheet },
+    {
+      key: 'sheet',
+      group: t('palette.deeds'),
+      label: t('sheet.title'),
+      note: (
+        <span className={css.keys}>
+          <kbd>?</kbd>
+        </span>
+      ),
+      icon: IconKeyboard,
+      run: onSheet,
+    },
     { key: 'out', group: t('palette.deeds'), label: t('account.out'), icon: IconLogout, run: () => void signOut() },
   ]
   return entries.filter((entry) => entry.label.toLowerCase().includes(wanted))

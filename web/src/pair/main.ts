@@ -190,7 +190,9 @@ function pairing(state: PairState, code: { code: string; expires_at: string } | 
   const steps = h(
     'ol',
     { class: 'steps' },
-    ...order.map((step, at) => h('li', { ...(at <= reached && { 'data-lit': '' }), ...(at === reached && { 'aria-current': 'step' }) }, t(`step.${step}`))),
+    ...order.map((step, at) =>
+      h('li', { ...(at <= reached && { 'data-lit': '' }), ...(at === reached && { 'aria-current': 'step' }) }, t(`step.${step}`)),
+    ),
   )
   if (reached > 0) return [steps, h('p', {}, t('syncing'))]
   return [steps, h('div', { class: 'ways' }, scan(state), number(code))]
@@ -214,7 +216,10 @@ function scan(state: PairState): HTMLElement {
 /** On the phone itself there is nothing to point a camera at. */
 function number(code: { code: string; expires_at: string } | null): HTMLElement {
   if (code) {
-    const copied = button(t('phone.copy'), () => void navigator.clipboard?.writeText(code.code).then(() => (copied.textContent = t('phone.copied'))))
+    const copied = button(
+      t('phone.copy'),
+      () => void navigator.clipboard?.writeText(code.code).then(() => (copied.textContent = t('phone.copied'))),
+    )
     return h(
       'div',
       { class: 'number' },

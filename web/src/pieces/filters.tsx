@@ -111,11 +111,18 @@ export function Search({
 }
 
 /** A day of the calendar. */
-export function Day({ label, value, onChange }: { label: string; value: string | undefined; onChange: (value: string | undefined) => void }) {
+export function Day({
+  label,
+  value,
+  onChange,
+}: {
+  label: string
+  value: string | undefined
+  onChange: (value: string | undefined) => void
+}) {
   return (
     <label className={css.day}>
-      {label}{' '}
-      <input type="date" value={value ?? ''} onChange={(event) => onChange(event.currentTarget.value || undefined)} />
+      {label} <input type="date" value={value ?? ''} onChange={(event) => onChange(event.currentTarget.value || undefined)} />
     </label>
   )
 }

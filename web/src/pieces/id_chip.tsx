@@ -10,7 +10,7 @@ export function IdChip({ id, whole = false }: { id: string | null | undefined; w
       type="button"
       className={css.chip}
       data-tip={`${id}\n${t('copy.click')}`}
-      aria-label={t('copy.what', { what: id })}
+      aria-label={t('copy.what', { what: whole ? id : shorten(id) })}
       onClick={(event) => {
         event.stopPropagation()
         void copy(id)

@@ -1,13 +1,28 @@
 import type { ReactNode } from 'react'
 import css from './section.module.css'
 
-/** What every screen begins with: its name, what is said of it, what can be done. */
-export function Heading({ title, note, children }: { title: ReactNode; note?: ReactNode; children?: ReactNode }) {
+/** What every screen begins with: its name, its state, what is known of it at a glance, what can be done. */
+export function Heading({
+  title,
+  state,
+  note,
+  facts,
+  children,
+}: {
+  title: string
+  state?: ReactNode
+  note?: string
+  facts?: ReactNode
+  children?: ReactNode
+}) {
   return (
     <header className={css.heading}>
       <div className={css.title}>
-        <h1>{title}</h1>
+        <h1 dir="auto">
+          {title} {state}
+        </h1>
         {note && <p className="dim">{note}</p>}
+        {facts && <div className={css.glance}>{facts}</div>}
       </div>
       {children && <div className={css.actions}>{children}</div>}
     </header>
@@ -69,7 +84,15 @@ export function Columns({ children, wide = false }: { children: ReactNode; wide?
 }
 
 /** Something that has to be read before going on. */
-export function Notice({ tone = 'amber', title, children }: { tone?: 'amber' | 'red' | 'blue' | 'grey'; title?: ReactNode; children?: ReactNode }) {
+export function Notice({
+  tone = 'amber',
+  title,
+  children,
+}: {
+  tone?: 'amber' | 'red' | 'blue' | 'grey'
+  title?: ReactNode
+  children?: ReactNode
+}) {
   return (
     <div className={css.notice} data-tone={tone} role="note">
       {title && <strong>{title}</strong>}

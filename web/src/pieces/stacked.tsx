@@ -49,9 +49,11 @@ export function Stacked({ points, label }: { points: Point[]; label: string }) {
           onPointerLeave={() => setAt(null)}
         >
           <path d={`M0 .5H${width}M0 ${height / 2}H${width}M0 ${height - 0.5}H${width}`} className={css.rule} />
-          {bands.filter((band) => band.any).map((band) => (
-            <path key={band.state} d={band.d} data-tone={toneOf(band.state)} className={css.band} />
-          ))}
+          {bands
+            .filter((band) => band.any)
+            .map((band) => (
+              <path key={band.state} d={band.d} data-tone={toneOf(band.state)} className={css.band} />
+            ))}
           {at !== null && points[at] && <path d={`M${x(points[at].at)} 0V${height}`} className={css.cross} />}
         </svg>
         <div className={css.hours} aria-hidden>
@@ -84,7 +86,7 @@ export function Stacked({ points, label }: { points: Point[]; label: string }) {
 /** The nearest round number that is not below. */
 export function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
-  return (([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power)
+  return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power
 }
 
 function nearest(points: Point[], time: number): number {

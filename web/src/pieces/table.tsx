@@ -8,7 +8,7 @@ import { number } from '../words/amounts'
 import { t } from '../words/speak'
 import { Bone } from './skeleton'
 import css from './table.module.css'
-import { useNarrow } from './narrow'
+import { useNarrow, useTight } from './narrow'
 
 export interface Column<R> {
   key: string
@@ -20,6 +20,10 @@ export interface Column<R> {
   end?: boolean
   /** What the server sorts by. */
   sort?: string
+  /** Names that people gave: each in its own direction. */
+  text?: boolean
+  /** Left out where there is not much room, though more than on a phone. */
+  spare?: boolean
   /** On a narrow screen: the first line's end, the second line, or nowhere. The first column is the first line. */
   narrow?: 'aside' | 'below' | 'hide'
 }
@@ -43,9 +47,11 @@ interface Props<R> {
 const rowHeight = 40
 const cardHeight = 64
 
-export function Table<R>({ label, columns, rows, keyOf, to, open, sort, chosen, more, empty }: Props<R>) {
+export function Table<R>({ label, columns: given, rows, keyOf, to, open, sort, chosen, more, empty }: Props<R>) {
   const body = useRef<HTMLDivElement>(null)
   const narrow = useNarrow()
+  const tight = useTight()
+  const columns = tight ? given.filter((column) => !column.spare) : given
   const [margin, setMargin] = useState(0)
   const [focused, setFocused] = useState(-1)
   const height = narrow ? cardHeight : rowHeight
@@ -89,89 +95,92 @@ export function Table<R>({ label, columns, rows, keyOf, to, open, sort, chosen, 
   const grid = narrow ? undefined : { gridTemplateColumns: tracks }
   const shown = narrow ? columns.filter((column, at) => at === 0 || column.narrow !== 'hide') : columns
   return (
-    <div className={css.frame} role="table" aria-label={label} aria-rowcount={more ? -1 : count + 1} data-narrow={narrow || undefined}>
-      <div role="rowgroup" className={css.heads}>
-        <div role="row" aria-rowindex={1} className={css.row} style={grid}>
-          {chosen && (
-            <span role="columnheader" className={css.check}>
-              <input
-                type="checkbox"
-                aria-label={t('list.all')}
-                checked={count > 0 && chosen.keys.size === count}
-                ref={(box) => {
-                  if (box) box.indeterminate = chosen.keys.size > 0 && chosen.keys.size < count
-                }}
-                onChange={(event) => chosen.change(new Set(event.currentTarget.checked ? rows?.map(keyOf) : []))}
-              />
-            </span>
-          )}
-          {columns.map((column) => (
-            <Head key={column.key} column={column} sort={sort} />
-          ))}
+    <div className={css.frame} data-narrow={narrow || undefined}>
+      <div role="table" aria-label={label} aria-rowcount={more ? -1 : count + 1}>
+        <div role="rowgroup" className={css.heads}>
+          <div role="row" aria-rowindex={1} className={css.row} style={grid}>
+            {chosen && (
+              <span role="columnheader" className={css.check}>
+                <input
+                  type="checkbox"
+                  aria-label={t('list.all')}
+                  checked={count > 0 && chosen.keys.size === count}
+                  ref={(box) => {
+                    if (box) box.indeterminate = chosen.keys.size > 0 && chosen.keys.size < count
+                  }}
+                  onChange={(event) => chosen.change(new Set(event.currentTarget.checked ? rows?.map(keyOf) : []))}
+                />
+              </span>
+            )}
+            {columns.map((column) => (
+              <Head key={column.key} column={column} sort={sort} />
+            ))}
+          </div>
         </div>
-      </div>
-      <div ref={body} role="rowgroup" className={css.body} style={{ height: rows ? virtual.getTotalSize() : undefined }}>
-        {!rows &&
-          Array.from({ length: 8 }, (_, at) => (
-            <div key={at} role="row" aria-busy="true" className={css.row} style={{ ...grid, height, position: 'relative' }}>
-              {chosen && <span role="cell" />}
-              {shown.map((column, place) => (
-                <span role="cell" key={column.key} data-narrow={place === 0 ? 'first' : (column.narrow ?? 'below')}>
-                  <Bone width={`${40 + ((at * 29 + place * 17) % 45)}%`} height={10} />
-                </span>
-              ))}
-            </div>
-          ))}
-        {rows &&
-          items.map((item) => {
-            const row = rows[item.index]
-            if (row === undefined) return null
-            const key = keyOf(row)
-            return (
-              <div
-                key={key}
-                role="row"
-                aria-rowindex={item.index + 2}
-                data-row={item.index}
-                data-open={key === open || undefined}
-                data-chosen={chosen?.keys.has(key) || undefined}
-                className={css.row}
-                style={{ ...grid, height, transform: `translateY(${item.start - margin}px)` }}
-                onFocus={() => setFocused(item.index)}
-              >
-                {chosen && (
-                  <span role="cell" className={css.check}>
-                    <input
-                      type="checkbox"
-                      aria-label={t('list.choose')}
-                      checked={chosen.keys.has(key)}
-                      onChange={() => {
-                        const next = new Set(chosen.keys)
-                        if (!next.delete(key)) next.add(key)
-                        chosen.change(next)
-                      }}
-                    />
-                  </span>
-                )}
+        <div ref={body} role="rowgroup" className={css.body} style={{ height: rows ? virtual.getTotalSize() : undefined }}>
+          {!rows &&
+            Array.from({ length: 8 }, (_, at) => (
+              <div key={at} role="row" aria-busy="true" className={css.row} style={{ ...grid, height, position: 'relative' }}>
+                {chosen && <span role="cell" />}
                 {shown.map((column, place) => (
-                  <span
-                    role="cell"
-                    key={column.key}
-                    data-end={column.end || undefined}
-                    data-narrow={place === 0 ? 'first' : (column.narrow ?? 'below')}
-                  >
-                    {place === 0 ? (
-                      <Link {...to(row)} className={css.link}>
-                        {column.cell(row)}
-                      </Link>
-                    ) : (
-                      column.cell(row)
-                    )}
+                  <span role="cell" key={column.key} data-narrow={place === 0 ? 'first' : (column.narrow ?? 'below')}>
+                    <Bone width={`${40 + ((at * 29 + place * 17) % 45)}%`} height={10} />
                   </span>
                 ))}
               </div>
-            )
-          })}
+            ))}
+          {rows &&
+            items.map((item) => {
+              const row = rows[item.index]
+              if (row === undefined) return null
+              const key = keyOf(row)
+              return (
+                <div
+                  key={key}
+                  role="row"
+                  aria-rowindex={item.index + 2}
+                  data-row={item.index}
+                  data-open={key === open || undefined}
+                  data-chosen={chosen?.keys.has(key) || undefined}
+                  className={css.row}
+                  style={{ ...grid, height, transform: `translateY(${item.start - margin}px)` }}
+                  onFocus={() => setFocused(item.index)}
+                >
+                  {chosen && (
+                    <span role="cell" className={css.check}>
+                      <input
+                        type="checkbox"
+                        aria-label={t('list.choose')}
+                        checked={chosen.keys.has(key)}
+                        onChange={() => {
+                          const next = new Set(chosen.keys)
+                          if (!next.delete(key)) next.add(key)
+                          chosen.change(next)
+                        }}
+                      />
+                    </span>
+                  )}
+                  {shown.map((column, place) => (
+                    <span
+                      role="cell"
+                      key={column.key}
+                      dir={column.text ? 'auto' : undefined}
+                      data-end={column.end || undefined}
+                      data-narrow={place === 0 ? 'first' : (column.narrow ?? 'below')}
+                    >
+                      {place === 0 ? (
+                        <Link {...to(row)} className={css.link}>
+                          {column.cell(row)}
+                        </Link>
+                      ) : (
+                        column.cell(row)
+                      )}
+                    </span>
+                  ))}
+                </div>
+              )
+            })}
+        </div>
       </div>
       {rows && (
         <div className={css.foot} role="status">
@@ -193,7 +202,11 @@ function Head<R>({ column, sort }: { column: Column<R>; sort: Props<R>['sort'] }
   }
   const sorted = sort.by === by
   return (
-    <span role="columnheader" data-end={column.end || undefined} aria-sort={sorted ? (sort.order === 'asc' ? 'ascending' : 'descending') : 'none'}>
+    <span
+      role="columnheader"
+      data-end={column.end || undefined}
+      aria-sort={sorted ? (sort.order === 'asc' ? 'ascending' : 'descending') : 'none'}
+    >
       <button type="button" onClick={() => sort.change(by, sorted && sort.order === 'desc' ? 'asc' : 'desc')}>
         {column.head}
         {sorted && (sort.order === 'asc' ? <IconChevronUp size={13} aria-hidden /> : <IconChevronDown size={13} aria-hidden />)}

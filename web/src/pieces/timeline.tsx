@@ -21,7 +21,9 @@ export function Timeline({ stretches }: { stretches: Stretch[] }) {
               {stretch.reason && <code className="dim"> {stretch.reason}</code>}
             </span>
             <span className={css.lasted}>
-              {stretch.until ? duration(until - Date.parse(stretch.since)) : t('timeline.still', { time: duration(until - Date.parse(stretch.since)) })}
+              {stretch.until
+                ? duration(until - Date.parse(stretch.since))
+                : t('timeline.still', { time: duration(until - Date.parse(stretch.since)) })}
             </span>
             <span className="dim small">
               <Since at={stretch.since} />

@@ -32,8 +32,7 @@ export function TipLayer() {
       }, wait)
     }
     const over = (event: PointerEvent) => event.pointerType === 'mouse' && show(event.target, delayMs)
-    const focus = (event: FocusEvent) =>
-      event.target instanceof Element && event.target.matches(':focus-visible') && show(event.target, 0)
+    const focus = (event: FocusEvent) => event.target instanceof Element && event.target.matches(':focus-visible') && show(event.target, 0)
     const hide = () => show(null, 0)
     const key = (event: KeyboardEvent) => event.key === 'Escape' && hide()
     document.addEventListener('pointerover', over)

@@ -28,9 +28,7 @@ export function brief(value: number | null | undefined): string {
 }
 
 export function percent(part: number, whole: number): string {
-  return format({ style: 'percent', maximumFractionDigits: whole > 0 && part / whole < 0.1 ? 1 : 0 }).format(
-    whole > 0 ? part / whole : 0,
-  )
+  return format({ style: 'percent', maximumFractionDigits: whole > 0 && part / whole < 0.1 ? 1 : 0 }).format(whole > 0 ? part / whole : 0)
 }
 
 /** Minor units of a currency, which may have none, two or three digits of them. */

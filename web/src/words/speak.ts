@@ -84,9 +84,7 @@ export function t(key: Key, values?: Values): string {
 export function said(key: string, values: Values = {}): string {
   const count = values['count']
   const text =
-    (typeof count === 'number' ? (words[`${key}_${plurals.select(count)}`] ?? words[`${key}_other`]) : undefined) ??
-    words[key] ??
-    key
+    (typeof count === 'number' ? (words[`${key}_${plurals.select(count)}`] ?? words[`${key}_other`]) : undefined) ?? words[key] ?? key
   return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name]
     return typeof value === 'number' ? numbers.format(value) : (value ?? '')

@@ -39,7 +39,10 @@ describe.each(others)('%s', (language) => {
     const needed = wanted.filter((form) => form !== 'many' || language === 'ar')
     for (const key of Object.keys(en).filter((key) => key.endsWith('_other'))) {
       const stem = key.replace(suffix, '')
-      expect(needed.filter((form) => files[language][`${stem}_${form}`] === undefined), stem).toEqual([])
+      expect(
+        needed.filter((form) => files[language][`${stem}_${form}`] === undefined),
+        stem,
+      ).toEqual([])
     }
   })
 
@@ -54,8 +57,14 @@ describe.each(others)('%s', (language) => {
         expect(text === '', key).toBe(original === '')
         // A form for one or two may say the number as a word.
         const optional = /_(zero|one|two)$/.test(key) ? ['{{count}}'] : []
-        expect(named(original).filter((value) => !named(text).includes(value) && !optional.includes(value)), key).toEqual([])
-        expect(named(text).filter((value) => !named(original).includes(value)), key).toEqual([])
+        expect(
+          named(original).filter((value) => !named(text).includes(value) && !optional.includes(value)),
+          key,
+        ).toEqual([])
+        expect(
+          named(text).filter((value) => !named(original).includes(value)),
+          key,
+        ).toEqual([])
       }
     }
   })
@@ -131,7 +140,12 @@ test.each([
 
 test('money has the digits its currency has', () => {
   use('en', en)
-  expect([money(1_999, 'EUR'), money(1_999, 'JPY'), money(1_999, 'KWD'), money(-5, 'EUR')]).toEqual(['€19.99', '¥1,999', 'KWD\u00a01.999', '-€0.05'])
+  expect([money(1_999, 'EUR'), money(1_999, 'JPY'), money(1_999, 'KWD'), money(-5, 'EUR')]).toEqual([
+    '€19.99',
+    '¥1,999',
+    'KWD\u00a01.999',
+    '-€0.05',
+  ])
 })
 
 test('a share of nothing is nothing', () => {

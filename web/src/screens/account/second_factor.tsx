@@ -77,10 +77,7 @@ export function SecondFactor({ operator }: { operator: OperatorSelf }) {
       {!codes && !operator.totp && !started && (
         <div className={css.steps}>
           <p className="dim">{t('totp.why')}</p>
-          <Form
-            act={t('totp.start')}
-            send={async () => setStarted(await guarded(() => got(api.POST('/v1/admin/me/totp'))))}
-          >
+          <Form act={t('totp.start')} send={async () => setStarted(await guarded(() => got(api.POST('/v1/admin/me/totp'))))}>
             {() => null}
           </Form>
         </div>

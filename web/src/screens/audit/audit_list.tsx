@@ -130,6 +130,13 @@ const columns = (): Column<Entry>[] => [
     ),
     narrow: 'hide',
   },
-  { key: 'address', head: t('audit.address'), width: '9rem', cell: (row) => <code className="dim">{row.address ?? ''}</code>, narrow: 'hide' },
+  {
+    key: 'address',
+    spare: true,
+    head: t('audit.address'),
+    width: '9rem',
+    cell: (row) => <code className="dim">{row.address ?? ''}</code>,
+    narrow: 'hide',
+  },
   { key: 'at', head: t('audit.when'), width: '7.5rem', cell: (row) => <Since at={row.at} />, narrow: 'aside' },
 ]

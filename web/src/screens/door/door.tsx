@@ -24,7 +24,7 @@ export default function Door() {
         </div>
         <Outlet />
       </main>
-      <p className={css.honest}>{t('door.honest')}</p>
+      <footer className={css.honest}>{t('door.honest')}</footer>
       <TipLayer />
       <ToastLayer />
     </div>

@@ -10,6 +10,7 @@ import { ErrorCard } from '../../pieces/error_card'
 import { TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Pill } from '../../pieces/pill'
+import { PlainTable } from '../../pieces/plain_table'
 import { Raw } from '../../pieces/raw'
 import { Record } from '../../pieces/record'
 import { Fact, Facts } from '../../pieces/section'
@@ -20,7 +21,6 @@ import { toast } from '../../pieces/toast'
 import { money, number } from '../../words/amounts'
 import { t } from '../../words/speak'
 import { day } from '../../words/times'
-import css from '../tenant/tenant.module.css'
 
 type Invoice = components['schemas']['InvoiceWithCreditNotes']
 
@@ -58,7 +58,12 @@ function Paper({ invoice }: { invoice: Invoice }) {
         </Fact>
         <Fact name={t('invoices.issued')}>{day(invoice.issued_at)}</Fact>
         <Fact name={t('invoices.due')}>
-          {day(invoice.due_at)} {invoice.status === 'open' && <span className="dim"><Since at={invoice.due_at} /></span>}
+          {day(invoice.due_at)}{' '}
+          {invoice.status === 'open' && (
+            <span className="dim">
+              <Since at={invoice.due_at} />
+            </span>
+          )}
         </Fact>
         {invoice.settled_at && (
           <Fact name={t('invoices.settled')}>
@@ -67,7 +72,7 @@ function Paper({ invoice }: { invoice: Invoice }) {
         )}
       </Facts>
       <h3>{t('invoices.lines')}</h3>
-      <table className={css.table}>
+      <PlainTable label={t('invoices.lines')}>
         <tbody>
           {invoice.lines.map((line) => (
             <tr key={`${line.kind} ${line.text}`}>
@@ -112,7 +117,7 @@ function Paper({ invoice }: { invoice: Invoice }) {
             </td>
           </tr>
         </tbody>
-      </table>
+      </PlainTable>
       {invoice.credit_notes.length > 0 && (
         <>
           <h3>{t('invoices.credit_notes')}</h3>

@@ -46,7 +46,12 @@ export function InvoiceList({ tenant }: { tenant?: string }) {
           columns={columns(tenant !== undefined)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({ to: '.', search: ((before: object) => ({ ...before, open: row.id })) as never, replace: true, resetScroll: false })}
+          to={(row) => ({
+            to: '.',
+            search: ((before: object) => ({ ...before, open: row.id })) as never,
+            replace: true,
+            resetScroll: false,
+          })}
           open={wanted.open}
           more={list.more}
           empty={<Empty text={filtered ? t('invoices.none') : t('invoices.empty')} />}
@@ -64,6 +69,7 @@ const columns = (within: boolean): Column<Invoice>[] => [
     : [
         {
           key: 'tenant',
+          text: true,
           head: t('sessions.tenant'),
           width: 'minmax(9rem, 1.4fr)',
           cell: (row: Invoice) => <TenantName id={row.tenant} />,
@@ -72,8 +78,15 @@ const columns = (within: boolean): Column<Invoice>[] => [
       ]),
   { key: 'status', head: t('filter.status'), width: '8rem', cell: (row) => <Pill status={row.status} />, narrow: 'aside' },
   { key: 'issued', head: t('invoices.issued'), width: '8rem', cell: (row) => day(row.issued_at), narrow: 'below' },
-  { key: 'due', head: t('invoices.due'), width: '8rem', cell: (row) => day(row.due_at), narrow: 'hide' },
-  { key: 'total', head: t('invoices.total'), width: '8rem', end: true, cell: (row) => money(row.total_minor, row.currency), narrow: 'below' },
+  { key: 'due', spare: true, head: t('invoices.due'), width: '8rem', cell: (row) => day(row.due_at), narrow: 'hide' },
+  {
+    key: 'total',
+    head: t('invoices.total'),
+    width: '8rem',
+    end: true,
+    cell: (row) => money(row.total_minor, row.currency),
+    narrow: 'below',
+  },
   {
     key: 'left',
     head: t('invoices.left'),

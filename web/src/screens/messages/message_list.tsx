@@ -58,7 +58,9 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
     for (const id of [...ids].filter((id) => shown.has(id)).slice(0, 20)) {
       void queries.fetchQuery({ ...message(id), staleTime: 0 }).then(
         (row) => {
-          queries.setQueryData(key, (pages: Parameters<typeof withRow<MessageRecord>>[0]) => withRow(pages, (other) => other.id === id, row))
+          queries.setQueryData(key, (pages: Parameters<typeof withRow<MessageRecord>>[0]) =>
+            withRow(pages, (other) => other.id === id, row),
+          )
         },
         () => {},
       )
@@ -80,7 +82,15 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
     (name) => wanted[name as keyof Wanted],
   )
   const clear = () =>
-    want({ q: undefined, status: undefined, direction: undefined, from: undefined, until: undefined, session: undefined, tenant: undefined })
+    want({
+      q: undefined,
+      status: undefined,
+      direction: undefined,
+      from: undefined,
+      until: undefined,
+      session: undefined,
+      tenant: undefined,
+    })
   return (
     <>
       <Filters set={filtered} onClear={clear}>
@@ -117,7 +127,12 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
           columns={columns(session !== undefined)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({ to: '.', search: ((before: object) => ({ ...before, open: row.id })) as never, replace: true, resetScroll: false })}
+          to={(row) => ({
+            to: '.',
+            search: ((before: object) => ({ ...before, open: row.id })) as never,
+            replace: true,
+            resetScroll: false,
+          })}
           open={wanted.open}
           more={list.more}
           empty={
@@ -150,7 +165,14 @@ const columns = (within: boolean): Column<MessageRecord>[] => [
       </span>
     ),
   },
-  { key: 'direction', head: t('messages.direction'), width: '5rem', cell: (row) => said(`messages.direction.${row.direction}`), narrow: 'hide' },
+  {
+    key: 'direction',
+    spare: true,
+    head: t('messages.direction'),
+    width: '5rem',
+    cell: (row) => said(`messages.direction.${row.direction}`),
+    narrow: 'hide',
+  },
   {
     key: 'chat',
     head: t('messages.chat'),
@@ -162,7 +184,14 @@ const columns = (within: boolean): Column<MessageRecord>[] => [
     ),
     narrow: 'below',
   },
-  { key: 'what', head: t('messages.what'), width: 'minmax(6rem, 1.4fr)', cell: (row) => <span className="dim">{summary(row)}</span>, narrow: 'hide' },
+  {
+    key: 'what',
+    text: true,
+    head: t('messages.what'),
+    width: 'minmax(6rem, 1.4fr)',
+    cell: (row) => <span className="dim">{summary(row)}</span>,
+    narrow: 'hide',
+  },
   { key: 'status', head: t('filter.status'), width: '7.6rem', cell: (row) => <Pill status={row.status} />, narrow: 'aside' },
   {
     key: 'reason',

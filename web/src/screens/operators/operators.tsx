@@ -67,6 +67,7 @@ export default function Operators() {
 const columns = (self: string | undefined): Column<OperatorRecord>[] => [
   {
     key: 'name',
+    text: true,
     head: t('operators.name'),
     width: 'minmax(9rem, 1fr)',
     cell: (row) => (
@@ -253,7 +254,13 @@ function OperatorView({
           >
             {(errorOf) => (
               <>
-                <TextInput label={t('operators.name')} value={name} onChange={(event) => setName(event.currentTarget.value)} error={errorOf('name')} required />
+                <TextInput
+                  label={t('operators.name')}
+                  value={name}
+                  onChange={(event) => setName(event.currentTarget.value)}
+                  error={errorOf('name')}
+                  required
+                />
                 <RoleChoice role={role} onChange={setRole} error={errorOf('role')} />
               </>
             )}

@@ -23,7 +23,11 @@ export default function Overview() {
   const queries = useQueryClient()
   const { data, error, refetch } = useQuery(overview)
   const renew = useGathered(1_000, () => void queries.invalidateQueries({ queryKey: overview.queryKey }))
-  useFeed('fleet', () => renew.add('all'), () => renew.add('all'))
+  useFeed(
+    'fleet',
+    () => renew.add('all'),
+    () => renew.add('all'),
+  )
 
   if (error && !data) return <ErrorCard error={error} retry={() => void refetch()} />
   if (!data) return <Loading />
@@ -123,8 +127,7 @@ function Numbers({ record }: { record: Record }) {
             unknown
           ) : (
             <>
-              {brief(webhooks.failed_1h)}{' '}
-              {webhooks.attempts_1h ? <small>{percent(webhooks.failed_1h, webhooks.attempts_1h)}</small> : null}
+              {brief(webhooks.failed_1h)} {webhooks.attempts_1h ? <small>{percent(webhooks.failed_1h, webhooks.attempts_1h)}</small> : null}
             </>
           )
         }

@@ -44,7 +44,15 @@ const fresh: Draft = {
   first_contacts_per_day: 40,
 }
 
-type Numeric = 'messages_per_minute' | 'messages_per_minute_tenant' | 'messages_per_month' | 'queue_max' | 'sessions_max' | 'retention_days' | 'trial_days' | 'first_contacts_per_day'
+type Numeric =
+  | 'messages_per_minute'
+  | 'messages_per_minute_tenant'
+  | 'messages_per_month'
+  | 'queue_max'
+  | 'sessions_max'
+  | 'retention_days'
+  | 'trial_days'
+  | 'first_contacts_per_day'
 
 const limits: { field: Numeric; label: Key; optional?: true }[] = [
   { field: 'messages_per_minute', label: 'plan.per_minute' },
@@ -136,7 +144,9 @@ export function PlanEditor({ plan, editable, onClose }: { plan: Plan | undefined
                 <NumberInput
                   key={field}
                   label={t(label)}
-                  description={field === 'messages_per_month' ? t('plan.next_period') : field === 'messages_per_minute' ? t('plan.at_once') : undefined}
+                  description={
+                    field === 'messages_per_month' ? t('plan.next_period') : field === 'messages_per_minute' ? t('plan.at_once') : undefined
+                  }
                   placeholder={optional ? t('plan.none') : undefined}
                   value={draft[field] ?? ''}
                   onChange={(value) => set({ [field]: value === '' ? (optional ? null : 0) : Number(value) })}

@@ -62,8 +62,15 @@ export default function Plans() {
 }
 
 const columns = (): Column<Plan>[] => [
-  { key: 'name', head: t('plans.name'), width: 'minmax(9rem, 1.4fr)', cell: (row) => row.name },
-  { key: 'code', head: t('plans.code'), width: 'minmax(6rem, 0.8fr)', cell: (row) => <code className="dim">{row.code}</code>, narrow: 'below' },
+  { key: 'name', text: true, head: t('plans.name'), width: 'minmax(9rem, 1.4fr)', cell: (row) => row.name },
+  {
+    key: 'code',
+    spare: true,
+    head: t('plans.code'),
+    width: 'minmax(6rem, 0.8fr)',
+    cell: (row) => <code className="dim">{row.code}</code>,
+    narrow: 'below',
+  },
   {
     key: 'price',
     head: t('plans.price'),

@@ -119,7 +119,19 @@ export function Danger({ record }: { record: FleetSession }) {
 }
 
 /** A deed with what it does; who may not do it sees whom to ask. */
-export function Deed({ role, takes, title, what, children }: { role: Role | undefined; takes: Role; title: string; what: string; children: ReactNode }) {
+export function Deed({
+  role,
+  takes,
+  title,
+  what,
+  children,
+}: {
+  role: Role | undefined
+  takes: Role
+  title: string
+  what: string
+  children: ReactNode
+}) {
   return (
     <div className={css.deed}>
       <div>

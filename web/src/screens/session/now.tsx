@@ -46,7 +46,11 @@ export function Now({ record }: { record: FleetSession }) {
 function Queue({ window: { queue }, record }: { window: RateWindow; record: FleetSession }) {
   const { head } = queue
   if (queue.queued + queue.held === 0) return <p className="dim">{t('queue.empty')}</p>
-  const why = head?.reason ? (has(`rule.${head.reason}`) ? said(`rule.${head.reason}`) : said(`message.why.${head.reason}`, { until: '' })) : null
+  const why = head?.reason
+    ? has(`rule.${head.reason}`)
+      ? said(`rule.${head.reason}`)
+      : said(`message.why.${head.reason}`, { until: '' })
+    : null
   return (
     <Facts>
       <Fact name={t('queue.waits')}>

@@ -165,7 +165,13 @@ function ByNumber({ record }: { record: FleetSession }) {
     <Section title={t('pair.number')} note={t('pair.number.note')}>
       {given ? (
         <div className={css.given}>
-          <button type="button" className={css.typed} dir="ltr" onClick={() => void copy(given.code)} aria-label={t('copy.what', { what: given.code })}>
+          <button
+            type="button"
+            className={css.typed}
+            dir="ltr"
+            onClick={() => void copy(given.code)}
+            aria-label={t('copy.what', { what: given.code })}
+          >
             {given.code}
           </button>
           <p className="small dim">

@@ -30,7 +30,6 @@ import { MessageList } from '../messages/message_list'
 import { Now } from './now'
 import { Pair } from './pair'
 import { Past } from './past'
-import css from './session.module.css'
 
 export default function Session() {
   const { session: id } = useParams({ strict: false }) as { session: string }
@@ -77,13 +76,10 @@ function Shown({ record }: { record: FleetSession }) {
   return (
     <>
       <Heading
-        title={
-          <span className={css.title}>
-            {record.label} <StatePill status={record.status} />
-          </span>
-        }
-        note={
-          <span className={css.facts}>
+        title={record.label}
+        state={<StatePill status={record.status} />}
+        facts={
+          <>
             <Link to="/tenants/$tenant" params={{ tenant: record.tenant }}>
               {record.tenant_name}
             </Link>
@@ -94,7 +90,7 @@ function Shown({ record }: { record: FleetSession }) {
               {record.engine} {record.release && <code>{record.release}</code>}
             </span>
             <IdChip id={record.id} />
-          </span>
+          </>
         }
       >
         <Verbs record={record} />

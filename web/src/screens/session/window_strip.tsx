@@ -22,11 +22,7 @@ export function WindowStrip({ record, readAt }: { record: RateWindow; readAt: nu
   const fall = at.fall.map(({ x, y }) => `H${px(x)}V${py(y)}`).join('')
   const full = at.room === 0
   const words =
-    at.slotMs !== null
-      ? t('window.next', { time: duration(at.slotMs) })
-      : full
-        ? t('window.full')
-        : t('window.free', { count: at.room })
+    at.slotMs !== null ? t('window.next', { time: duration(at.slotMs) }) : full ? t('window.full') : t('window.free', { count: at.room })
   return (
     <figure className={css.strip}>
       <figcaption className={css.head}>

@@ -37,7 +37,11 @@ export function Bulk({ sessions, onDone }: { sessions: FleetSession[]; onDone: (
       run: async () => {
         const refused = await runAll(sessions, verb)
         await queries.invalidateQueries({ queryKey: ['sessions'] })
-        toast(refused === 0 ? { text: t('bulk.done', { count: sessions.length }) } : { text: t('bulk.refused', { count: refused }), tone: 'red' })
+        toast(
+          refused === 0
+            ? { text: t('bulk.done', { count: sessions.length }) }
+            : { text: t('bulk.refused', { count: refused }), tone: 'red' },
+        )
         onDone()
       },
     })

@@ -54,9 +54,14 @@ export function SessionList({ tenant }: { tenant?: string }) {
     const missing = [...ids].filter((id) => !shown.has(id))
     if (missing.length > 0) setFresh((before) => new Set([...before, ...missing]))
     for (const id of [...ids].filter((id) => shown.has(id)).slice(0, 20)) {
-      void queries.fetchQuery({ ...session(id), staleTime: 0 }).then((row) => {
-        queries.setQueryData(sessionsKey(query), (pages: Parameters<typeof withRow<FleetSession>>[0]) => withRow(pages, (other) => other.id === id, row))
-      }, () => {})
+      void queries.fetchQuery({ ...session(id), staleTime: 0 }).then(
+        (row) => {
+          queries.setQueryData(sessionsKey(query), (pages: Parameters<typeof withRow<FleetSession>>[0]) =>
+            withRow(pages, (other) => other.id === id, row),
+          )
+        },
+        () => {},
+      )
     }
   })
   const again = () => {
@@ -71,8 +76,11 @@ export function SessionList({ tenant }: { tenant?: string }) {
     again,
   )
 
-  const filtered = ['status', 'reason', 'engine', 'q', 'restricted', ...(tenant ? [] : ['tenant'])].some((key) => wanted[key as keyof Wanted])
-  const clear = () => want({ status: undefined, reason: undefined, engine: undefined, q: undefined, restricted: undefined, tenant: undefined })
+  const filtered = ['status', 'reason', 'engine', 'q', 'restricted', ...(tenant ? [] : ['tenant'])].some(
+    (key) => wanted[key as keyof Wanted],
+  )
+  const clear = () =>
+    want({ status: undefined, reason: undefined, engine: undefined, q: undefined, restricted: undefined, tenant: undefined })
   return (
     <>
       <Filters set={filtered} onClear={clear}>
@@ -127,9 +135,7 @@ export function SessionList({ tenant }: { tenant?: string }) {
           }
         />
       )}
-      {chosen.size > 0 && (
-        <Bulk sessions={list.rows?.filter((row) => chosen.has(row.id)) ?? []} onDone={() => setChosen(new Set())} />
-      )}
+      {chosen.size > 0 && <Bulk sessions={list.rows?.filter((row) => chosen.has(row.id)) ?? []} onDone={() => setChosen(new Set())} />}
     </>
   )
 }
@@ -141,8 +147,16 @@ const reasons = [
 
 // Made when drawn: heads are words, and those change with the language.
 const columns = (): Column<FleetSession>[] => [
-  { key: 'label', head: t('sessions.label'), width: 'minmax(9rem, 1.4fr)', sort: 'label', cell: (row) => row.label },
-  { key: 'tenant', head: t('sessions.tenant'), width: 'minmax(7rem, 1fr)', sort: 'tenant', cell: (row) => row.tenant_name, narrow: 'below' },
+  { key: 'label', text: true, head: t('sessions.label'), width: 'minmax(9rem, 1.4fr)', sort: 'label', cell: (row) => row.label },
+  {
+    key: 'tenant',
+    text: true,
+    head: t('sessions.tenant'),
+    width: 'minmax(7rem, 1fr)',
+    sort: 'tenant',
+    cell: (row) => row.tenant_name,
+    narrow: 'below',
+  },
   {
     key: 'status',
     head: t('sessions.status'),
@@ -164,9 +178,18 @@ const columns = (): Column<FleetSession>[] => [
     narrow: 'hide',
   },
   { key: 'since', head: t('sessions.since'), width: '6.6rem', sort: 'since', cell: (row) => <Since at={row.since} />, narrow: 'below' },
-  { key: 'queued', head: t('sessions.queued'), width: '5rem', sort: 'queued', end: true, cell: (row) => number(row.queued), narrow: 'hide' },
+  {
+    key: 'queued',
+    head: t('sessions.queued'),
+    width: '5rem',
+    sort: 'queued',
+    end: true,
+    cell: (row) => number(row.queued),
+    narrow: 'hide',
+  },
   {
     key: 'active',
+    spare: true,
     head: t('sessions.active'),
     width: '6.6rem',
     cell: (row) => (
@@ -178,6 +201,7 @@ const columns = (): Column<FleetSession>[] => [
   },
   {
     key: 'engine',
+    spare: true,
     head: t('sessions.engine'),
     width: '6.2rem',
     cell: (row) => (

@@ -8,13 +8,13 @@ import { Button } from '../../pieces/button'
 import { ErrorCard, causeOf } from '../../pieces/error_card'
 import { Search } from '../../pieces/filters'
 import { Pill } from '../../pieces/pill'
+import { PlainTable } from '../../pieces/plain_table'
 import { Columns, Fact, Facts, Heading, Section } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
 import { toast } from '../../pieces/toast'
 import { bytes, duration } from '../../words/amounts'
 import { has, said, t } from '../../words/speak'
-import table from '../tenant/tenant.module.css'
 import { LogLevel } from './log_level'
 
 const system = {
@@ -32,13 +32,19 @@ export default function System() {
       <Heading title={t('system.title')} />
       {error && <ErrorCard error={error} retry={() => void refetch()} />}
       <Columns>
-        <Section title={t('system.readiness')} actions={data && <Pill status={data.ready ? 'ready' : 'down'} word={data.ready ? t('status.ready') : t('system.not_ready')} />}>
+        <Section
+          title={t('system.readiness')}
+          actions={data && <Pill status={data.ready ? 'ready' : 'down'} word={data.ready ? t('status.ready') : t('system.not_ready')} />}
+        >
           {!data && <Skeleton lines={5} />}
           {data && (
             <Facts>
               {Object.entries(data.checks).map(([name, state]) => (
                 <Fact key={name} name={name}>
-                  <Pill status={['ok', 'degraded'].includes(state) ? state : 'down'} word={has(`status.${state}`) ? said(`status.${state}`) : state} />
+                  <Pill
+                    status={['ok', 'degraded'].includes(state) ? state : 'down'}
+                    word={has(`status.${state}`) ? said(`status.${state}`) : state}
+                  />
                 </Fact>
               ))}
             </Facts>
@@ -101,7 +107,12 @@ function Backups() {
         <Facts>
           {data.data.slice(0, 10).map((one) => (
             <Fact key={one.path} name={bytes(one.bytes)}>
-              <code>{one.path}</code> {one.at && <span className="dim"><Since at={one.at} /></span>}
+              <code>{one.path}</code>{' '}
+              {one.at && (
+                <span className="dim">
+                  <Since at={one.at} />
+                </span>
+              )}
             </Fact>
           ))}
         </Facts>
@@ -115,29 +126,32 @@ function Configuration({ config }: { config: { key: string; value: string; sourc
   const [text, setText] = useState<string>()
   const rows = config?.filter((one) => !text || `${one.key} ${one.value}`.toLowerCase().includes(text.toLowerCase()))
   return (
-    <Section title={t('config.title')} note={t('config.note')} flush actions={<Search label={t('config.search')} value={text} onChange={setText} />}>
+    <Section
+      title={t('config.title')}
+      note={t('config.note')}
+      flush
+      actions={<Search label={t('config.search')} value={text} onChange={setText} />}
+    >
       {!rows && <Skeleton lines={6} />}
       {rows && (
-        <div className={table.scroll}>
-          <table className={table.table}>
-            <thead>
-              <tr>
-                <th>{t('config.key')}</th>
-                <th>{t('config.value')}</th>
-                <th>{t('config.source')}</th>
+        <PlainTable label={t('config.title')}>
+          <thead>
+            <tr>
+              <th>{t('config.key')}</th>
+              <th>{t('config.value')}</th>
+              <th>{t('config.source')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((one) => (
+              <tr key={one.key}>
+                <td className="mono">{one.key}</td>
+                <td className="mono">{one.value}</td>
+                <td className="dim">{one.source}</td>
               </tr>
-            </thead>
-            <tbody>
-              {rows.map((one) => (
-                <tr key={one.key}>
-                  <td className="mono">{one.key}</td>
-                  <td className="mono">{one.value}</td>
-                  <td className="dim">{one.source}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </PlainTable>
       )}
     </Section>
   )

@@ -14,6 +14,7 @@ import { ErrorCard } from '../../pieces/error_card'
 import { Checkbox, NativeSelect, TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Badge, Pill } from '../../pieces/pill'
+import { PlainTable } from '../../pieces/plain_table'
 import { Notice, Section } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
@@ -57,25 +58,25 @@ export function Keys({ tenant }: { tenant: TenantRecord }) {
       {!error && !rows && <Skeleton />}
       {rows && rows.length === 0 && <Empty text={t('keys.empty')} line={`columba key create --tenant ${tenant.id}`} />}
       {rows && rows.length > 0 && (
-        <div className={css.scroll}>
-          <table className={css.table}>
-            <thead>
-              <tr>
-                <th>{t('keys.name')}</th>
-                <th>{t('keys.ends')}</th>
-                <th>{t('keys.scopes')}</th>
-                <th>{t('keys.used')}</th>
-                <th>{t('keys.expires')}</th>
-                <th />
-              </tr>
-            </thead>
-            <tbody>
-              {rows.slice(0, 200).map((one) => (
-                <Row key={one.id} record={one} admin={admin} onShown={setShown} renew={renew} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <PlainTable label={t('tenant.keys')}>
+          <thead>
+            <tr>
+              <th>{t('keys.name')}</th>
+              <th>{t('keys.ends')}</th>
+              <th>{t('keys.scopes')}</th>
+              <th>{t('keys.used')}</th>
+              <th>{t('keys.expires')}</th>
+              <th>
+                <span className="unseen">{t('palette.deeds')}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, 200).map((one) => (
+              <Row key={one.id} record={one} admin={admin} onShown={setShown} renew={renew} />
+            ))}
+          </tbody>
+        </PlainTable>
       )}
       {more && <Button onClick={more}>{t('list.older')}</Button>}
       {making && (
@@ -94,7 +95,17 @@ export function Keys({ tenant }: { tenant: TenantRecord }) {
   )
 }
 
-function Row({ record, admin, onShown, renew }: { record: Key; admin: boolean; onShown: (key: string) => void; renew: () => Promise<void> }) {
+function Row({
+  record,
+  admin,
+  onShown,
+  renew,
+}: {
+  record: Key
+  admin: boolean
+  onShown: (key: string) => void
+  renew: () => Promise<void>
+}) {
   const dead = record.revoked_at !== null || (record.expires_at !== null && Date.parse(record.expires_at) < Date.now())
   return (
     <tr>
@@ -106,7 +117,15 @@ function Row({ record, admin, onShown, renew }: { record: Key; admin: boolean; o
       </td>
       <td>{record.scopes.join(', ')}</td>
       <td>{record.last_used_at ? <Since at={record.last_used_at} /> : <span className="dim">{t('keys.never')}</span>}</td>
-      <td>{dead ? <Pill status="revoked" /> : record.expires_at ? <Since at={record.expires_at} /> : <span className="dim">{t('keys.no_end')}</span>}</td>
+      <td>
+        {dead ? (
+          <Pill status="revoked" />
+        ) : record.expires_at ? (
+          <Since at={record.expires_at} />
+        ) : (
+          <span className="dim">{t('keys.no_end')}</span>
+        )}
+      </td>
       <td data-end>
         {admin && !dead && (
           <Buttons>
@@ -194,7 +213,12 @@ function NewKey({ tenant, onClose, onMade }: { tenant: string; onClose: () => vo
               required
               autoFocus
             />
-            <Checkbox.Group label={t('keys.scopes')} value={scopes} onChange={(next) => setScopes(next as Scope[])} error={errorOf('scopes')}>
+            <Checkbox.Group
+              label={t('keys.scopes')}
+              value={scopes}
+              onChange={(next) => setScopes(next as Scope[])}
+              error={errorOf('scopes')}
+            >
               <div className={css.shown}>
                 {(['read', 'send', 'session'] as const).map((scope) => (
                   <Checkbox key={scope} value={scope} label={t(`keys.scope.${scope}`)} />

@@ -11,6 +11,7 @@ import { ErrorCard } from '../../pieces/error_card'
 import { NativeSelect } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Pill } from '../../pieces/pill'
+import { PlainTable } from '../../pieces/plain_table'
 import { Columns, Fact, Facts, Section } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
@@ -18,7 +19,6 @@ import { toast } from '../../pieces/toast'
 import { money } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 import { day } from '../../words/times'
-import css from './tenant.module.css'
 
 /** What was agreed, what is owed, and every entry that led there. */
 export function Money({ tenant }: { tenant: TenantRecord }) {
@@ -30,16 +30,17 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
       <Columns>
         <Section
           title={t('money.subscription')}
-          actions={
-            may(self?.operator.role, 'admin') && data && <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>
-          }
+          actions={may(self?.operator.role, 'admin') && data && <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>}
         >
           {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
           {!error && !data && <Skeleton lines={5} />}
           {data && (
             <Facts>
               <Fact name={t('filter.status')}>
-                <Pill status={data.status} /> <span className="small dim"><Since at={data.since} /></span>
+                <Pill status={data.status} />{' '}
+                <span className="small dim">
+                  <Since at={data.since} />
+                </span>
               </Fact>
               <Fact name={t('tenants.plan')}>
                 {data.deal.name}, {money(data.deal.price_minor, data.deal.currency)} {said(`interval.${data.deal.interval}`)}
@@ -98,32 +99,34 @@ function Ledger({ tenant }: { tenant: string }) {
   return (
     <Section title={t('money.ledger')} flush>
       {error && !rows && <ErrorCard error={error} retry={retry} />}
-      {rows && rows.length === 0 && <p className="dim" style={{ padding: 14 }}>{t('money.ledger.none')}</p>}
+      {rows && rows.length === 0 && (
+        <p className="dim" style={{ padding: 14 }}>
+          {t('money.ledger.none')}
+        </p>
+      )}
       {rows && rows.length > 0 && (
-        <div className={css.scroll}>
-          <table className={css.table}>
-            <thead>
-              <tr>
-                <th>{t('money.when')}</th>
-                <th>{t('money.entry')}</th>
-                <th>{t('money.reference')}</th>
-                <th data-end>{t('money.amount')}</th>
+        <PlainTable label={t('money.ledger')}>
+          <thead>
+            <tr>
+              <th>{t('money.when')}</th>
+              <th>{t('money.entry')}</th>
+              <th>{t('money.reference')}</th>
+              <th data-end>{t('money.amount')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(0, 200).map((entry) => (
+              <tr key={entry.seq}>
+                <td>
+                  <Since at={entry.at} />
+                </td>
+                <td>{said(`ledger.${entry.kind}`)}</td>
+                <td className="dim">{entry.reference ?? ''}</td>
+                <td data-end>{money(entry.amount_minor, entry.currency)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {rows.slice(0, 200).map((entry) => (
-                <tr key={entry.seq}>
-                  <td>
-                    <Since at={entry.at} />
-                  </td>
-                  <td>{said(`ledger.${entry.kind}`)}</td>
-                  <td className="dim">{entry.reference ?? ''}</td>
-                  <td data-end>{money(entry.amount_minor, entry.currency)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </PlainTable>
       )}
       {more && <Button onClick={more}>{t('list.older')}</Button>}
     </Section>
@@ -138,7 +141,9 @@ function ChangePlan({ tenant, now, onClose }: { tenant: TenantRecord; now: strin
   const preview = useQuery({
     queryKey: ['preview', tenant.id, plan],
     queryFn: ({ signal }) =>
-      got(api.GET('/v1/admin/tenants/{id}/subscription/preview', { params: { path: { id: tenant.id }, query: { plan } as never }, signal })),
+      got(
+        api.GET('/v1/admin/tenants/{id}/subscription/preview', { params: { path: { id: tenant.id }, query: { plan } as never }, signal }),
+      ),
     enabled: plan !== now,
     retry: false,
   })
@@ -168,7 +173,7 @@ function ChangePlan({ tenant, now, onClose }: { tenant: TenantRecord; now: strin
             />
             {preview.error && <ErrorCard error={preview.error} />}
             {plan !== now && preview.data && (
-              <table className={css.table}>
+              <PlainTable label={t('money.change')}>
                 <tbody>
                   {preview.data.lines.map((line) => (
                     <tr key={line.text}>
@@ -185,7 +190,7 @@ function ChangePlan({ tenant, now, onClose }: { tenant: TenantRecord; now: strin
                     </td>
                   </tr>
                 </tbody>
-              </table>
+              </PlainTable>
             )}
           </>
         )}

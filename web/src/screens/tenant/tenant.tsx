@@ -23,7 +23,6 @@ import { WebhookList } from '../webhooks/webhook_list'
 import { Keys } from './keys'
 import { LookButton } from './look'
 import { Money } from './money'
-import css from './tenant.module.css'
 import { TenantSettings } from './tenant_settings'
 import { UsageView } from './usage_view'
 
@@ -60,13 +59,10 @@ function Shown({ record }: { record: TenantRecord }) {
   return (
     <>
       <Heading
-        title={
-          <span className={css.title}>
-            {record.name} <Pill status={status} word={word} />
-          </span>
-        }
-        note={
-          <span className={css.facts}>
+        title={record.name}
+        state={<Pill status={status} word={word} />}
+        facts={
+          <>
             <span>
               {t('tenants.plan')} {record.plan}
             </span>
@@ -74,7 +70,7 @@ function Shown({ record }: { record: TenantRecord }) {
               {t('tenant.since')} <Since at={record.created_at} />
             </span>
             <IdChip id={record.id} />
-          </span>
+          </>
         }
       >
         {look?.tenant !== record.id && <LookButton tenant={record.id} name={record.name} />}

@@ -17,10 +17,7 @@ export function UsageView({ tenant }: { tenant: TenantRecord }) {
   const { data, error, refetch } = useQuery(usage(tenant.id))
   return (
     <Columns>
-      <Section
-        title={t('tenant.usage')}
-        note={data && t('usage.period', { start: day(data.period.start), end: day(data.period.end) })}
-      >
+      <Section title={t('tenant.usage')} note={data && t('usage.period', { start: day(data.period.start), end: day(data.period.end) })}>
         {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
         {!error && !data && <Skeleton lines={6} />}
         {data && (
@@ -76,8 +73,8 @@ function Days({ tenant }: { tenant: string }) {
             ))}
           </div>
           <div className={`${css.dates} small dim`}>
-            <span>{day(days[0]?.day ?? '')}</span>
-            <span>{day(days.at(-1)?.day ?? '')}</span>
+            <bdi>{day(days[0]?.day ?? '')}</bdi>
+            <bdi>{day(days.at(-1)?.day ?? '')}</bdi>
           </div>
         </>
       )}

@@ -102,7 +102,7 @@ export function tenantState(row: Pick<TenantRecord, 'status' | 'standing'>): { s
 }
 
 const columns = (): Column<TenantRecord>[] => [
-  { key: 'name', head: t('tenants.name'), width: 'minmax(10rem, 1.6fr)', cell: (row) => row.name },
+  { key: 'name', text: true, head: t('tenants.name'), width: 'minmax(10rem, 1.6fr)', cell: (row) => row.name },
   { key: 'plan', head: t('tenants.plan'), width: 'minmax(6rem, 0.7fr)', cell: (row) => row.plan, narrow: 'below' },
   {
     key: 'status',

@@ -7,12 +7,12 @@ import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { IdChip } from '../../pieces/id_chip'
 import { Badge, Pill } from '../../pieces/pill'
+import { PlainTable } from '../../pieces/plain_table'
 import { Fact, Facts, Heading, Notice, Section } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
 import { bytes, duration, number } from '../../words/amounts'
 import { has, said, t } from '../../words/speak'
-import table from '../tenant/tenant.module.css'
 
 /** Three beats missed, and a process is killed and started again: two late ones are worth a colour. */
 const lateMs = 10_000
@@ -71,40 +71,38 @@ function One({ transport }: { transport: Transport }) {
         </Fact>
       </Facts>
       {transport.shards.length > 0 && (
-        <div className={table.scroll}>
-          <table className={table.table}>
-            <thead>
-              <tr>
-                <th>{t('transports.shard')}</th>
-                <th data-end>{t('sessions.title')}</th>
-                <th>{t('transports.up')}</th>
-                <th data-end>{t('transports.restarts')}</th>
-                <th data-end>{t('transports.beat')}</th>
-                <th data-end>{t('transports.memory')}</th>
+        <PlainTable label={`${transport.engine} ${transport.release ?? ''}`}>
+          <thead>
+            <tr>
+              <th>{t('transports.shard')}</th>
+              <th data-end>{t('sessions.title')}</th>
+              <th>{t('transports.up')}</th>
+              <th data-end>{t('transports.restarts')}</th>
+              <th data-end>{t('transports.beat')}</th>
+              <th data-end>{t('transports.memory')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {transport.shards.map((shard) => (
+              <tr key={shard.id}>
+                <td className="mono">{shard.id}</td>
+                <td data-end>{number(shard.sessions)}</td>
+                <td>
+                  <Since at={shard.since} />
+                </td>
+                <td data-end>{number(shard.restarts)}</td>
+                <td data-end>
+                  {shard.last_beat_ms !== null && shard.last_beat_ms > lateMs ? (
+                    <Badge tone="amber">{duration(shard.last_beat_ms)}</Badge>
+                  ) : (
+                    duration(shard.last_beat_ms)
+                  )}
+                </td>
+                <td data-end>{bytes(shard.resident_bytes)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {transport.shards.map((shard) => (
-                <tr key={shard.id}>
-                  <td className="mono">{shard.id}</td>
-                  <td data-end>{number(shard.sessions)}</td>
-                  <td>
-                    <Since at={shard.since} />
-                  </td>
-                  <td data-end>{number(shard.restarts)}</td>
-                  <td data-end>
-                    {shard.last_beat_ms !== null && shard.last_beat_ms > lateMs ? (
-                      <Badge tone="amber">{duration(shard.last_beat_ms)}</Badge>
-                    ) : (
-                      duration(shard.last_beat_ms)
-                    )}
-                  </td>
-                  <td data-end>{bytes(shard.resident_bytes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </PlainTable>
       )}
     </Section>
   )

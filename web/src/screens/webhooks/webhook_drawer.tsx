@@ -174,7 +174,8 @@ function DeliveryView({ delivery, webhook, acts, renew }: { delivery: Delivery; 
   const seen = look?.tenant === webhook.tenant ? look.id : null
   const { data, error } = useQuery({
     queryKey: ['delivery', delivery.id, seen],
-    queryFn: ({ signal }) => got(api.GET('/v1/deliveries/{id}', { params: { path: { id: delivery.id } }, headers: reading(webhook.tenant), signal })),
+    queryFn: ({ signal }) =>
+      got(api.GET('/v1/deliveries/{id}', { params: { path: { id: delivery.id } }, headers: reading(webhook.tenant), signal })),
     retry: false,
   })
   const again = useMutation({
@@ -204,7 +205,8 @@ function DeliveryView({ delivery, webhook, acts, renew }: { delivery: Delivery; 
       </p>
       {data?.log.map((attempt) => (
         <div key={attempt.number} className={css.attempt}>
-          <strong>{attempt.status ?? attempt.error ?? t('deliveries.no_answer')}</strong> <span className="dim">{duration(attempt.duration_ms)}</span>{' '}
+          <strong>{attempt.status ?? attempt.error ?? t('deliveries.no_answer')}</strong>{' '}
+          <span className="dim">{duration(attempt.duration_ms)}</span>{' '}
           <span className="small dim">
             <Since at={attempt.at} />
           </span>

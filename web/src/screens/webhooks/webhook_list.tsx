@@ -48,10 +48,17 @@ export function WebhookList({ tenant }: { tenant?: string }) {
           columns={columns(tenant !== undefined)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({ to: '.', search: ((before: object) => ({ ...before, open: row.id })) as never, replace: true, resetScroll: false })}
+          to={(row) => ({
+            to: '.',
+            search: ((before: object) => ({ ...before, open: row.id })) as never,
+            replace: true,
+            resetScroll: false,
+          })}
           open={wanted.open}
           more={list.more}
-          empty={<Empty text={filtered ? t('webhooks.none') : t('webhooks.empty')} line="columba webhook create https://example.com/columba" />}
+          empty={
+            <Empty text={filtered ? t('webhooks.none') : t('webhooks.empty')} line="columba webhook create https://example.com/columba" />
+          }
         />
       )}
       {shown && <WebhookDrawer key={shown.id} webhook={shown} onClose={() => want({ open: undefined })} />}
@@ -72,6 +79,7 @@ const columns = (within: boolean): Column<FleetWebhook>[] => [
     : [
         {
           key: 'tenant',
+          text: true,
           head: t('sessions.tenant'),
           width: 'minmax(8rem, 1fr)',
           cell: (row: FleetWebhook) => row.tenant_name ?? <TenantName id={row.tenant} />,
@@ -88,5 +96,12 @@ const columns = (within: boolean): Column<FleetWebhook>[] => [
     narrow: 'hide',
   },
   { key: 'since', head: t('webhooks.failing'), width: '8rem', cell: (row) => <Since at={row.health.failing_since} />, narrow: 'below' },
-  { key: 'events', head: t('webhooks.events'), width: 'minmax(8rem, 1fr)', cell: (row) => <code className="dim">{row.events.join(' ')}</code>, narrow: 'hide' },
+  {
+    key: 'events',
+    spare: true,
+    head: t('webhooks.events'),
+    width: 'minmax(8rem, 1fr)',
+    cell: (row) => <code className="dim">{row.events.join(' ')}</code>,
+    narrow: 'hide',
+  },
 ]
