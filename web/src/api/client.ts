@@ -2,12 +2,8 @@
 
 import createClient, { type Middleware } from 'openapi-fetch'
 import { stepUp } from './door'
-import type { PendingPaths } from './pending'
 import { Problem, problemOf } from './problems'
 import type { paths } from './schema'
-
-// What the document does not have yet stands in `pending.ts`, path by path.
-type Paths = Omit<paths, keyof PendingPaths> & PendingPaths
 
 let csrf: string | null = null
 
@@ -29,7 +25,7 @@ const manners: Middleware = {
   },
 }
 
-export const api = createClient<Paths>({ baseUrl: '', credentials: 'same-origin' })
+export const api = createClient<paths>({ baseUrl: '', credentials: 'same-origin' })
 api.use(manners)
 
 /** The answer of a call that has one. */

@@ -2,7 +2,7 @@
 
 import { queryOptions } from '@tanstack/react-query'
 import { api, got, keepToken } from './client'
-import type { SignedIn } from './pending'
+import type { SignedIn } from './records'
 
 /** Who is signed in. Fails with 401 when nobody is. */
 export const me = queryOptions({

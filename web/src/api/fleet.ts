@@ -3,7 +3,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { api, got } from './client'
 import { reading } from './look'
-import type { FleetQuery, MessageQuery } from './pending'
+import type { FleetQuery, FleetSession, MessageQuery, Page } from './records'
 
 export const overview = queryOptions({
   queryKey: ['overview'],
@@ -14,14 +14,16 @@ export const overview = queryOptions({
 
 export const sessionsKey = (query: FleetQuery) => ['sessions', query] as const
 
-export function readSessions(query: FleetQuery, cursor: string | undefined, signal: AbortSignal) {
-  return got(api.GET('/v1/admin/sessions', { params: { query: { ...query, ...(cursor && { cursor }), limit: 100 } }, signal }))
+export function readSessions(query: FleetQuery, cursor: string | undefined, signal: AbortSignal): Promise<Page<FleetSession>> {
+  const call = { params: { query: { ...query, ...(cursor && { cursor }), limit: 100 } }, signal }
+  // The record is described with what a tenant sees of it, where whose it is goes without saying.
+  return got(api.GET('/v1/admin/sessions', call)) as Promise<Page<FleetSession>>
 }
 
 export const session = (id: string) =>
   queryOptions({
     queryKey: ['session', id],
-    queryFn: ({ signal }) => got(api.GET('/v1/admin/sessions/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) => got(api.GET('/v1/admin/sessions/{id}', { params: { path: { id } }, signal })) as Promise<FleetSession>,
   })
 
 export const rateWindow = (tenant: string, id: string) =>

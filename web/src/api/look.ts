@@ -1,7 +1,7 @@
 // A look as a tenant: full reading for a while, no acting, and the tenant can see that it happened.
 
 import { useSyncExternalStore } from 'react'
-import type { Look } from './pending'
+import type { Look } from './records'
 
 const kept = 'columba.look'
 const listeners = new Set<() => void>()

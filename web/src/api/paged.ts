@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, type QueryKey } from '@tanstack/react-query'
 import { useMemo } from 'react'
-import type { Page } from './pending'
+import type { Page } from './records'
 
 export interface Paged<R> {
   rows: R[] | undefined

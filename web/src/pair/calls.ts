@@ -1,6 +1,6 @@
 // The five calls of this page. It shares nothing with the admin UI: whoever is here has no account.
 
-import type { PairPeek, PairState } from '../api/pending'
+import type { PairPeek, PairState } from '../api/records'
 
 export class Refused extends Error {
   readonly status: number

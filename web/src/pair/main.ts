@@ -2,7 +2,7 @@
 
 import './pair.css'
 
-import type { PairPeek, PairState } from '../api/pending'
+import type { PairPeek, PairState } from '../api/records'
 import { qrPath } from '../pieces/qr_path'
 import { duration } from '../words/amounts'
 import { from, has, languages, preferred, said, speak, spoken, type Files, type Language } from '../words/speak'
@@ -92,7 +92,7 @@ async function watch(): Promise<void> {
     trouble = null
     const code = view.is === 'pairing' ? view.code : null
     if (state.step === 'connected') return end({ is: 'done' })
-    if (['parked', 'stopped', 'logged_out', 'quarantined'].includes(state.status) && state.reason !== null) {
+    if (state.step === 'failed') {
       return end({ is: 'failed', reason: state.reason })
     }
     view = { is: 'pairing', state, code: code && Date.parse(code.expires_at) > Date.now() ? code : null }
@@ -186,7 +186,7 @@ function reporting(peek: PairPeek): (Node | string)[] {
 
 function pairing(state: PairState, code: { code: string; expires_at: string } | null): (Node | string)[] {
   const order = ['waiting', 'scanned', 'syncing', 'connected'] as const
-  const reached = order.indexOf(state.step)
+  const reached = state.step === 'failed' ? 0 : order.indexOf(state.step)
   const steps = h(
     'ol',
     { class: 'steps' },
@@ -208,7 +208,13 @@ function scan(state: PairState): HTMLElement {
     { class: 'scan' },
     h('h2', {}, t('scan')),
     h('div', { class: 'qr' }, picture(size, path, t('scan.label'))),
-    h('p', { class: 'dim small' }, t('scan.holds', { time: left, attempt: qr.attempt, of: qr.of })),
+    h(
+      'p',
+      { class: 'dim small' },
+      qr.of === null
+        ? t('scan.holds_open', { time: left, attempt: qr.attempt })
+        : t('scan.holds', { time: left, attempt: qr.attempt, of: qr.of }),
+    ),
     h('p', { class: 'dim' }, t('scan.how')),
   )
 }

@@ -18,7 +18,7 @@ import {
   IconX,
   type Icon,
 } from '@tabler/icons-react'
-import type { SessionStatus } from '../api/pending'
+import type { SessionStatus } from '../api/records'
 import { said } from '../words/speak'
 import css from './pill.module.css'
 

@@ -18,8 +18,8 @@ export function Heading({
   return (
     <header className={css.heading}>
       <div className={css.title}>
-        <h1 dir="auto">
-          {title} {state}
+        <h1>
+          <bdi>{title}</bdi> {state}
         </h1>
         {note && <p className="dim">{note}</p>}
         {facts && <div className={css.glance}>{facts}</div>}

@@ -1,7 +1,7 @@
 // How many of each state over time, stacked: drawn to scale, with gaps where nothing is known.
 
 import { useState } from 'react'
-import type { Counts } from '../api/pending'
+import type { Counts } from '../api/records'
 import { number } from '../words/amounts'
 import { said, t } from '../words/speak'
 import { absolute, clock } from '../words/times'

@@ -1,4 +1,4 @@
-import type { Stretch } from '../api/pending'
+import type { Stretch } from '../api/records'
 import { duration } from '../words/amounts'
 import { said, t } from '../words/speak'
 import { useNow } from './now'

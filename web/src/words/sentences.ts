@@ -1,6 +1,6 @@
 // What a session's or a message's state means, in plain words: what happened, what Columba does about it, what you can do.
 
-import type { MessageRecord, SessionRecord } from '../api/pending'
+import type { MessageRecord, SessionRecord } from '../api/records'
 import { has, said, t } from './speak'
 import { clock, relative } from './times'
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import type { SessionRecord } from '../api/pending'
+import type { SessionRecord } from '../api/records'
 import { duration, money, percent } from './amounts'
 import ar from './ar.json'
 import en from './en.json'

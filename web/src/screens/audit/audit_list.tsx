@@ -28,28 +28,43 @@ const actions = [
   'tenant.create', 'tenant.update', 'tenant.suspend', 'tenant.resume', 'tenant.delete', 'plan.create', 'plan.replace', 'key.create',
   'key.rotate', 'key.revoke', 'operator.create', 'operator.delete', 'subscription.change', 'subscription.end', 'subscription.reactivate',
   'billing.profile', 'invoice.pay', 'invoice.credit', 'invoice.void', 'invoice.write_off', 'ledger.adjust', 'store.restore',
-  'session.pairing_code', 'call.refused',
+  'session.pairing_code',
+  'session.pairing_link',
+  'session.pairing_link_used',
+  'session.pairing_link_reported',
+  'store.backup',
+  'operator.update',
+  'operator.invite',
+  'operator.welcome',
+  'operator.sign_in',
+  'operator.sign_out',
+  'operator.step_up',
+  'operator.password',
+  'operator.second_factor',
+  'look.open',
+  'look.end',
+  'tenant.on_behalf', 'call.refused',
 ] // prettier-ignore
 
-/** What operators did, newest first: to anything, or to one thing. */
-export function AuditList({ subject }: { subject?: string }) {
+/** What operators did, newest first: to anything, or to a tenant. */
+export function AuditList({ tenant }: { tenant?: string }) {
   const [wanted, want] = useFilters<Wanted>()
-  const about = subject ?? wanted.subject
   const query = {
     ...(wanted.action && { action: wanted.action }),
     ...(wanted.actor && { actor: wanted.actor }),
-    ...(about && { subject: about }),
+    ...(wanted.subject && { subject: wanted.subject }),
+    ...(tenant && { tenant }),
     order: 'desc',
   }
   const list = usePaged(['audit', query], (cursor, signal) =>
     got(api.GET('/v1/admin/audit', { params: { query: { ...query, ...(cursor && { cursor }), limit: 100 } as never }, signal })),
   )
   const shown = list.rows?.find((row) => String(row.seq) === wanted.open)
-  const filtered = Boolean(wanted.action ?? wanted.actor ?? (subject ? undefined : wanted.subject))
+  const filtered = Boolean(wanted.action ?? wanted.actor ?? wanted.subject)
   return (
     <>
       <Filters set={filtered} onClear={() => want({ action: undefined, actor: undefined, subject: undefined })}>
-        {!subject && <Search label={t('audit.search')} value={wanted.subject} onChange={(next) => want({ subject: next })} />}
+        <Search label={t('audit.search')} value={wanted.subject} onChange={(next) => want({ subject: next })} />
         <Choice
           label={t('audit.action')}
           value={wanted.action}

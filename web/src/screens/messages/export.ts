@@ -1,6 +1,6 @@
 // What is shown, as a file. A spreadsheet takes a cell that begins with one of `=+-@` for a formula: such get an apostrophe.
 
-import type { MessageRecord } from '../../api/pending'
+import type { MessageRecord } from '../../api/records'
 
 const fields = ['id', 'session', 'direction', 'chat', 'type', 'status', 'reason', 'wa_id', 'client_ref', 'attempts'] as const
 

@@ -1,4 +1,4 @@
-import type { Stop } from '../../api/pending'
+import type { Stop } from '../../api/records'
 import { duration } from '../../words/amounts'
 import { has, said } from '../../words/speak'
 import { absolute, precise } from '../../words/times'

@@ -7,7 +7,7 @@ import { api, got, requestKey } from '../../api/client'
 import { may, me } from '../../api/door'
 import { message, session } from '../../api/fleet'
 import { onBehalf, reading, useLook } from '../../api/look'
-import type { MessageRecord } from '../../api/pending'
+import type { MessageRecord } from '../../api/records'
 import { Button } from '../../pieces/button'
 import { ErrorCard, causeOf } from '../../pieces/error_card'
 import { IdChip } from '../../pieces/id_chip'
@@ -74,7 +74,7 @@ export function MessageDrawer({ id, onClose }: { id: string; onClose: () => void
             {owner.data && (
               <Fact name={t('message.tenant')}>
                 <Link to="/tenants/$tenant" params={{ tenant: owner.data.tenant }}>
-                  {owner.data.tenant_name}
+                  {owner.data.tenant_name ?? owner.data.tenant}
                 </Link>
               </Fact>
             )}

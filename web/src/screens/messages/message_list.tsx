@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { message, readMessages } from '../../api/fleet'
 import { usePaged, withRow } from '../../api/paged'
-import type { FleetSession, MessageQuery, MessageRecord } from '../../api/pending'
+import type { FleetSession, MessageQuery, MessageRecord } from '../../api/records'
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { Button } from '../../pieces/button'
@@ -26,8 +26,8 @@ interface Wanted {
   q?: string | undefined
   tenant?: string | undefined
   session?: string | undefined
-  status?: string | undefined
-  direction?: string | undefined
+  status?: MessageQuery['status'] | undefined
+  direction?: MessageQuery['direction'] | undefined
   from?: string | undefined
   until?: string | undefined
   open?: string | undefined
@@ -99,13 +99,13 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
           label={t('filter.status')}
           value={wanted.status}
           options={statuses.map((status) => ({ value: status, label: said(`status.${status}`) }))}
-          onChange={(status) => want({ status })}
+          onChange={(status) => want({ status: status as Wanted['status'] })}
         />
         <Choice
           label={t('messages.direction')}
           value={wanted.direction}
           options={['out', 'in', 'own'].map((direction) => ({ value: direction, label: said(`messages.direction.${direction}`) }))}
-          onChange={(direction) => want({ direction })}
+          onChange={(direction) => want({ direction: direction as Wanted['direction'] })}
         />
         <Day label={t('filter.from')} value={wanted.from} onChange={(from) => want({ from })} />
         <Day label={t('filter.until')} value={wanted.until} onChange={(until) => want({ until })} />

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { MessageRecord } from '../../api/pending'
+import type { MessageRecord } from '../../api/records'
 import { toCsv } from './export'
 import { sought } from './sought'
 

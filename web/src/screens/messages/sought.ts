@@ -1,4 +1,4 @@
-import type { MessageQuery } from '../../api/pending'
+import type { MessageQuery } from '../../api/records'
 
 /** What a search means by its shape: an id, a number, a reference of the tenant's, or an id on the network. */
 export function sought(text: string | undefined): MessageQuery {

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { Incident } from '../../api/pending'
+import type { Incident } from '../../api/records'
 import { Since } from '../../pieces/since'
 import { has, said, t } from '../../words/speak'
 import css from './overview.module.css'

@@ -3,7 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import { overview } from '../../api/fleet'
-import type { Overview as Record } from '../../api/pending'
+import type { Overview as Record } from '../../api/records'
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { usePlace } from '../../frame/place'
@@ -71,7 +71,7 @@ export default function Overview() {
                   <Link to="/sessions" search={{ engine: release.engine }}>
                     {release.engine}
                   </Link>
-                  <code className="dim">{release.release ?? t('overview.builtin')}</code>
+                  <code className="dim">{release.release || t('overview.builtin')}</code>
                   <span className={css.end}>{t('count.sessions', { count: release.sessions })}</span>
                 </li>
               ))}

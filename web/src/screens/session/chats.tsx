@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, got } from '../../api/client'
 import { reading, useLook } from '../../api/look'
-import type { FleetSession } from '../../api/pending'
+import type { FleetSession } from '../../api/records'
 import { Problem } from '../../api/problems'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
@@ -32,7 +32,7 @@ export function Chats({ record }: { record: FleetSession }) {
     return (
       <Section>
         <Empty text={t('chats.hidden')}>
-          <LookButton tenant={record.tenant} name={record.tenant_name} />
+          <LookButton tenant={record.tenant} name={record.tenant_name ?? ''} />
         </Empty>
       </Section>
     )

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import { api, got, guarded } from '../../api/client'
 import { may, me, type Role } from '../../api/door'
 import { onBehalf, useLook } from '../../api/look'
-import type { FleetSession } from '../../api/pending'
+import type { FleetSession } from '../../api/records'
 import { Button } from '../../pieces/button'
 import { confirm } from '../../pieces/confirm'
 import { IdChip } from '../../pieces/id_chip'
@@ -77,7 +77,7 @@ export function Danger({ record }: { record: FleetSession }) {
             onClick={() =>
               confirm({
                 title: t('danger.logout'),
-                reach: t('danger.logout.reach', { name: record.label, tenant: record.tenant_name, queued: number(record.queued) }),
+                reach: t('danger.logout.reach', { name: record.label, tenant: record.tenant_name ?? '–', queued: number(record.queued) }),
                 act: t('danger.logout'),
                 danger: true,
                 run: async () => {
@@ -97,7 +97,7 @@ export function Danger({ record }: { record: FleetSession }) {
             onClick={() =>
               confirm({
                 title: t('danger.delete'),
-                reach: t('danger.delete.reach', { name: record.label, tenant: record.tenant_name, queued: number(record.queued) }),
+                reach: t('danger.delete.reach', { name: record.label, tenant: record.tenant_name ?? '–', queued: number(record.queued) }),
                 typed: record.label,
                 act: t('danger.delete'),
                 danger: true,

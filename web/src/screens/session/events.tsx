@@ -1,6 +1,6 @@
 import { IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { useState } from 'react'
-import type { FleetSession } from '../../api/pending'
+import type { FleetSession } from '../../api/records'
 import type { FeedEvent } from '../../feed/machine'
 import { useFeed } from '../../feed/use_feed'
 import { Button } from '../../pieces/button'

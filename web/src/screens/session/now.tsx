@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { rateWindow } from '../../api/fleet'
-import type { FleetSession, RateWindow } from '../../api/pending'
+import type { FleetSession, RateWindow } from '../../api/records'
 import { ErrorCard } from '../../pieces/error_card'
 import { IdChip } from '../../pieces/id_chip'
 import { Columns, Fact, Facts, Section } from '../../pieces/section'

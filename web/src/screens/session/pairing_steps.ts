@@ -1,4 +1,4 @@
-import type { SessionRecord } from '../../api/pending'
+import type { SessionRecord } from '../../api/records'
 
 export const steps = ['waiting', 'scanned', 'syncing', 'connected'] as const
 

@@ -1,6 +1,6 @@
 import { readTimeline, timelineKey } from '../../api/fleet'
 import { usePaged } from '../../api/paged'
-import type { FleetSession } from '../../api/pending'
+import type { FleetSession } from '../../api/records'
 import { Button } from '../../pieces/button'
 import { ErrorCard } from '../../pieces/error_card'
 import { Section } from '../../pieces/section'

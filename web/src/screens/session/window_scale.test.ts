@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import type { RateWindow } from '../../api/pending'
+import type { RateWindow } from '../../api/records'
 import { aheadS, scale } from './window_scale'
 
 const now = Date.parse('2026-11-30T12:00:00.000Z')
 const before = (s: number) => new Date(now - s * 1_000).toISOString()
 
-function window(ages: number[], cap = 4, next: string | null = null): RateWindow {
-  return { now: before(0), span_s: 60, cap, attempts: ages.map(before), next_slot_at: next, queue: { queued: 0, held: 0, head: null } }
+function window(ages: number[], cap = 4, next = before(0)): RateWindow {
+  return {
+    now: before(0),
+    span_s: 60,
+    cap,
+    attempts: ages.map(before),
+    next_slot_at: next,
+    queue: { queued: 0, held: 0, sending: 0, head: null },
+  }
 }
 
 describe('the rate window', () => {

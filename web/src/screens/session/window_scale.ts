@@ -1,7 +1,7 @@
 // The rate window as it is, put to scale: where each attempt stands, how many count at each moment, where the cap lies and when the
 // next slot opens. Pure, so that the picture can be checked against the numbers.
 
-import type { RateWindow } from '../../api/pending'
+import type { RateWindow } from '../../api/records'
 
 export interface Scale {
   /** One for each attempt that counts: when it was and how many counted with it. Both from 0 to 1. */
@@ -43,8 +43,8 @@ export function scale(window: RateWindow, now: number): Scale {
     const leaves = at + span
     if (leaves <= now + ahead) fall.push({ x: x(leaves), y: (used - place - 1) / top })
   })
-  const slot = window.next_slot_at === null ? null : Date.parse(window.next_slot_at)
-  const slotMs = slot === null || slot <= now ? null : slot - now
+  const slot = Date.parse(window.next_slot_at)
+  const slotMs = slot <= now ? null : slot - now
   return {
     ticks,
     nowX,

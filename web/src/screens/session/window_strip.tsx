@@ -2,7 +2,7 @@
 // is the ceiling they can touch and never cross; to the right of now it is seen when room comes back.
 
 import { useEffect, useState } from 'react'
-import type { RateWindow } from '../../api/pending'
+import type { RateWindow } from '../../api/records'
 import { duration, number } from '../../words/amounts'
 import { t } from '../../words/speak'
 import { aheadS, scale } from './window_scale'

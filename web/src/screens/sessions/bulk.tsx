@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from '../../api/client'
 import { may, me } from '../../api/door'
 import { onBehalf } from '../../api/look'
-import type { FleetSession } from '../../api/pending'
+import type { FleetSession } from '../../api/records'
 import { Button } from '../../pieces/button'
 import { confirm } from '../../pieces/confirm'
 import { toast } from '../../pieces/toast'
@@ -16,7 +16,7 @@ type Verb = 'start' | 'stop' | 'restart'
 export function Bulk({ sessions, onDone }: { sessions: FleetSession[]; onDone: () => void }) {
   const { data } = useQuery(me)
   const queries = useQueryClient()
-  const tenants = [...new Set(sessions.map((one) => one.tenant_name))]
+  const tenants = [...new Set(sessions.map((one) => one.tenant_name ?? one.tenant))]
   const connected = sessions.filter((one) => one.status === 'connected').length
   const queued = sessions.reduce((sum, one) => sum + one.queued, 0)
 

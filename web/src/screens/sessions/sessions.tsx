@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { readSessions, session, sessionsKey } from '../../api/fleet'
 import { usePaged, withRow } from '../../api/paged'
-import type { FleetQuery, FleetSession } from '../../api/pending'
+import type { FleetQuery, FleetSession } from '../../api/records'
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { usePlace } from '../../frame/place'
@@ -18,7 +18,7 @@ import { number } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 import { Bulk } from './bulk'
 
-type Wanted = Omit<FleetQuery, 'restricted' | 'limit' | 'cursor'> & { restricted?: string }
+type Wanted = Omit<FleetQuery, 'restricted'> & { restricted?: string }
 
 /** Every session of the fleet. `tenant` narrows it to one, within that tenant's screen. */
 export default function Sessions() {
@@ -95,13 +95,13 @@ export function SessionList({ tenant }: { tenant?: string }) {
           label={t('filter.reason')}
           value={wanted.reason}
           options={reasons.map((reason) => ({ value: reason, label: said(`session.reason.${reason}`) }))}
-          onChange={(reason) => want({ reason })}
+          onChange={(reason) => want({ reason: reason as Wanted['reason'] })}
         />
         <Choice
           label={t('filter.engine')}
           value={wanted.engine}
-          options={['sandbox', 'native', 'baileys', 'cloud'].map((engine) => ({ value: engine, label: engine }))}
-          onChange={(engine) => want({ engine })}
+          options={['sandbox', 'native', 'baileys'].map((engine) => ({ value: engine, label: engine }))}
+          onChange={(engine) => want({ engine: engine as Wanted['engine'] })}
         />
         <Choice
           label={t('filter.restriction')}
@@ -154,7 +154,7 @@ const columns = (): Column<FleetSession>[] => [
     head: t('sessions.tenant'),
     width: 'minmax(7rem, 1fr)',
     sort: 'tenant',
-    cell: (row) => row.tenant_name,
+    cell: (row) => row.tenant_name ?? '–',
     narrow: 'below',
   },
   {

@@ -58,11 +58,9 @@ export default function System() {
                 <code>{data.version}</code>
               </Fact>
               <Fact name={t('system.uptime')}>{duration(data.uptime_s * 1_000)}</Fact>
-              <Fact name={t('system.node')}>{data.node ?? '–'}</Fact>
-              <Fact name={t('system.store')}>
-                {data.store.backend}, {bytes(data.store.bytes)}
-              </Fact>
-              <Fact name={t('system.schema')}>{data.store.schema ?? '–'}</Fact>
+              <Fact name={t('system.engines')}>{data.engines.join(', ')}</Fact>
+              <Fact name={t('system.store')}>{data.store ? `${data.store.kind}, ${bytes(data.store.bytes)}` : '–'}</Fact>
+              <Fact name={t('system.schema')}>{data.store ? <code>{data.store.schema}</code> : '–'}</Fact>
             </Facts>
           )}
         </Section>
@@ -108,9 +106,9 @@ function Backups() {
           {data.data.slice(0, 10).map((one) => (
             <Fact key={one.path} name={bytes(one.bytes)}>
               <code>{one.path}</code>{' '}
-              {one.at && (
+              {one.created_at && (
                 <span className="dim">
-                  <Since at={one.at} />
+                  <Since at={one.created_at} />
                 </span>
               )}
             </Fact>
@@ -122,9 +120,9 @@ function Backups() {
 }
 
 /** Every key as it binds, and who set it. Secrets say only that they are set. */
-function Configuration({ config }: { config: { key: string; value: string; source: string }[] | undefined }) {
+function Configuration({ config }: { config: { key: string; value?: unknown; source: string }[] | undefined }) {
   const [text, setText] = useState<string>()
-  const rows = config?.filter((one) => !text || `${one.key} ${one.value}`.toLowerCase().includes(text.toLowerCase()))
+  const rows = config?.filter((one) => !text || `${one.key} ${shown(one.value)}`.toLowerCase().includes(text.toLowerCase()))
   return (
     <Section
       title={t('config.title')}
@@ -146,7 +144,7 @@ function Configuration({ config }: { config: { key: string; value: string; sourc
             {rows.map((one) => (
               <tr key={one.key}>
                 <td className="mono">{one.key}</td>
-                <td className="mono">{one.value}</td>
+                <td className="mono">{shown(one.value)}</td>
                 <td className="dim">{one.source}</td>
               </tr>
             ))}
@@ -155,4 +153,8 @@ function Configuration({ config }: { config: { key: string; value: string; sourc
       )}
     </Section>
   )
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useLook } from '../../api/look'
-import type { TenantRecord } from '../../api/pending'
+import type { TenantRecord } from '../../api/records'
 import { tenant } from '../../api/tenants'
 import { usePlace } from '../../frame/place'
 import { ErrorCard } from '../../pieces/error_card'
@@ -86,7 +86,7 @@ function Shown({ record }: { record: TenantRecord }) {
       {tab === 'money' && <Money tenant={record} />}
       {tab === 'invoices' && <InvoiceList tenant={record.id} />}
       {tab === 'keys' && <Keys tenant={record} />}
-      {tab === 'audit' && <AuditList subject={record.id} />}
+      {tab === 'audit' && <AuditList tenant={record.id} />}
       {tab === 'settings' && <TenantSettings tenant={record} />}
     </>
   )

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { api, got } from '../../api/client'
 import { reading } from '../../api/look'
-import type { TenantRecord } from '../../api/pending'
+import type { TenantRecord } from '../../api/records'
 import { usage } from '../../api/tenants'
 import { ErrorCard } from '../../pieces/error_card'
 import { LimitBar } from '../../pieces/limit_bar'

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { api, got } from '../../api/client'
 import { may, me } from '../../api/door'
 import { usePaged } from '../../api/paged'
-import type { TenantRecord } from '../../api/pending'
+import type { TenantRecord } from '../../api/records'
 import { plans } from '../../api/tenants'
 import { usePlace } from '../../frame/place'
 import { Button } from '../../pieces/button'
@@ -20,7 +20,7 @@ import { NewTenant } from './new_tenant'
 
 interface Wanted {
   q?: string | undefined
-  status?: string | undefined
+  status?: 'active' | 'suspended' | undefined
   plan?: string | undefined
   new?: string | undefined
 }
@@ -55,7 +55,7 @@ export default function Tenants() {
           label={t('filter.status')}
           value={wanted.status}
           options={['active', 'suspended'].map((value) => ({ value, label: t(`status.${value}` as 'status.active') }))}
-          onChange={(status) => want({ status })}
+          onChange={(status) => want({ status: status as Wanted['status'] })}
         />
         <Choice
           label={t('tenants.plan')}
@@ -120,7 +120,7 @@ const columns = (): Column<TenantRecord>[] => [
     width: 'minmax(9rem, 1fr)',
     cell: (row) =>
       row.usage ? (
-        <LimitBar small label={t('tenants.usage')} used={row.usage.used} held={row.usage.held ?? 0} limit={row.usage.limit} />
+        <LimitBar small label={t('tenants.usage')} used={row.usage.used} limit={row.usage.limit} />
       ) : (
         <span className="dim">–</span>
       ),

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { transports } from '../../api/fleet'
-import type { Transport } from '../../api/pending'
+import type { Transport } from '../../api/records'
 import { usePlace } from '../../frame/place'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
@@ -43,19 +43,18 @@ export default function Transports() {
 }
 
 function One({ transport }: { transport: Transport }) {
-  const sessions = transport.shards.reduce((sum, shard) => sum + shard.sessions, 0)
   return (
     <Section
       title={
         <>
-          {transport.engine} <code className="dim">{transport.release ?? t('overview.builtin')}</code>{' '}
+          {transport.engine} <code className="dim">{transport.release || t('overview.builtin')}</code>{' '}
           <Pill status={transport.state} word={has(`status.${transport.state}`) ? said(`status.${transport.state}`) : transport.state} />{' '}
           {transport.experimental && <Badge tone="amber">{t('transports.experimental')}</Badge>}
         </>
       }
       actions={
         <Link to="/sessions" search={{ engine: transport.engine }} className="small">
-          {transport.shards.length > 0 ? t('count.sessions', { count: sessions }) : t('transports.sessions')}
+          {t('count.sessions', { count: transport.sessions })}
         </Link>
       }
     >
@@ -67,7 +66,11 @@ function One({ transport }: { transport: Transport }) {
           </Fact>
         )}
         <Fact name={t('transports.can')}>
-          {transport.capabilities.length > 0 ? <span className="mono small">{transport.capabilities.join('  ')}</span> : '–'}
+          {transport.capabilities && transport.capabilities.length > 0 ? (
+            <span className="mono small">{transport.capabilities.join('  ')}</span>
+          ) : (
+            '–'
+          )}
         </Fact>
       </Facts>
       {transport.shards.length > 0 && (

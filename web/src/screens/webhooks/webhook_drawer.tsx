@@ -5,7 +5,7 @@ import { api, got, guarded, requestKey } from '../../api/client'
 import { may, me } from '../../api/door'
 import { onBehalf, reading, useLook } from '../../api/look'
 import { usePaged } from '../../api/paged'
-import type { FleetWebhook } from '../../api/pending'
+import type { FleetWebhook } from '../../api/records'
 import { Problem } from '../../api/problems'
 import type { components } from '../../api/schema'
 import { Button } from '../../pieces/button'
@@ -70,7 +70,7 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
   const state = webhookState(webhook)
   return (
     <Record
-      title={webhook.url}
+      title={webhook.host}
       lead={
         <span>
           <Pill status={state} /> <IdChip id={webhook.id} />

@@ -1,6 +1,6 @@
 import { api, got } from '../../api/client'
 import { usePaged } from '../../api/paged'
-import type { FleetWebhook } from '../../api/pending'
+import type { FleetWebhook } from '../../api/records'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, useFilters } from '../../pieces/filters'
@@ -13,7 +13,7 @@ import { said, t } from '../../words/speak'
 import { WebhookDrawer } from './webhook_drawer'
 
 interface Wanted {
-  state?: string | undefined
+  state?: 'active' | 'failing' | 'disabled' | undefined
   tenant?: string | undefined
   open?: string | undefined
 }
@@ -38,7 +38,7 @@ export function WebhookList({ tenant }: { tenant?: string }) {
           label={t('filter.status')}
           value={wanted.state}
           options={['active', 'failing', 'disabled'].map((value) => ({ value, label: said(`status.${value}`) }))}
-          onChange={(state) => want({ state })}
+          onChange={(state) => want({ state: state as Wanted['state'] })}
         />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
@@ -73,7 +73,7 @@ export function webhookState(row: FleetWebhook): string {
 }
 
 const columns = (within: boolean): Column<FleetWebhook>[] => [
-  { key: 'url', head: t('webhooks.url'), width: 'minmax(12rem, 2fr)', cell: (row) => <span dir="ltr">{row.url}</span> },
+  { key: 'host', head: t('webhooks.url'), width: 'minmax(12rem, 2fr)', cell: (row) => <span dir="ltr">{row.host}</span> },
   ...(within
     ? []
     : [
