@@ -84,7 +84,7 @@ function Shown({ record }: { record: FleetSession }) {
               {record.tenant_name}
             </Link>
             <span>
-              {t('session.since')} <Since at={record.since} quick />
+              {t('session.since')} <Since at={record.since} />
             </span>
             <span>
               {record.engine} {record.release && <code>{record.release}</code>}

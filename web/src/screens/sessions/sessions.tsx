@@ -1,11 +1,15 @@
-import { useQueryClient } from '@tanstack/react-query'
+import { IconPlus } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { may, me } from '../../api/door'
 import { readSessions, session, sessionsKey } from '../../api/fleet'
+import { useLook } from '../../api/look'
 import { usePaged, withRow } from '../../api/paged'
 import type { FleetQuery, FleetSession } from '../../api/records'
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { usePlace } from '../../frame/place'
+import { Button } from '../../pieces/button'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
@@ -17,6 +21,7 @@ import { Table, type Column } from '../../pieces/table'
 import { number } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 import { Bulk } from './bulk'
+import { NewSession } from './new_session'
 
 type Wanted = Omit<FleetQuery, 'restricted'> & { restricted?: string }
 
@@ -32,6 +37,9 @@ export default function Sessions() {
 }
 
 export function SessionList({ tenant }: { tenant?: string }) {
+  const { data: self } = useQuery(me)
+  const look = useLook()
+  const [making, setMaking] = useState(false)
   const [wanted, want] = useFilters<Wanted>()
   const [chosen, setChosen] = useState(new Set<string>())
   const [fresh, setFresh] = useState(new Set<string>())
@@ -79,6 +87,8 @@ export function SessionList({ tenant }: { tenant?: string }) {
   const filtered = ['status', 'reason', 'engine', 'q', 'restricted', ...(tenant ? [] : ['tenant'])].some(
     (key) => wanted[key as keyof Wanted],
   )
+  // Which tenant's it would be is known within its own screen only.
+  const makes = tenant !== undefined && look?.tenant !== tenant && may(self?.operator.role, 'admin')
   const clear = () =>
     want({ status: undefined, reason: undefined, engine: undefined, q: undefined, restricted: undefined, tenant: undefined })
   return (
@@ -109,6 +119,11 @@ export function SessionList({ tenant }: { tenant?: string }) {
           options={[{ value: '1', label: t('sessions.restricted') }]}
           onChange={(restricted) => want({ restricted })}
         />
+        {makes && (
+          <Button icon={IconPlus} onClick={() => setMaking(true)}>
+            {t('sessions.new')}
+          </Button>
+        )}
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       <NewPill count={fresh.size} onShow={again} />
@@ -135,6 +150,7 @@ export function SessionList({ tenant }: { tenant?: string }) {
           }
         />
       )}
+      {making && tenant && <NewSession tenant={tenant} onClose={() => setMaking(false)} />}
       {chosen.size > 0 && <Bulk sessions={list.rows?.filter((row) => chosen.has(row.id)) ?? []} onDone={() => setChosen(new Set())} />}
     </>
   )
