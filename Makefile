@@ -21,8 +21,12 @@ tools:
 	@command -v cc >/dev/null || { \
 	  echo "columba needs a C compiler for SQLite; run: apt-get install build-essential"; exit 69; }
 
+.PHONY: web
+web: ## builds the admin UI, where Node 20.19 or newer is
+	@scripts/web.sh
+
 .PHONY: build
-build: tools ## builds the release binary
+build: tools web ## builds the release binary, with the admin UI where Node is
 	@if [ ! -x $(BIN) ]; then \
 	  echo "building columba: the first build compiles about 400 crates and takes 5 to 10 minutes on two cores"; fi
 	@cargo build --release --locked --bin columba

@@ -1,0 +1,76 @@
+// A form that says beside each field what the server found wrong with it.
+
+import { useState, type ReactNode } from 'react'
+import { Problem } from '../api/problems'
+import { Button, Buttons } from './button'
+import { ErrorCard } from './error_card'
+import { Fields } from './fields'
+import css from './form.module.css'
+
+export function Form({
+  send,
+  act,
+  onSent,
+  onCancel,
+  cancel,
+  danger = false,
+  ready = true,
+  children,
+}: {
+  /** What the button does; what it throws is shown. */
+  send: () => Promise<unknown>
+  act: string
+  onSent?: () => void
+  onCancel?: () => void
+  cancel?: string
+  danger?: boolean
+  ready?: boolean
+  children: (errorOf: (pointer: string) => string | undefined) => ReactNode
+}) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const named = new Set<string>()
+  const faults = error instanceof Problem ? error.faults : []
+  const errorOf = (pointer: string) => {
+    const fault = faults.find((fault) => fault.pointer === pointer || fault.pointer === `/${pointer}`)
+    if (fault) named.add(fault.pointer)
+    return fault?.detail
+  }
+  const fields = children(errorOf)
+  // A problem whose every fault stands beside its field needs no card of its own.
+  const card = error !== null && !(faults.length > 0 && faults.every((fault) => named.has(fault.pointer)))
+  return (
+    <form
+      className={css.form}
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (busy || !ready) return
+        setBusy(true)
+        setError(null)
+        send().then(
+          () => {
+            setBusy(false)
+            onSent?.()
+          },
+          (problem: unknown) => {
+            setBusy(false)
+            setError(problem)
+          },
+        )
+      }}
+    >
+      <Fields>{fields}</Fields>
+      {card && <ErrorCard error={error} />}
+      <Buttons>
+        <Button type="submit" look={danger ? 'danger' : 'main'} busy={busy} disabled={!ready}>
+          {act}
+        </Button>
+        {onCancel && (
+          <Button look="quiet" onClick={onCancel}>
+            {cancel}
+          </Button>
+        )}
+      </Buttons>
+    </form>
+  )
+}
