@@ -11,7 +11,7 @@ use crate::http::answer::{Answer, ok};
 use crate::http::cursor;
 use crate::http::extract::State;
 use crate::http::extract::json::{Form, Json};
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query, not_a_cursor};
 use crate::http::listing::Listing;
@@ -258,7 +258,7 @@ pub async fn set_proxy(
     state: State,
     _: Query<Nothing>,
     Json(wish): Json<Wish>,
-    operator: Operator,
+    operator: Operator<may::ManageTenants>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     let session = state.sessions.find(SystemScope, id).await?.ok_or_else(Refusal::not_found)?;
@@ -283,13 +283,13 @@ pub async fn set_proxy(
 pub async fn clear_proxy(
     state: State,
     _: Query<Nothing>,
-    operator: Operator,
+    operator: Operator<may::ManageTenants>,
     Id(id): Id<SessionId>,
 ) -> Answer {
     write_proxy(&state, &operator, id, None).await
 }
 
-async fn write_proxy(state: &State, operator: &Operator, id: SessionId, sealed: Option<Vec<u8>>) -> Answer {
+async fn write_proxy(state: &State, operator: &Operator<may::ManageTenants>, id: SessionId, sealed: Option<Vec<u8>>) -> Answer {
     let by = operator.actor().clone();
     let session =
         state.sessions.set_proxy(SystemScope, id, sealed, by).await?.ok_or_else(Refusal::not_found)?;

@@ -11,7 +11,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::time::WallTime;
 use crate::http::answer::{Answer, created, ok, to_the_end};
 use crate::http::extract::State;
-use crate::http::extract::operator::Operator;
+use crate::http::extract::operator::{Operator, may};
 use crate::http::extract::query::{Nothing, Query};
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, get, post};
@@ -121,7 +121,7 @@ pub async fn backups(state: State, _: Query<Nothing>, _: Operator) -> Answer {
 }
 
 /// `POST /backups`. Once begun it is ended, also if nobody waits for the answer.
-pub async fn back_up(state: State, _: Query<Nothing>, operator: Operator) -> Answer {
+pub async fn back_up(state: State, _: Query<Nothing>, operator: Operator<may::ManageSystem>) -> Answer {
     to_the_end(async move {
         let made = state.installation.back_up().await.map_err(problem)?;
         let act = Act::new(Action::StoreBackup, "store", made.at.utc().to_rfc3339());

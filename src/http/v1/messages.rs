@@ -380,7 +380,7 @@ pub async fn resend(
     let metered = !tenant.principal().test;
     let accepted = state.accept.accept(tenant.scope(), session, metered, draft, idempotent.0).await?;
     let replayed = accepted.is_replayed();
-    created(StatusCode::ACCEPTED, replayed, record(&accepted.into_inner()))
+    created(StatusCode::ACCEPTED, replayed, shown(&tenant, &accepted.into_inner()))
 }
 
 /// `DELETE /messages/{id}`: cancels while queued or held.

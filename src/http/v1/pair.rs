@@ -318,7 +318,7 @@ pub async fn confirm(
         };
         return Err(Refusal::conflict(detail).into());
     };
-    let act = Act::new(Action::PairingLinkUsed, "session", session.id);
+    let act = Act::new(Action::PairingLinkUsed, "session", session.id).of(session.tenant);
     let act = act.after(&json!({"tenant": session.tenant}));
     state.audit.record(named_actor(&request, HOLDER.to_owned()), act).await?;
     to_the_end(async move {
@@ -395,7 +395,7 @@ pub async fn report(
     };
     meters::pairing_reported();
     tracing::warn!(tenant = %scope.tenant(), %session, "a pairing link was reported by whoever was sent it");
-    let act = Act::new(Action::PairingLinkReported, "session", session);
+    let act = Act::new(Action::PairingLinkReported, "session", session).of(scope.tenant());
     let act = act.after(&json!({"tenant": scope.tenant(), "link": link, "text": body.text}));
     state.audit.record(named_actor(&request, HOLDER.to_owned()), act).await?;
     done()

@@ -72,7 +72,7 @@ pub async fn create(
         );
     }
     let made = state.pairing_links.make(tenant.scope(), id, state.clock.now(), state.clock.wall());
-    let act = Act::new(Action::PairingLink, "session", id);
+    let act = Act::new(Action::PairingLink, "session", id).of(tenant.id());
     let act = act.after(&json!({"tenant": tenant.id(), "link": made.id, "expires_at": made.expires_at}));
     if let Err(error) = state.audit.record(tenant.actor(&request), act).await {
         // A link takes over an account, and nobody gets one unseen.

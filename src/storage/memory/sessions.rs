@@ -308,7 +308,7 @@ impl Sessions for MemoryStore {
             row.session.proxy = is;
             let session = row.session.clone();
             if was || is {
-                let act = Act::new(Action::SessionProxy, "session", id);
+                let act = Act::new(Action::SessionProxy, "session", id).of(session.tenant);
                 state.record(&by, act.before(&json!({"proxy": was})).after(&json!({"proxy": is})));
             }
             Some(session)

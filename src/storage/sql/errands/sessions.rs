@@ -148,11 +148,12 @@ impl Errand for SetProxy {
             .await?;
         let Some(row) = row else { return Ok(Ok(None)) };
         let (was, is) = (row.proxy.is_some(), self.sealed.is_some());
+        let tenant = TenantId::from(row.tenant_id);
         if was || is {
             let mut row = row.into_active_model();
             row.proxy = Set(self.sealed.clone());
             row.update(desk.txn).await?;
-            let act = Act::new(Action::SessionProxy, "session", self.session);
+            let act = Act::new(Action::SessionProxy, "session", self.session).of(tenant);
             let act = act.before(&json!({"proxy": was})).after(&json!({"proxy": is}));
             audit::record(desk, &self.by, act).await?;
         }
