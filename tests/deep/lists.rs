@@ -66,7 +66,7 @@ async fn fill(path: &Path, sessions: u64, messages: u64) {
                 delivery, attempts, epoch, charge, client_ref, queued_at, sent_at)
              SELECT {}, s.tenant_id, s.id,
                 CASE WHEN n % 10 = 9 THEN 'in' ELSE 'out' END, '+1555' || printf('%07d', n * 7919 % 50000),
-                '{{\"type\":\"text\",\"body\":\"' || hex(randomblob(40)) || '\"}}',
+                '{{\"type\":\"text\",\"content\":{{\"body\":\"' || hex(randomblob(40)) || '\"}}}}',
                 CASE WHEN n % 10 = 9 THEN 'received' WHEN n % 499 = 0 THEN 'failed' WHEN n % 997 = 0 THEN 'held'
                     WHEN n > {messages} - 3000 AND n % 3 = 0 THEN 'queued' WHEN n % 4 = 0 THEN 'delivered' ELSE 'read' END,
                 CASE WHEN n % 997 = 0 THEN 'timelock' END, printf('3EB0%016X', n), 'service', 'at_least_once', 1, 1,
@@ -84,20 +84,31 @@ async fn fill(path: &Path, sessions: u64, messages: u64) {
     file.close().await.unwrap();
 }
 
-/// Reads it often; the time within which nineteen of twenty reads were answered.
+/// What this process has computed so far. Reads come one after the other, so between two looks it is what one costs, whatever
+/// else the machine does.
+fn computed() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+/// Reads it often; the time within which nineteen of twenty reads were answered, or were computed where it is said that others work
+/// on this machine.
 async fn timed(name: &str, mut read: impl AsyncFnMut(usize) -> usize) -> Duration {
-    let mut took = vec![];
+    let is_shared = std::env::var_os("COLUMBA_DEEP_SHARED").is_some();
+    let (mut took, mut cost) = (vec![], vec![]);
     let mut rows = 0;
     for turn in 0..TIMES {
         #[allow(clippy::disallowed_methods, reason = "what is measured is time itself")]
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), computed());
         rows = rows.max(read(turn).await);
         took.push(begun.elapsed());
+        cost.push(computed() - before);
     }
     took.sort();
-    let (middle, p95) = (took[TIMES / 2], took[TIMES * 95 / 100]);
-    println!("{name:<44} {rows:>4} rows   median {middle:>9.2?}   p95 {p95:>9.2?}");
-    p95
+    cost.sort();
+    let (p95, computed) = (took[TIMES * 95 / 100], cost[TIMES * 95 / 100]);
+    println!("{name:<46} {rows:>4} rows   p95 {p95:>9.2?}, computing {computed:>9.2?}");
+    if is_shared { computed } else { p95 }
 }
 
 fn sessions_wanted() -> Vec<(&'static str, FleetFilter)> {

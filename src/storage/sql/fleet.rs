@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SelectStatement, SimpleExpr};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, DbBackend, EntityTrait as _, Order as Way,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
 };
 use uuid::Uuid;
 
@@ -39,7 +39,12 @@ pub(super) fn wanted(backend: DbBackend, filter: FleetFilter, page: &FleetPage) 
         all = all.add(like(backend, sought));
     }
     if let Some((is_wanted, at)) = filter.restricted {
-        all = all.add(if is_wanted { restricted(at) } else { restricted(at).not() });
+        let limited = restricted(at);
+        all = all.add(if is_wanted {
+            session::Column::Id.in_subquery(limited)
+        } else {
+            session::Column::Id.not_in_subquery(limited)
+        });
     }
     let key = key(backend, page.sort);
     if let Some((last, id)) = &page.beyond {
@@ -102,18 +107,16 @@ fn like(backend: DbBackend, sought: Sought) -> Condition {
     any
 }
 
-/// What never was limited is passed over by an index.
-fn restricted(at: WallTime) -> Condition {
+/// Found by the index of those that ever were limited, whatever the list is sorted by: they are few.
+fn restricted(at: WallTime) -> SelectStatement {
     let ever = Expr::cust(
         r#"coalesce("session"."banned_until", "session"."timelock_until", "session"."new_chats_until") IS NOT NULL"#,
     );
     let columns =
         [session::Column::BannedUntil, session::Column::TimelockUntil, session::Column::NewChatsUntil];
-    // What is null is not limited; without a word for it the opposite of this would be unknown, too.
-    let still = columns
-        .into_iter()
-        .fold(Condition::any(), |any, column| any.add(Expr::expr(column.if_null(0)).gt(at.0)));
-    Condition::all().add(ever).add(still)
+    let still = columns.into_iter().fold(Condition::any(), |any, column| any.add(column.gt(at.0)));
+    let few = session::Entity::find().select_only().column(session::Column::Id);
+    few.filter(Condition::all().add(session::Column::DeletedAt.is_null()).add(ever).add(still)).into_query()
 }
 
 pub(super) async fn activity(
