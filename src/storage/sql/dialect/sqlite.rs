@@ -447,11 +447,12 @@ pub(in crate::storage::sql) const LOG_OF_SESSIONS_END: &str = "
     SELECT (SELECT e.id FROM message AS e WHERE e.session_id = unhex(w.value) AND e.id < $1 AND e.id >= $2
         ORDER BY e.id DESC LIMIT 1 OFFSET $3) FROM jsonb_each($4) AS w";
 
-/// The plus signs keep it from walking through all of a session's messages by their ids.
+/// Without the index's name all of a session's messages would be walked through.
 pub(in crate::storage::sql) const LOG_OF_LIVE: &str = "
     SELECT m.* FROM jsonb_each($10) AS w
-    CROSS JOIN message AS m ON m.session_id = unhex(w.value) AND m.status IN ('queued', 'held', 'sending')
-    WHERE +m.id < $1 AND +m.id >= $2 AND ($3 IS NULL OR m.tenant_id = $3) AND ($4 IS NULL OR m.chat = $4)
+    CROSS JOIN message AS m INDEXED BY message_live
+        ON m.session_id = unhex(w.value) AND m.status IN ('queued', 'held', 'sending')
+    WHERE m.id < $1 AND m.id >= $2 AND ($3 IS NULL OR m.tenant_id = $3) AND ($4 IS NULL OR m.chat = $4)
         AND ($5 IS NULL OR m.status = $5) AND ($6 IS NULL OR m.direction = $6) AND ($7 IS NULL OR m.client_ref = $7)
         AND $9 > 0
     ORDER BY m.id DESC LIMIT $8";
