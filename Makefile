@@ -43,6 +43,10 @@ test: tools ## the gate: format, lints, docs, every test; prints where the time 
 e2e-real: tools ## bridges with real WhatsApp libraries against the testbed; builds them, without internet at run time
 	@scripts/e2e-real.sh
 
+.PHONY: e2e-ui
+e2e-ui: tools ## the admin UI in Chromium on the real server; SHEET=/tmp/sheet leaves pictures of every screen
+	@SHEET=$(SHEET) scripts/e2e-ui.sh
+
 .PHONY: check
 check: tools ## format, clippy, docs, licences
 	@scripts/check.sh

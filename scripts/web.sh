@@ -15,7 +15,7 @@ made_of() {
     tsconfig.json vite.config.ts ../docs/openapi.json; } | xargs -0 sha256sum | sha256sum | cut -d' ' -f1
 }
 now=$(made_of)
-if [ "$(cat dist/.made-of 2>/dev/null || true)" = "$now" ]; then exit 0; fi
+if [ -f dist/index.html ] && [ "$(cat .made-of 2>/dev/null || true)" = "$now" ]; then exit 0; fi
 
 echo "building the admin UI"
 if ! cmp -s package-lock.json node_modules/.columba-lock; then
@@ -26,4 +26,4 @@ if ! cmp -s package-lock.json node_modules/.columba-lock; then
   cp package-lock.json node_modules/.columba-lock
 fi
 npm run --silent build
-echo "$now" >dist/.made-of
+echo "$now" >.made-of

@@ -1,6 +1,6 @@
 // What follows the bundler: how much script a first load is, and the compressed twins the server hands out.
 
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
@@ -36,9 +36,12 @@ for (const [name, keys] of Object.entries(loads)) {
   }
 }
 
+// The manifest was for this file; what lies in the folder is served.
+rmSync(join(dist, '.vite'), { recursive: true })
+
 for (const entry of readdirSync(dist, { recursive: true })) {
   const file = join(dist, String(entry))
-  if (!statSync(file).isFile() || !/\.(js|css|html|svg|json|webmanifest)$/.test(file) || file.includes('/.vite/')) continue
+  if (!statSync(file).isFile() || !/\.(js|css|html|svg|json|webmanifest)$/.test(file)) continue
   const bytes = readFileSync(file)
   if (bytes.length < 512) continue
   const gz = gzipSync(bytes, { level: 9 })

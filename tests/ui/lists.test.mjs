@@ -1,0 +1,120 @@
+// Lists of ten thousand, and rows that must not jump. The server's answers are made up here; the page is the real one.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { launch, watched } from './browser.mjs'
+import { firstRun } from './people.mjs'
+import { start } from './server.mjs'
+
+const total = 10_000
+const size = 100
+
+let browser
+let server
+let storage
+before(async () => {
+  ;[browser, server] = await Promise.all([launch(), start()])
+  const { page, context } = await watched(browser, server.base)
+  await firstRun(page, server)
+  storage = await context.storageState()
+  await context.close()
+})
+after(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+const id = (prefix, number) => `${prefix}_${number.toString(16).padStart(32, '0')}`
+
+function session(number) {
+  return {
+    id: id('ses', number),
+    label: `Desk ${number}`,
+    engine: 'sandbox',
+    status: 'connected',
+    reason: null,
+    reason_code: null,
+    since: '2026-11-30T12:00:00.000Z',
+    created_at: '2026-11-01T12:00:00.000Z',
+    restriction: null,
+    release: null,
+    metadata: {},
+    paired: true,
+    counters: { queued: 0, sent: 0, received: 0, failed: 0, reconnects: 0 },
+    tenant: id('ten', 1),
+    tenant_name: 'Acme',
+    queued: 0,
+    last_activity_at: null,
+  }
+}
+
+async function madeUp(page) {
+  await page.route(/\/v1\/admin\/sessions\?/, (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0)
+    const data = Array.from({ length: Math.min(size, total - from) }, (_, at) => session(from + at))
+    const next = from + size < total ? String(from + size) : null
+    return route.fulfill({ json: { data, next_cursor: next, has_more: next !== null } })
+  })
+}
+
+test('a list of ten thousand holds at most 200 rows in the document, however far one scrolls', async () => {
+  for (const width of [1440, 390]) {
+    const { page, context, faults } = await watched(browser, server.base, { width, storage })
+    await madeUp(page)
+    await page.goto(`${server.base}/ui/sessions`)
+    await page.getByRole('link', { name: 'Desk 0', exact: true }).waitFor()
+    let most = 0
+    for (let round = 0; round < 200; round += 1) {
+      const { rows, end } = await page.evaluate(() => {
+        window.scrollTo(0, document.documentElement.scrollHeight)
+        return { rows: document.querySelectorAll('[role="row"]').length, end: document.body.innerText.includes('10,000 in all') }
+      })
+      most = Math.max(most, rows)
+      if (end) break
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+      await page.waitForLoadState('networkidle')
+    }
+    await page.getByText('10,000 in all').waitFor()
+    await page.getByRole('link', { name: `Desk ${total - 1}`, exact: true }).waitFor()
+    assert.ok(most <= 200, `${most} rows`)
+    assert.deepEqual(faults, [])
+    await context.close()
+  }
+})
+
+test('a filter is in the address, survives a reload, and is cleared by one button', async () => {
+  const { page, context, faults } = await watched(browser, server.base, { storage })
+  await madeUp(page)
+  await page.goto(`${server.base}/ui/sessions`)
+  await page.getByLabel('State').selectOption('parked')
+  await page.waitForURL(/status=parked/)
+  await page.reload()
+  assert.equal(await page.getByLabel('State').inputValue(), 'parked')
+  await page.getByRole('button', { name: 'Clear' }).click()
+  await page.waitForURL((url) => !url.search.includes('status'))
+  assert.deepEqual(faults, [])
+  await context.close()
+})
+
+test('the keyboard goes everywhere: palette, go-keys, rows, sheet', async () => {
+  const { page, context, faults } = await watched(browser, server.base, { storage })
+  await madeUp(page)
+  await page.goto(`${server.base}/ui/`)
+  await page.getByRole('navigation', { name: 'Screens' }).waitFor()
+  await page.keyboard.press('g')
+  await page.keyboard.press('s')
+  await page.waitForURL(/\/sessions/)
+  await page.getByRole('link', { name: 'Desk 0', exact: true }).waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Desk 1')
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').fill('plans')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/plans/)
+  assert.deepEqual(faults, [])
+  await context.close()
+})

@@ -1,0 +1,35 @@
+// Every screen there is, with something on it.
+
+/** Paths of the screens; `tenant` and `session` are ids of such. */
+export const screens = ({ tenant, session, waiting }) => [
+  '/',
+  '/sessions',
+  `/sessions/${session}?tab=now`,
+  `/sessions/${session}?tab=timeline`,
+  `/sessions/${session}?tab=events`,
+  `/sessions/${session}?tab=messages`,
+  `/sessions/${session}?tab=chats`,
+  `/sessions/${session}?tab=settings`,
+  `/sessions/${waiting}?tab=pair`,
+  '/messages',
+  '/tenants',
+  '/tenants?new=1',
+  ...['usage', 'sessions', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map((tab) => `/tenants/${tenant}?tab=${tab}`),
+  '/plans',
+  '/plans?open=business',
+  '/invoices',
+  '/webhooks',
+  '/transports',
+  '/operators',
+  '/operators?open=new',
+  '/audit',
+  '/system',
+  '/me',
+  '/nowhere',
+]
+
+/** Waits until a screen shows what it has instead of the shape of it. */
+export async function settled(page) {
+  await page.waitForLoadState('networkidle').catch(() => {})
+  await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('main [aria-busy="true"]'))
+}
