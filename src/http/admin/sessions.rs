@@ -289,7 +289,12 @@ pub async fn clear_proxy(
     write_proxy(&state, &operator, id, None).await
 }
 
-async fn write_proxy(state: &State, operator: &Operator<may::ManageTenants>, id: SessionId, sealed: Option<Vec<u8>>) -> Answer {
+async fn write_proxy(
+    state: &State,
+    operator: &Operator<may::ManageTenants>,
+    id: SessionId,
+    sealed: Option<Vec<u8>>,
+) -> Answer {
     let by = operator.actor().clone();
     let session =
         state.sessions.set_proxy(SystemScope, id, sealed, by).await?.ok_or_else(Refusal::not_found)?;
