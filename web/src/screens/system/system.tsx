@@ -59,7 +59,7 @@ export default function System() {
               </Fact>
               <Fact name={t('system.uptime')}>{duration(data.uptime_s * 1_000)}</Fact>
               <Fact name={t('system.engines')}>{data.engines.join(', ')}</Fact>
-              <Fact name={t('system.store')}>{data.store ? `${data.store.kind}, ${bytes(data.store.bytes)}` : '–'}</Fact>
+              <Fact name={t('system.store')}>{data.store ? `${data.store.backend}, ${bytes(data.store.bytes)}` : '–'}</Fact>
               <Fact name={t('system.schema')}>{data.store ? <code>{data.store.schema}</code> : '–'}</Fact>
             </Facts>
           )}
@@ -106,9 +106,9 @@ function Backups() {
           {data.data.slice(0, 10).map((one) => (
             <Fact key={one.path} name={bytes(one.bytes)}>
               <code>{one.path}</code>{' '}
-              {one.created_at && (
+              {one.at && (
                 <span className="dim">
-                  <Since at={one.created_at} />
+                  <Since at={one.at} />
                 </span>
               )}
             </Fact>

@@ -70,7 +70,7 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
   const state = webhookState(webhook)
   return (
     <Record
-      title={webhook.host}
+      title={webhook.url}
       lead={
         <span>
           <Pill status={state} /> <IdChip id={webhook.id} />

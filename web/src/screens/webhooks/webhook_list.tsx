@@ -73,7 +73,7 @@ export function webhookState(row: FleetWebhook): string {
 }
 
 const columns = (within: boolean): Column<FleetWebhook>[] => [
-  { key: 'host', head: t('webhooks.url'), width: 'minmax(12rem, 2fr)', cell: (row) => <span dir="ltr">{row.host}</span> },
+  { key: 'host', head: t('webhooks.url'), width: 'minmax(12rem, 2fr)', cell: (row) => <span dir="ltr">{row.url}</span> },
   ...(within
     ? []
     : [
