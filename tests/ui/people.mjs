@@ -68,6 +68,20 @@ export async function pair(page) {
   await page.getByRole('heading', { level: 1 }).getByText('connected', { exact: true }).waitFor()
 }
 
+/** A call as the page makes it: with its cookie and token, for a tenant if one is named. */
+export function call(page, method, path, body, tenant) {
+  return page.evaluate(
+    async ([method, path, body, tenant]) => {
+      const { csrf } = await (await fetch('/v1/admin/me')).json()
+      const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf, ...(tenant && { 'Columba-Tenant': tenant }) }
+      const response = await fetch(path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+      return response.status === 204 ? null : response.json()
+    },
+    [method, path, body, tenant],
+  )
+}
+
 export async function sendTest(page, base, session, text) {
   await page.goto(`${base}/ui/sessions/${session}?tab=now`)
   await page.getByLabel('Text').fill(text)
