@@ -37,7 +37,7 @@ export async function makePlan(page, base, code) {
   await editor.getByLabel('Name').fill('Journey')
   await editor.getByLabel('Price in EUR').fill('19')
   await editor.getByRole('button', { name: 'Make the plan' }).click()
-  await page.getByRole('table', { name: 'Plans' }).getByText('Journey').waitFor()
+  await page.getByRole('table', { name: 'Plans' }).getByRole('link', { name: 'Journey' }).waitFor()
 }
 
 export async function makeTenant(page, base, name, plan) {
