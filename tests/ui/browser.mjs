@@ -58,5 +58,4 @@ export async function watched(browser, base, { width = 1440, height = 900, schem
 }
 
 /** Whether anything is wider than the window. */
-export const overflow = (page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)

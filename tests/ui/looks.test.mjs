@@ -109,10 +109,14 @@ const pictures = []
 async function picture(page, path, { width, scheme, language }) {
   if (!sheet) return
   mkdirSync(sheet, { recursive: true })
-  const name = `${path.replaceAll(/(ten|ses)_\w+/g, '$1').replaceAll(/\W+/g, '-').replace(/^-/, '')}_${width}_${scheme}_${language}.png`
+  const name = `${path
+    .replaceAll(/(ten|ses)_\w+/g, '$1')
+    .replaceAll(/\W+/g, '-')
+    .replace(/^-/, '')}_${width}_${scheme}_${language}.png`
   await page.screenshot({ path: join(sheet, name) })
   pictures.push(name)
   const cells = pictures.toSorted().map((one) => `<figure><img src="${one}" loading="lazy"><figcaption>${one}</figcaption></figure>`)
-  const style = 'body{display:flex;flex-wrap:wrap;gap:8px;font:12px sans-serif}figure{margin:0;width:32%}img{width:100%;border:1px solid #999}'
+  const style =
+    'body{display:flex;flex-wrap:wrap;gap:8px;font:12px sans-serif}figure{margin:0;width:32%}img{width:100%;border:1px solid #999}'
   writeFileSync(join(sheet, 'index.html'), `<!doctype html><meta charset="utf-8"><style>${style}</style>${cells.join('\n')}`)
 }

@@ -37,7 +37,7 @@ export async function makePlan(page, base, code) {
   await editor.getByLabel('Name').fill('Journey')
   await editor.getByLabel('Price in EUR').fill('19')
   await editor.getByRole('button', { name: 'Make the plan' }).click()
-  await page.getByRole('table', { name: 'Plans' }).getByText('Journey').waitFor()
+  await page.getByRole('table', { name: 'Plans' }).getByRole('link', { name: 'Journey' }).waitFor()
 }
 
 export async function makeTenant(page, base, name, plan) {
@@ -66,6 +66,20 @@ export async function pair(page) {
   await page.getByRole('img', { name: 'QR code to scan with WhatsApp' }).waitFor()
   await page.getByRole('button', { name: 'Play the phone: scan' }).click()
   await page.getByRole('heading', { level: 1 }).getByText('connected', { exact: true }).waitFor()
+}
+
+/** A call as the page makes it: with its cookie and token, for a tenant if one is named. */
+export function call(page, method, path, body, tenant) {
+  return page.evaluate(
+    async ([method, path, body, tenant]) => {
+      const { csrf } = await (await fetch('/v1/admin/me')).json()
+      const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf, ...(tenant && { 'Columba-Tenant': tenant }) }
+      const response = await fetch(path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+      return response.status === 204 ? null : response.json()
+    },
+    [method, path, body, tenant],
+  )
 }
 
 export async function sendTest(page, base, session, text) {

@@ -30,6 +30,5 @@ export const screens = ({ tenant, session, waiting }) => [
 
 /** Waits until a screen shows what it has instead of the shape of it. */
 export async function settled(page) {
-  await page.waitForLoadState('networkidle').catch(() => {})
-  await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('main [aria-busy="true"]'))
+  await page.waitForFunction(() => document.querySelector('main')?.textContent && !document.querySelector('main [aria-busy="true"]'))
 }
