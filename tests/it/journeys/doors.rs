@@ -5,7 +5,7 @@ use columba::domain::time::WallTime;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::api::{ANNA, Api, Reply};
+use crate::support::api::{ANNA, Api, Feed, Reply};
 use crate::support::authenticator::Authenticator;
 use crate::support::server::{Home, Server};
 
@@ -90,6 +90,16 @@ async fn a_person_comes_in_is_asked_for_two_things_and_leaves_no_trace_of_either
     assert_eq!(whole["text"], acme.message(&sent).await["text"]);
     let told = acme.get("/v1/audit").await.expect(200);
     assert_eq!((&told["data"][0]["action"], &told["data"][0]["actor"]), (&json!("look.open"), &json!("Ada")));
+
+    // Her ticket opens the tenant's feed, in which nothing stands that people wrote.
+    let ticket =
+        ada.with(&server, Method::POST, "/v1/feed/tickets", Some(json!({})), &[behalf]).await.expect(201);
+    let offer = format!("columba.v1, ticket.{}", ticket["ticket"].as_str().unwrap());
+    let mut feed = Feed::open(&server.url, &[("sec-websocket-protocol", &offer)]).await.unwrap();
+    feed.say(&json!({"op": "subscribe"}).to_string()).await;
+    while feed.next().await["op"] != "ready" {}
+    let heard = acme.send(&session, ANNA).await;
+    feed.until(&heard, "sent").await;
 
     // A restart ends no sign-in, and forgets no code.
     let first_log = server.logged();
