@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
-export const launch = () => chromium.launch({ executablePath, args: ['--no-sandbox'] })
+export const launch = () => chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 
 /** A refusal the page expects and shows, which the browser also reports. */
 const expected = [

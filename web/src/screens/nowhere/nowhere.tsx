@@ -4,8 +4,11 @@ import { t } from '../../words/speak'
 
 export default function Nowhere() {
   return (
-    <Empty text={t('nowhere.text')}>
-      <Link to="/">{t('nowhere.home')}</Link>
-    </Empty>
+    <main>
+      <h1 className="unseen">{t('nowhere.text')}</h1>
+      <Empty text={t('nowhere.text')}>
+        <Link to="/">{t('nowhere.home')}</Link>
+      </Empty>
+    </main>
   )
 }
