@@ -21,7 +21,7 @@ export function Empty({ text, children, line }: { text: string; children?: React
 export function Line({ text }: { text: string }) {
   return (
     <div className={css.line} dir="ltr">
-      <code>{text}</code>
+      <code tabIndex={0}>{text}</code>
       <Button icon={IconCopy} look="quiet" aria-label={t('copy.line')} onClick={() => void copy(text)} />
     </div>
   )
