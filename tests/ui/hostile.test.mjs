@@ -66,7 +66,7 @@ test('nothing that tenants wrote is ever run', async () => {
 
 test('the page’s policy is the strict one, and holds', async () => {
   for (const path of ['/ui/', '/pair']) {
-    const { headers } = await fetch(server.base + path)
+    const { headers } = await fetch(server.base + path, { headers: { accept: 'text/html' } })
     const policy = headers.get('content-security-policy') ?? ''
     assert.match(policy, /default-src 'none'/)
     assert.match(policy, /script-src 'self'/)

@@ -16,7 +16,9 @@ export function Incidents({ incidents }: { incidents: Incident[] }) {
             <p>
               <Text incident={incident} />
             </p>
-            <p className="small dim" dir="auto">{incident.next}</p>
+            <p className="small dim" dir="auto">
+              {incident.next}
+            </p>
           </div>
           <span className="small dim">
             <Since at={incident.since ?? incident.at} />
