@@ -22,6 +22,8 @@ use crate::tenancy::permission::Permission;
 
 const TENANT: &str = "columba-tenant";
 const LOOK: &str = "columba-look";
+/// A ticket shows what reading shows, and a page asks for one whenever its connection was lost.
+const TICKETS: &str = "/v1/feed/tickets";
 
 /// On whose behalf an operator calls.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +65,7 @@ pub async fn on_behalf<B: MessageBody + 'static>(
 
 /// Whether it may do something: nobody with a look does, and no role that only reads.
 fn acts(request: &ServiceRequest, acting: &Acting, behalf: Behalf) -> bool {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD) || request.path() == TICKETS;
     !reads && !behalf.has_look && acting.identity.role.may(Permission::RunSessions)
 }
 

@@ -100,6 +100,8 @@ async fn a_person_comes_in_is_asked_for_two_things_and_leaves_no_trace_of_either
     while feed.next().await["op"] != "ready" {}
     let heard = acme.send(&session, ANNA).await;
     feed.until(&heard, "sent").await;
+    let told = acme.get("/v1/audit").await.expect(200);
+    assert_eq!(told["data"][0]["action"], "look.open", "to listen is to read: {told}");
 
     // A restart ends no sign-in, and forgets no code.
     let first_log = server.logged();
