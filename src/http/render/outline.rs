@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::message::{MessageRecord, record};
+use super::message::{self, MessageRecord};
 use crate::domain::id::TenantId;
 use crate::domain::message::{Message, MessageStatus, Times};
 use crate::domain::time::WallTime;
@@ -12,15 +12,13 @@ use crate::domain::time::WallTime;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MessageOutline")]
 pub struct Outline<'a> {
-    /// The object named by `type` is not there.
+    /// The object named by `type` is not there, and `redacted` is true.
     #[serde(flatten)]
     pub message: MessageRecord<'a>,
     /// Whose it is.
     pub tenant: TenantId,
     /// What its tenant is called; null for one that is being deleted.
     pub tenant_name: Option<&'a str>,
-    /// True: what it says is left out.
-    pub redacted: bool,
 }
 
 /// A message in outline, with where it has been.
@@ -49,22 +47,7 @@ pub struct Stop {
 
 /// Without what it says.
 pub fn outline<'a>(message: &'a Message, tenant_name: Option<&'a str>) -> Outline<'a> {
-    let silent = MessageRecord {
-        text: None,
-        image: None,
-        video: None,
-        audio: None,
-        document: None,
-        sticker: None,
-        location: None,
-        contacts: None,
-        reaction: None,
-        poll: None,
-        edit: None,
-        revoke: None,
-        ..record(message)
-    };
-    Outline { message: silent, tenant: message.tenant, tenant_name, redacted: true }
+    Outline { message: message::outline(message), tenant: message.tenant, tenant_name }
 }
 
 /// The stops that times tell of, in their order.
