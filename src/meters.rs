@@ -5,7 +5,7 @@
 
 mod lately;
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -250,7 +250,7 @@ const fn meter(name: &'static str, kind: Kind, labels: &'static [&'static str], 
     Meter { name, kind, labels, help }
 }
 
-static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
 /// The text of all metrics, for whoever scrapes them.
 #[derive(Clone)]
@@ -259,19 +259,21 @@ pub struct Exposition(PrometheusHandle);
 impl Exposition {
     /// Begins to count, in this process; what was counted before is not there. A second call answers the same.
     pub fn install() -> Result<Self, BuildError> {
-        if let Some(handle) = INSTALLED.get() {
+        // Held to the end: of two who come at once one would else keep a handle to a recorder that nobody writes to.
+        let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*installed {
             return Ok(Self(handle.clone()));
         }
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_writes".to_owned()), WRITES)?
             .build_recorder();
-        let handle = INSTALLED.get_or_init(|| recorder.handle()).clone();
-        // Somebody else was first: then theirs counts, and its handle is the one that was kept.
+        let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_ok() {
             describe();
             gauge!(BUILD.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         }
+        *installed = Some(handle.clone());
         Ok(Self(handle))
     }
 
@@ -486,4 +488,20 @@ pub fn process(resident_bytes: u64, cpu: Duration, open_files: u64) {
     gauge!(RESIDENT.name).set(resident_bytes as f64);
     gauge!(CPU.name).set(cpu.as_secs_f64());
     gauge!(OPEN_FILES.name).set(open_files as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_comes_first_or_at_the_same_time_reads_what_is_counted() {
+        let come = || std::thread::spawn(|| Exposition::install().expect("a recorder"));
+        let all: Vec<_> = (0..16).map(|_| come()).collect();
+        let all: Vec<_> = all.into_iter().map(|one| one.join().expect("it came")).collect();
+        pairing_reported();
+        for exposition in all {
+            assert!(exposition.text().contains(PAIRING_REPORTS.name));
+        }
+    }
 }
