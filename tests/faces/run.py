@@ -148,7 +148,7 @@ def schemathesis(server):
         count.unlink(missing_ok=True)
         failed = run(
             "schemathesis",
-            [BIN / "st", "run", ROOT / "docs/openapi.json", "--url", server.url, *options],
+            [BIN / "st", "--config-file", HERE / "schemathesis.toml", "run", ROOT / "docs/openapi.json", "--url", server.url, *options],
             cwd=TOOLS,
             env=os.environ | {
                 "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",

@@ -15,7 +15,7 @@ use super::second_factor::shown_besides;
 use crate::domain::email::Email;
 use crate::domain::id::{OperatorId, SignInId};
 use crate::domain::operator::{OperatorAccount, Role};
-use crate::domain::person::{STEPPED_UP, SignIn};
+use crate::domain::person::{PasswordHash, STEPPED_UP, SignIn};
 use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::time::WallTime;
@@ -26,7 +26,7 @@ use crate::http::extract::json::{Form, Json};
 use crate::http::extract::operator::Myself;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Nothing, Query};
-use crate::http::guesses::subject;
+use crate::http::guesses::{Guess, subject};
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, delete, get, post};
 use crate::http::openapi::sample;
@@ -278,6 +278,23 @@ pub async fn end(state: State, _: Query<Nothing>, me: Myself, Id(id): Id<SignInI
     done()
 }
 
+/// Their password, given anew. The guess counts as a wrong one until whatever else is asked for was right too.
+async fn proven<'a>(
+    state: &'a State,
+    me: &Myself,
+    request: &HttpRequest,
+    typed: &Typed,
+) -> Result<(Guess<'a>, Known, PasswordHash), Problem> {
+    let about = subject(&me.identity.id.to_string());
+    let guess = state.guesses.guess(Some(about), Origin::found(request), state.clock.now())?;
+    let known = known(state, me).await?;
+    let kept = known.person.password.clone();
+    match (state.hashing.is(Password::typed(typed), kept.clone()).await?, kept) {
+        (true, Some(kept)) => Ok((guess, known, kept)),
+        _ => Err(sign_in::wrong_credentials().into()),
+    }
+}
+
 /// `POST /me/step-up`.
 pub async fn step_up(
     state: State,
@@ -286,12 +303,7 @@ pub async fn step_up(
     me: Myself,
     request: HttpRequest,
 ) -> Answer {
-    let about = subject(&me.identity.id.to_string());
-    let guess = state.guesses.guess(Some(about), Origin::found(&request), state.clock.now())?;
-    let known = known(&state, &me).await?;
-    let kept = known.person.password.clone();
-    let is_right = state.hashing.is(Password::typed(&body.password), kept.clone()).await?;
-    let (Some(password), true) = (kept, is_right) else { return Err(sign_in::wrong_credentials().into()) };
+    let (guess, known, password) = proven(&state, &me, &request, &body.password).await?;
     let second = shown_besides(&state, &known, body.totp.as_ref(), None).await?;
     let (proven, here) = (Proven { password, second }, me.here.sign_in.id);
     let now = state.clock.wall();
@@ -308,12 +320,7 @@ pub async fn password(
     me: Myself,
     request: HttpRequest,
 ) -> Answer {
-    let about = subject(&me.identity.id.to_string());
-    let guess = state.guesses.guess(Some(about), Origin::found(&request), state.clock.now())?;
-    let known = known(&state, &me).await?;
-    let kept = known.person.password.clone();
-    let is_right = state.hashing.is(Password::typed(&body.current), kept.clone()).await?;
-    let (Some(was), true) = (kept, is_right) else { return Err(sign_in::wrong_credentials().into()) };
+    let (guess, known, was) = proven(&state, &me, &request, &body.current).await?;
     guess.right();
     let new = Password::typed(&body.new);
     if let Some(fault) = known.account.email.as_ref().and_then(|email| wrong_password(&new, email)) {
