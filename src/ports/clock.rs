@@ -18,3 +18,22 @@ pub trait Clock: Send + Sync {
         Reading { now: self.now(), wall: self.wall(), boot: self.boot() }
     }
 }
+
+/// A clock that stands at its first moment.
+#[cfg(test)]
+pub struct Still;
+
+#[cfg(test)]
+impl Clock for Still {
+    fn now(&self) -> Moment {
+        Moment(0)
+    }
+
+    fn wall(&self) -> WallTime {
+        WallTime(0)
+    }
+
+    fn boot(&self) -> BootId {
+        BootId(0)
+    }
+}

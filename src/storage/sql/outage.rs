@@ -13,26 +13,10 @@ use super::writer::{Writer, WriterHandle};
 use crate::domain::audit::Actor;
 use crate::domain::event::StatusEvent;
 use crate::domain::plan::{Interval, Pacing, Plan, Quota, SuspendedInbound};
-use crate::domain::time::{BootId, Moment, Period, WallTime};
-use crate::ports::clock::Clock;
+use crate::domain::time::{Period, WallTime};
+use crate::ports::clock::Still;
 use crate::ports::feed::FeedSink;
 use crate::ports::store::{StoreError, WriteError};
-
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Moment {
-        Moment(0)
-    }
-
-    fn wall(&self) -> WallTime {
-        WallTime(0)
-    }
-
-    fn boot(&self) -> BootId {
-        BootId(0)
-    }
-}
 
 struct Deaf;
 

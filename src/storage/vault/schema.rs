@@ -100,7 +100,21 @@ async fn user_version(db: &DatabaseConnection) -> Result<i32, DbErr> {
 mod tests {
     use sea_orm::{DbBackend, Statement};
 
+    use super::super::session::GET;
     use super::*;
+
+    #[tokio::test]
+    async fn each_record_that_is_read_is_looked_up_by_its_key() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("vault.db");
+        super::super::files::private_file(&file).expect("a file");
+        let db = writer(&file).await.expect("a schema");
+        let explain = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {GET}"));
+        let rows = db.query_all_raw(explain).await.expect("a plan");
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").expect("a line")).collect();
+        let by_key = |line: &String| line.starts_with("SEARCH record") && line.contains("kind=? AND key=?");
+        assert!(plan.iter().any(by_key), "{plan:#?}");
+    }
 
     async fn pragma<T: sea_orm::TryGetable>(db: &DatabaseConnection, text: &'static str) -> T {
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, text)).await.expect("an answer");

@@ -20,12 +20,13 @@ const BATCH_BYTES: usize = 16 << 20;
 const KEY_BYTES: usize = 512;
 const KIND_BYTES: usize = 32;
 
-/// The epoch and the records come from one snapshot: what is answered was true while this owner was the owner.
-const GET: &str = "
+/// The epoch and the records come from one snapshot: what is answered was true while this owner was the owner. `CROSS JOIN` has
+/// SQLite look up each key; left to itself it goes through the whole kind, and through all keys for each record of it.
+pub(super) const GET: &str = "
 SELECT epoch, NULL AS place, NULL AS sealed FROM session_header WHERE session = ?1
 UNION ALL
 SELECT NULL, wanted.key, record.sealed FROM jsonb_each(?2) AS wanted
-  JOIN record ON record.session = ?1 AND record.kind = ?3 AND record.key = unhex(wanted.value)
+  CROSS JOIN record ON record.session = ?1 AND record.kind = ?3 AND record.key = unhex(wanted.value)
   WHERE record.expires_at IS NULL OR record.expires_at > ?4";
 
 /// `?3` and `?4` bound the key: at or beyond, and below. `?5` is the last one seen.

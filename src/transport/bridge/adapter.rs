@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,8 +96,6 @@ struct Shared {
     setup: Arc<Setup>,
     runtime: Handle,
     told: mpsc::UnboundedSender<Told>,
-    /// Links so far.
-    links: AtomicU64,
     crew: Mutex<Crew>,
 }
 
@@ -136,17 +133,13 @@ impl BridgeTransport {
             clock: Arc::clone(&clock),
             draw,
             board: Board::default(),
+            desks: Arc::default(),
         };
         let (told, hearing) = mpsc::unbounded_channel();
         let fleet = Fleet::new(options.shard_size);
         let crew = Crew { fleet, shards: vec![], tasks: vec![], can: HashMap::new(), closed: false };
-        let shared = Shared {
-            setup: Arc::new(setup),
-            runtime: driver.runtime.clone(),
-            told,
-            links: AtomicU64::new(0),
-            crew: Mutex::new(crew),
-        };
+        let shared =
+            Shared { setup: Arc::new(setup), runtime: driver.runtime.clone(), told, crew: Mutex::new(crew) };
         let shared = Arc::new(shared);
         driver.runtime.spawn(account(Arc::downgrade(&shared), hearing));
         Ok(Arc::new(Self { shared, files, clock, endpoint: options.endpoint, _driver: driver }))
@@ -247,7 +240,7 @@ async fn account(shared: std::sync::Weak<Shared>, mut hearing: mpsc::UnboundedRe
     while let Some(told) = hearing.recv().await {
         let Some(shared) = shared.upgrade() else { return };
         match told {
-            Told::Released(key) => shared.crew().fleet.release(&key.session, key.epoch),
+            Told::Released(session, link) => shared.crew().fleet.release(&session, link),
             Told::Serves(shard, can) => drop(shared.crew().can.insert(shard, can)),
             Told::Ended(shard) => drop(shared.crew().can.remove(&shard)),
             Told::Suspects(sessions) => {
@@ -283,14 +276,19 @@ impl Shared {
         Some(self.setup.media_folder(&self.setup.name(shard)))
     }
 
-    /// Places a session and opens it there. `false` when nothing opens any more.
-    fn open(self: &Arc<Self>, opening: Opening) -> bool {
+    /// Places a session and opens it there; where its events go. None when nothing opens any more.
+    fn open(
+        self: &Arc<Self>,
+        key: SessionKey,
+        command: Command,
+        vault: Arc<dyn Vault>,
+        events: mpsc::UnboundedSender<Item>,
+    ) -> Option<LinkId> {
         let mut crew = self.crew();
         if crew.closed {
-            return false;
+            return None;
         }
-        let now = self.setup.clock.now();
-        let shard = crew.fleet.place(now, &opening.key.session, opening.key.epoch);
+        let (shard, link) = crew.fleet.place(self.setup.clock.now(), &key.session);
         while shard >= crew.shards.len() {
             let index = crew.shards.len();
             let (orders, taken) = mpsc::unbounded_channel();
@@ -298,7 +296,8 @@ impl Shared {
             crew.tasks.push(Shard::launch(index, Arc::clone(&self.setup), taken, self.told.clone()));
             crew.shards.push(orders);
         }
-        crew.shards[shard].send(Order::Open(Box::new(opening))).is_ok()
+        let opening = Opening { key, link, command, vault, events };
+        crew.shards[shard].send(Order::Open(Box::new(opening))).is_ok().then_some(link)
     }
 }
 
@@ -306,7 +305,8 @@ impl Shared {
 struct Link {
     shared: Arc<Shared>,
     key: SessionKey,
-    id: LinkId,
+    /// None before it was asked for.
+    id: Option<LinkId>,
     stage: Stage,
 }
 
@@ -328,12 +328,12 @@ impl Link {
             let (events, heard) = mpsc::unbounded_channel();
             let proxy = proxy.take().map(|proxy| Private::from(proxy.expose()));
             let command = Command::Open { proxy, endpoint: endpoint.take() };
-            let opening =
-                Opening { key: self.key.clone(), link: self.id, command, vault: Arc::clone(vault), events };
-            self.stage = if self.shared.open(opening) { Stage::Silent(heard) } else { Stage::Over };
-            if matches!(self.stage, Stage::Over) {
+            self.id = self.shared.open(self.key.clone(), command, Arc::clone(vault), events);
+            if self.id.is_none() {
+                self.stage = Stage::Over;
                 return Some(LinkEvent::Closed(CloseReason::TransportLost));
             }
+            self.stage = Stage::Silent(heard);
         }
         let item = match &mut self.stage {
             Stage::Silent(heard) => timeout(FIRST, heard.recv()).await.ok().flatten(),
@@ -342,8 +342,8 @@ impl Link {
         };
         let item =
             item.unwrap_or(Item { event: LinkEvent::Closed(CloseReason::TransportLost), confirm: None });
-        if let Some(seq) = item.confirm {
-            let order = Order::Confirm(self.key.clone(), self.id, seq);
+        if let (Some(id), Some(seq)) = (self.id, item.confirm) {
+            let order = Order::Confirm(self.key.clone(), id, seq);
             let _ = self.shared.order(&self.key.session, order);
         }
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
@@ -359,8 +359,8 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::New { .. }) {
-            let _ = self.shared.order(&self.key.session, Order::Drop(self.key.clone(), self.id));
+        if let Some(id) = self.id {
+            let _ = self.shared.order(&self.key.session, Order::Drop(self.key.clone(), id));
         }
     }
 }
@@ -383,8 +383,7 @@ impl Transport for BridgeTransport {
         proxy: Option<Proxy>,
     ) -> BoxStream<'static, LinkEvent> {
         let stage = Stage::New { vault, proxy, endpoint: self.endpoint.clone() };
-        let id = LinkId(self.shared.links.fetch_add(1, Ordering::Relaxed));
-        let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), id, stage };
+        let link = Link { shared: Arc::clone(&self.shared), key: words::key(lease), id: None, stage };
         stream::unfold(link, |mut link| async move { Some((link.next().await?, link)) }).boxed()
     }
 

@@ -1,10 +1,11 @@
 //! Answers one open session's questions to its vault: in the order asked, each whole before the next.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use columba_bridge_protocol as wire;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use wire::{
     Blob, Down, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_VALUE, Record, VaultAnswer, VaultCall, VaultError,
     VaultOutcome,
@@ -23,15 +24,66 @@ const KINDS: usize = 256;
 /// A question with its number.
 pub type Question = (u64, VaultCall);
 
+/// The newest desk of each session that has one. A bridge that died may have asked for what is not done yet, as long as the
+/// vault is slow: the next one's first answer comes after that, or it would go on from a state that is about to change.
+#[derive(Default)]
+pub struct Desks {
+    newest: Mutex<HashMap<String, (u64, oneshot::Receiver<()>)>>,
+    numbers: AtomicU64,
+}
+
+/// A desk's place behind the one before it.
+pub struct Place {
+    desks: Arc<Desks>,
+    session: String,
+    number: u64,
+    before: Option<oneshot::Receiver<()>>,
+    _done: oneshot::Sender<()>,
+}
+
+impl Desks {
+    /// A place behind the session's newest desk.
+    pub fn line_up(self: &Arc<Self>, session: &str) -> Place {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (done, is_done) = oneshot::channel();
+        let before = self.newest().insert(session.to_owned(), (number, is_done)).map(|(_, before)| before);
+        Place { desks: Arc::clone(self), session: session.to_owned(), number, before, _done: done }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, HashMap<String, (u64, oneshot::Receiver<()>)>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Resolves once the desk before is gone.
+    async fn turn(&mut self) {
+        if let Some(before) = self.before.take() {
+            let _ = before.await;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut newest = self.desks.newest();
+        if newest.get(&self.session).is_some_and(|(number, _)| *number == self.number) {
+            newest.remove(&self.session);
+        }
+    }
+}
+
 /// Serves until nobody asks any more. A bridge that went without closing leaves a vault that is marked so, whatever its
 /// session's actor marked meanwhile: only the bridge knows whether it had more to write.
 pub async fn serve(
+    mut place: Place,
     engine: String,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     mut questions: mpsc::Receiver<Question>,
     answers: mpsc::Sender<Down>,
 ) {
+    place.turn().await;
     let mut closed = false;
     while let Some((id, call)) = questions.recv().await {
         let (closes, commits) = (matches!(call, VaultCall::Close), matches!(call, VaultCall::Commit { .. }));
@@ -174,4 +226,102 @@ fn named(kind: &str) -> Result<&'static str, VaultError> {
     let kept: &'static str = Box::leak(kind.to_owned().into_boxed_str());
     known.insert(kept);
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::ports::clock::Still;
+    use crate::ports::vault::Secret;
+
+    /// A vault that writes when it is let.
+    struct Slow(Semaphore);
+
+    #[async_trait]
+    impl Vault for Slow {
+        fn header(&self) -> vault::Header {
+            vault::Header { writer: None, clean: true }
+        }
+
+        async fn get(
+            &self,
+            _: &'static str,
+            keys: &[&[u8]],
+        ) -> Result<Vec<Option<Secret>>, vault::VaultError> {
+            Ok(keys.iter().map(|_| None).collect())
+        }
+
+        async fn commit(&self, _: Vec<Change>) -> Result<(), vault::VaultError> {
+            self.0.acquire().await.expect("open").forget();
+            Ok(())
+        }
+
+        async fn list(
+            &self,
+            _: &'static str,
+            _: &[u8],
+            _: Option<&[u8]>,
+            _: u32,
+        ) -> Result<Vec<Vec<u8>>, vault::VaultError> {
+            Ok(vec![])
+        }
+
+        async fn wipe(&self) -> Result<(), vault::VaultError> {
+            Ok(())
+        }
+
+        async fn close(&self) -> Result<(), vault::VaultError> {
+            Ok(())
+        }
+    }
+
+    fn answered(frame: Down) -> u64 {
+        let Down::Vault { id, .. } = frame else { panic!("an answer, not {frame:?}") };
+        id
+    }
+
+    #[tokio::test]
+    async fn a_bridge_is_answered_after_all_that_the_one_before_had_asked_is_done() {
+        let vault = Arc::new(Slow(Semaphore::new(0)));
+        let desks = Arc::<Desks>::default();
+        let (out, mut answers) = mpsc::channel(8);
+        let open = || {
+            let (ask, questions) = mpsc::channel(wire::VAULT_CALLS);
+            let place = desks.line_up("ses_1");
+            let clock = Arc::new(Still);
+            tokio::spawn(serve(place, "native".to_owned(), vault.clone(), clock, questions, out.clone()));
+            ask
+        };
+        let dead = open();
+        for id in [1, 2] {
+            dead.try_send((id, VaultCall::Commit { changes: vec![] })).expect("room");
+        }
+        drop(dead);
+        let next = open();
+        next.try_send((
+            3,
+            VaultCall::Get { kind: "device".to_owned(), keys: vec![Blob(b"a".to_vec().into())] },
+        ))
+        .expect("room");
+        // Both desks run on this thread: whatever they can do they have done by then.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(answers.try_recv().is_err(), "nothing is written yet, and nothing read");
+        // The dead one's two, and the mark that it did not close.
+        vault.0.add_permits(3);
+        let mut order = vec![];
+        for _ in 0..3 {
+            order.push(answered(answers.recv().await.expect("an answer")));
+        }
+        assert_eq!(order, [1, 2, 3]);
+        drop(next);
+        vault.0.add_permits(1);
+        while !desks.newest().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

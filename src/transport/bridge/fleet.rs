@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::links::LinkId;
 use super::suspects::{CELLS, Cell, Suspects};
 use crate::domain::time::Moment;
 
@@ -14,8 +15,10 @@ pub struct Fleet {
     load: Vec<usize>,
     /// The shard of each cell that ever had a session. Nobody else is placed there.
     cells: [Option<usize>; CELLS],
-    /// Shard and newest epoch of each session that a bridge may hold a socket of.
-    placed: HashMap<String, (usize, i64)>,
+    /// Shard and newest link of each session that a bridge may hold a socket of.
+    placed: HashMap<String, (usize, LinkId)>,
+    /// Links so far.
+    links: u64,
     suspects: Suspects,
 }
 
@@ -27,24 +30,27 @@ impl Fleet {
             load: vec![],
             cells: [None; CELLS],
             placed: HashMap::new(),
+            links: 0,
             suspects: Suspects::default(),
         }
     }
 
-    /// The shard of a session that opens: the one that has it still, else its cell if it is set apart, else the fullest with
-    /// room, so that few processes run; a new one is the next index.
-    pub fn place(&mut self, now: Moment, session: &str, epoch: i64) -> usize {
+    /// The shard of a session that opens, and the link's number: the one that has it still, else its cell if it is set apart,
+    /// else the fullest with room, so that few processes run; a new one is the next index.
+    pub fn place(&mut self, now: Moment, session: &str) -> (usize, LinkId) {
+        self.links += 1;
+        let link = LinkId(self.links);
         if let Some((shard, newest)) = self.placed.get_mut(session) {
-            *newest = epoch.max(*newest);
-            return *shard;
+            *newest = link;
+            return (*shard, link);
         }
         let shard = match self.suspects.cell_of(now, session) {
             Some(cell) => self.cell(cell),
             None => self.common(),
         };
         self.load[shard] += 1;
-        self.placed.insert(session.to_owned(), (shard, epoch));
-        shard
+        self.placed.insert(session.to_owned(), (shard, link));
+        (shard, link)
     }
 
     fn common(&mut self) -> usize {
@@ -86,10 +92,11 @@ impl Fleet {
         self.suspects.apart()
     }
 
-    /// A bridge has let go of this epoch of a session. A newer one stays.
-    pub fn release(&mut self, session: &str, epoch: i64) {
+    /// A bridge has let go of this link of a session. A newer one stays: its session has heard of the end before, and has
+    /// opened again meanwhile, often as the same owner.
+    pub fn release(&mut self, session: &str, link: LinkId) {
         if let Some(&(shard, newest)) = self.placed.get(session)
-            && newest <= epoch
+            && newest <= link
         {
             self.placed.remove(session);
             self.load[shard] -= 1;
@@ -108,23 +115,22 @@ mod tests {
     #[test]
     fn shards_fill_up_and_a_session_stays_until_it_is_let_go_of() {
         let mut fleet = Fleet::new(2);
-        let places: Vec<_> = ["a", "b", "c", "d", "e"].map(|session| fleet.place(NOW, session, 1)).to_vec();
-        assert_eq!(places, [0, 0, 1, 1, 2]);
-        assert_eq!(
-            fleet.place(NOW, "a", 2),
-            0,
-            "a newer owner goes where the older one may still hold a socket"
-        );
-        fleet.release("a", 1);
-        assert_eq!(fleet.shard_of("a"), Some(0), "the newer owner is there");
-        fleet.release("a", 2);
+        let places = ["a", "b", "c", "d", "e"].map(|session| fleet.place(NOW, session));
+        assert_eq!(places.map(|(shard, _)| shard), [0, 0, 1, 1, 2]);
+        let (_, first) = places[0];
+        let (shard, second) = fleet.place(NOW, "a");
+        assert_eq!(shard, 0, "a newer link goes where the older one may still hold a socket");
+        fleet.release("a", first);
+        assert_eq!(fleet.shard_of("a"), Some(0), "the newer link is there");
+        fleet.release("a", second);
         assert_eq!(fleet.shard_of("a"), None);
-        assert_eq!(fleet.place(NOW, "f", 1), 0, "the gap is filled before another process starts");
-        fleet.release("f", 9);
-        fleet.release("f", 9);
-        fleet.release("nobody", 1);
+        let (shard, link) = fleet.place(NOW, "f");
+        assert_eq!(shard, 0, "the gap is filled before another process starts");
+        fleet.release("f", link);
+        fleet.release("f", link);
+        fleet.release("nobody", link);
         assert_eq!(fleet.load, [1, 2, 1]);
-        assert_eq!(fleet.place(NOW, "g", 1), 0, "equally full: the first");
+        assert_eq!(fleet.place(NOW, "g").0, 0, "equally full: the first");
     }
 
     #[test]
@@ -132,21 +138,26 @@ mod tests {
         let mut fleet = Fleet::new(3);
         let killer = BTreeSet::from(["killer".to_owned()]);
         for session in ["killer", "b", "c"] {
-            assert_eq!(fleet.place(NOW, session, 1), 0);
+            assert_eq!(fleet.place(NOW, session).0, 0);
         }
+        let mut last = LinkId(0);
         for _ in 0..2 {
             fleet.suspect(NOW, &killer);
-            assert_eq!(fleet.place(NOW, "killer", 2), 0, "its process may still have its socket");
+            let (shard, link) = fleet.place(NOW, "killer");
+            assert_eq!(shard, 0, "its process may still have its socket");
+            last = link;
         }
-        fleet.release("killer", 2);
-        assert_eq!(fleet.place(NOW, "killer", 3), 1);
-        assert_eq!(fleet.place(NOW, "d", 1), 0, "the place it left");
-        assert_eq!(fleet.place(NOW, "e", 1), 2, "a cell is no common shard, whatever room it has");
+        fleet.release("killer", last);
+        let (shard, alone) = fleet.place(NOW, "killer");
+        assert_eq!(shard, 1);
+        assert_eq!(fleet.place(NOW, "d").0, 0, "the place it left");
+        assert_eq!(fleet.place(NOW, "e").0, 2, "a cell is no common shard, whatever room it has");
         fleet.suspect(NOW, &killer);
-        fleet.release("killer", 3);
-        assert_eq!(fleet.place(NOW, "killer", 4), 1, "it dies alone, where it is");
-        fleet.release("killer", 4);
+        fleet.release("killer", alone);
+        let (shard, alone) = fleet.place(NOW, "killer");
+        assert_eq!(shard, 1, "it dies alone, where it is");
+        fleet.release("killer", alone);
         let later = NOW + Duration::from_secs(3601);
-        assert_eq!(fleet.place(later, "killer", 5), 2, "among the others again");
+        assert_eq!(fleet.place(later, "killer").0, 2, "among the others again");
     }
 }

@@ -26,8 +26,9 @@ pub struct Item {
     pub confirm: Option<u64>,
 }
 
-/// One opening of a session. Its epoch does not tell: the same owner opens again after each link that it lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One opening of a session, in the order of placing. Its epoch does not tell: the same owner opens again after each link that
+/// it lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(pub u64);
 
 /// The answer to a command.

@@ -51,6 +51,23 @@ async fn a_session_pairs_then_logs_in_with_what_is_in_its_vault() {
     assert_eq!(next(&mut link).await, LinkEvent::OfflineSynced);
 }
 
+/// A link's end is heard by its session first, and a moment later by whoever knows on which process the session is. Many, so
+/// that some of them open again in between.
+#[tokio::test]
+async fn sessions_that_open_again_the_moment_their_link_ends_are_reached() {
+    let rig = Rig::start("good");
+    let again = async |_| {
+        let (lease, vault) = (lease(), Arc::<MemoryVault>::default());
+        let first = rest(&mut rig.engine.open(lease, vault.clone(), None)).await;
+        assert_eq!(first.last(), Some(&LinkEvent::Closed(CloseReason::RestartRequired)));
+        let mut link = rig.engine.open(lease, vault, None);
+        assert_eq!(next(&mut link).await, LinkEvent::Connected);
+        rig.engine.ping(lease).await.is_ok()
+    };
+    let reached = join_all((0..100).map(again)).await;
+    assert_eq!(reached.iter().filter(|reached| !**reached).count(), 0);
+}
+
 #[tokio::test]
 async fn a_data_directory_that_was_named_from_here_is_found_by_a_bridge_that_works_elsewhere() {
     let here = std::env::current_dir().unwrap();

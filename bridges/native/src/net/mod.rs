@@ -5,5 +5,5 @@ mod socket;
 mod tunnel;
 
 pub use http::Http;
-pub use socket::{Dialer, Traffic};
+pub use socket::{Cord, Dialer, Traffic};
 pub use tunnel::is_spoken;

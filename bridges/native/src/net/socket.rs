@@ -1,11 +1,16 @@
-//! The socket. Nothing is read while the session's window is full, and nothing is written once its vault is lost.
+//! The socket. Nothing is read while the session's window is full, nothing is written once its vault is lost, and it ends
+//! with the session.
 
-use std::sync::Arc;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
+use rustix::net::{Shutdown, shutdown};
+use tokio::net::TcpStream;
 use tokio_websockets::ClientBuilder;
 use wacore::net::{Transport, TransportEvent, TransportFactory, WHATSAPP_WEB_ORIGIN, WHATSAPP_WEB_WS_URL};
 use whatsapp_rust_tokio_transport::from_websocket;
@@ -45,6 +50,29 @@ impl Traffic {
     }
 }
 
+/// A session's socket, held so that it can be ended without the library, whose own end of it may wait for what never comes.
+/// One that stayed open would be a second socket of the account as soon as the session is opened again.
+#[derive(Debug, Default)]
+pub struct Cord(Mutex<Option<OwnedFd>>);
+
+impl Cord {
+    fn held(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hold(&self, stream: &TcpStream) -> io::Result<()> {
+        *self.held() = Some(stream.as_fd().try_clone_to_owned()?);
+        Ok(())
+    }
+
+    /// Ends the socket both ways, if there is one that has not ended.
+    pub fn cut(&self) {
+        if let Some(socket) = self.held().take() {
+            let _ = shutdown(socket, Shutdown::Both);
+        }
+    }
+}
+
 /// Connects one session's sockets.
 pub struct Dialer {
     /// Instead of WhatsApp's address.
@@ -57,6 +85,8 @@ pub struct Dialer {
     pub vault: Arc<Vault>,
     /// What went by.
     pub traffic: Arc<Traffic>,
+    /// Holds the newest socket.
+    pub cord: Arc<Cord>,
 }
 
 #[async_trait]
@@ -76,6 +106,7 @@ impl TransportFactory for Dialer {
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let stream = tunnel::connect(self.proxy.as_ref(), &host, port).await?;
         self.traffic.let_through.store(true, Ordering::Relaxed);
+        self.cord.hold(&stream)?;
         let builder = ClientBuilder::from_uri(uri)
             .add_header(::http::header::ORIGIN, ::http::HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
         let (transport, events) = if is_tls {
@@ -134,5 +165,27 @@ impl Transport for Guarded {
     async fn disconnect(&self) {
         self.traffic.hung_up.store(true, Ordering::Relaxed);
         self.inner.disconnect().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_cut_though_somebody_holds_it_still() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut held = TcpStream::connect(address).await.expect("a socket");
+        let (mut peer, _) = listener.accept().await.expect("its other end");
+        let cord = Cord::default();
+        cord.hold(&held).expect("one more descriptor");
+        cord.cut();
+        cord.cut();
+        assert_eq!(peer.read(&mut [0]).await.expect("an end"), 0, "the peer sees its end");
+        assert_eq!(held.read(&mut [0]).await.expect("an end"), 0, "so does whoever waits for it here");
     }
 }

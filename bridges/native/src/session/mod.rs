@@ -23,7 +23,7 @@ use wire::{CloseReason, Command, PasskeyStage, Private, ReceiptKind, SessionKey,
 use self::hook::HandOver;
 use self::verdict::Verdict;
 use crate::killpoint::{self, Point};
-use crate::net::{Dialer, Http, Traffic};
+use crate::net::{Cord, Dialer, Http, Traffic};
 use crate::outbox::Outbox;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -53,6 +53,7 @@ pub struct Session {
     outbox: Arc<Outbox>,
     vault: Arc<Vault>,
     traffic: Arc<Traffic>,
+    cord: Arc<Cord>,
     client: OnceLock<Arc<Client>>,
     state: AtomicU8,
     /// Messages whose ack is awaited: the library resends by itself when a peer asks, and those acks are none of ours.
@@ -85,6 +86,7 @@ impl Session {
             vault: Vault::new(key.clone(), Arc::clone(wire)),
             key,
             traffic: Arc::default(),
+            cord: Arc::default(),
             client: OnceLock::new(),
             state: AtomicU8::new(0),
             unacked: Mutex::default(),
@@ -135,6 +137,7 @@ impl Session {
 
     /// After a panic: nothing of the library is left, and nothing more is written.
     pub async fn give_up(&self) {
+        self.cord.cut();
         self.outbox.end(Verdict::of(CloseReason::Unknown).event()).await;
         self.over.send_replace(true);
     }
@@ -174,6 +177,7 @@ impl Session {
             Err(verdict) => verdict,
         };
         self.stands(SessionState::Closing);
+        self.cord.cut();
         self.outbox.end(verdict.event()).await;
         self.over.send_replace(true);
     }
@@ -202,6 +206,7 @@ impl Session {
             outbox: Arc::clone(&self.outbox),
             vault: Arc::clone(&self.vault),
             traffic: Arc::clone(&self.traffic),
+            cord: Arc::clone(&self.cord),
         };
         let (told, events) = mpsc::unbounded_channel();
         let mut builder = Bot::builder()

@@ -1,4 +1,4 @@
-//! The library's storage over a session's vault. `anchors/vault.md` has the map of methods to records.
+//! The library's storage over a session's vault.
 //!
 //! A record describes itself: protobuf as the library writes it, JSON elsewhere, so that the version before can read it. What
 //! must survive before the wire is *strict* and answered after its commit; what can be fetched or missed is *lazy* and

@@ -6,7 +6,7 @@ mod pipes;
 mod process;
 mod report;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -26,9 +26,10 @@ pub use self::orders::{Opening, Order, Told};
 use self::pipes::{Connection, Word};
 use self::process::Process;
 use super::board::Board;
+use super::desk::{self, Desks};
 use super::links::{Item, LinkId, Links};
 use super::program::{Program, Running};
-use super::{desk, ghosts, words};
+use super::{ghosts, words};
 use crate::domain::session::CloseReason;
 use crate::domain::time::Jitter;
 use crate::meters;
@@ -65,6 +66,8 @@ pub struct Setup {
     pub draw: fn() -> Jitter,
     /// Where shards write down how they stand.
     pub board: Board,
+    /// Who answers sessions' questions to their vaults.
+    pub desks: Arc<Desks>,
 }
 
 impl Setup {
@@ -96,7 +99,7 @@ pub struct Shard {
     words: mpsc::Sender<(u64, Word)>,
     told: mpsc::UnboundedSender<Told>,
     /// Let go of by their sessions, and not yet by the process: it may hold their sockets until it says so or is dead.
-    gone: HashSet<SessionKey>,
+    gone: HashMap<SessionKey, LinkId>,
     /// Openings of such sessions. A bridge refuses an epoch that it has open still, so they wait until it has let go.
     behind: HashMap<SessionKey, Opening>,
 }
@@ -124,7 +127,7 @@ impl Shard {
             can: vec![],
             words,
             told,
-            gone: HashSet::new(),
+            gone: HashMap::new(),
             behind: HashMap::new(),
         };
         tokio::spawn(shard.run(orders, heard))
@@ -180,7 +183,7 @@ impl Shard {
                     if let Some(before) = self.links.of(&opening.key) {
                         self.let_go(opening.key.clone(), before).await;
                     }
-                    if self.gone.contains(&opening.key) {
+                    if self.gone.contains_key(&opening.key) {
                         self.behind.insert(opening.key.clone(), *opening);
                     } else {
                         self.open(*opening).await;
@@ -220,13 +223,14 @@ impl Shard {
         if !self.takes(&opening) {
             let event = LinkEvent::Closed(CloseReason::ProxyFailed);
             let _ = opening.events.send(Item { event, confirm: None });
-            return self.release(opening.key);
+            return self.release(&opening.key, opening.link);
         }
         let Opening { key, link, command, vault, events } = opening;
         let Some(out) = self.process.as_ref().and_then(|process| process.out.clone()) else { return };
         let (ask, questions) = mpsc::channel(wire::VAULT_CALLS);
-        let engine = self.setup.writer.engine.clone();
-        tokio::spawn(desk::serve(engine, vault, Arc::clone(&self.setup.clock), questions, out));
+        let (engine, clock) = (self.setup.writer.engine.clone(), Arc::clone(&self.setup.clock));
+        let place = self.setup.desks.line_up(&key.session);
+        tokio::spawn(desk::serve(place, engine, vault, clock, questions, out));
         self.links.add(key.clone(), link, events, ask, self.setup.clock.now());
         let (answer, _) = oneshot::channel();
         let frame = self.links.call(Some(key), command, CLOSE_MS, answer);
@@ -252,19 +256,19 @@ impl Shard {
         }
         if self.links.of(&key) != Some(link) {
             // It has ended by itself. Another link of the same session may be here by now, and is none of its business.
-            let is_another = self.links.has(&key) || self.gone.contains(&key) || self.waits(&key);
+            let is_another = self.links.has(&key) || self.gone.contains_key(&key) || self.waits(&key);
             match self.machine.state() {
                 _ if is_another => {}
-                State::Dying { .. } => drop(self.gone.insert(key)),
-                _ => self.release(key),
+                State::Dying { .. } => drop(self.gone.insert(key, link)),
+                _ => self.release(&key, link),
             }
             return;
         }
-        if self.gone.contains(&key) {
+        if self.gone.contains_key(&key) {
             return;
         }
         self.links.mute(&key);
-        self.gone.insert(key.clone());
+        self.gone.insert(key.clone(), link);
         let (answer, answered) = oneshot::channel();
         let frame = self.links.call(Some(key.clone()), Command::Close, CLOSE_MS, answer);
         self.say(frame).await;
@@ -280,12 +284,11 @@ impl Shard {
         });
     }
 
-    /// The process has let go of a session. It is this shard's still if it waits here to be opened again.
-    fn release(&mut self, key: SessionKey) {
-        self.gone.remove(&key);
-        if !self.waits(&key) {
-            let _ = self.told.send(Told::Released(key));
-        }
+    /// The process has let go of a link. The session is this shard's still if it has been placed here anew, of which this shard
+    /// need not have heard yet.
+    fn release(&mut self, key: &SessionKey, link: LinkId) {
+        self.gone.remove(key);
+        let _ = self.told.send(Told::Released(key.session.clone(), link));
     }
 
     /// Whether a session is open here, is to be, or is being let go of.
@@ -322,18 +325,17 @@ impl Shard {
                 self.step(Input::Exited).await;
                 // Of one that was not missed: what it was asked last is not answered any more.
                 self.links.cut();
-                for key in std::mem::take(&mut self.gone) {
-                    self.release(key);
+                for (key, link) in std::mem::take(&mut self.gone) {
+                    self.release(&key, link);
                 }
             }
             Word::Closed(key) => {
                 self.links.remove(&key);
-                match self.behind.remove(&key) {
-                    Some(opening) => {
-                        self.gone.remove(&key);
-                        self.open(opening).await;
-                    }
-                    None => self.release(key),
+                if let Some(link) = self.gone.remove(&key) {
+                    self.release(&key, link);
+                }
+                if let Some(opening) = self.behind.remove(&key) {
+                    self.open(opening).await;
                 }
             }
         }
@@ -352,10 +354,14 @@ impl Shard {
             }
             Up::Event { session, seq, event } => {
                 let closed = matches!(event, wire::Event::Closed { .. });
+                let link = self.links.of(&session);
                 let done = self.links.event(&session, seq, event, self.setup.clock.wall());
                 // Of one that was asked to close the answer to that is the last word.
-                if closed && !self.gone.contains(&session) {
-                    self.release(session);
+                if let Some(link) = link
+                    && closed
+                    && !self.gone.contains_key(&session)
+                {
+                    self.release(&session, link);
                 }
                 done
             }

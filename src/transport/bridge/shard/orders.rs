@@ -64,8 +64,8 @@ pub struct Opening {
 
 /// What a shard tells its engine.
 pub enum Told {
-    /// The bridge has let go of this epoch of a session, or is dead.
-    Released(SessionKey),
+    /// The bridge has let go of this link of a session, or is dead.
+    Released(String, LinkId),
     /// The bridge died while it served, perhaps because of one of these sessions.
     Suspects(BTreeSet<String>),
     /// The bridge of this shard serves, and this is what it can do.
