@@ -7,16 +7,19 @@ import type { FleetSession, MessageQuery, MessageRecord } from '../../api/record
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { Button } from '../../pieces/button'
+import { chosen, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Day, Filters, Search, useFilters } from '../../pieces/filters'
 import { shorten } from '../../pieces/id_chip'
+import { ListTools } from '../../pieces/list_tools'
 import { NewPill } from '../../pieces/new_pill'
 import { Pill } from '../../pieces/pill'
+import { save } from '../../pieces/save'
 import { Since } from '../../pieces/since'
 import { Table, type Column } from '../../pieces/table'
 import { has, said, t } from '../../words/speak'
-import { toCsv, save } from './export'
+import { csvFile } from './export'
 import { MessageDrawer } from './message_drawer'
 import { sought } from './sought'
 
@@ -81,6 +84,8 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
   const filtered = ['q', 'status', 'direction', 'from', 'until', ...(session ? [] : ['session']), ...(scope ? [] : ['tenant'])].some(
     (name) => wanted[name as keyof Wanted],
   )
+  const all = columns(session !== undefined)
+  const choice = useChoice('messages')
   const clear = () =>
     want({
       q: undefined,
@@ -113,18 +118,19 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
           <Button
             icon={IconDownload}
             look="quiet"
-            onClick={() => save(`messages-${new Date().toISOString().slice(0, 10)}.csv`, toCsv(list.rows ?? []))}
+            onClick={() => save(`messages-${new Date().toISOString().slice(0, 10)}.csv`, csvFile(list.rows ?? []))}
           >
             {t('messages.export', { count: list.rows.length })}
           </Button>
         )}
+        <ListTools list="messages" columns={all} within={scope !== null} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       <NewPill count={fresh.size} onShow={again} />
       {(!list.error || list.rows) && (
         <Table
           label={t('messages.title')}
-          columns={columns(session !== undefined)}
+          columns={chosen(all, choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({

@@ -10,9 +10,11 @@ import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { usePlace } from '../../frame/place'
 import { Button } from '../../pieces/button'
+import { chosen as chosenOf, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
+import { ListTools } from '../../pieces/list_tools'
 import { NewPill } from '../../pieces/new_pill'
 import { Badge, sessionStates, StatePill } from '../../pieces/pill'
 import { Heading } from '../../pieces/section'
@@ -84,6 +86,8 @@ export function SessionList({ tenant }: { tenant?: string }) {
     again,
   )
 
+  const all = columns().filter((column) => !(tenant && column.key === 'tenant'))
+  const choice = useChoice('sessions')
   const filtered = ['status', 'reason', 'engine', 'q', 'restricted', ...(tenant ? [] : ['tenant'])].some(
     (key) => wanted[key as keyof Wanted],
   )
@@ -124,13 +128,14 @@ export function SessionList({ tenant }: { tenant?: string }) {
             {t('sessions.new')}
           </Button>
         )}
+        <ListTools list="sessions" columns={all} within={tenant !== undefined} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       <NewPill count={fresh.size} onShow={again} />
       {(!list.error || list.rows) && (
         <Table
           label={t('sessions.title')}
-          columns={columns().filter((column) => !(tenant && column.key === 'tenant'))}
+          columns={chosenOf(all, choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({ to: '/sessions/$session', params: { session: row.id } })}

@@ -7,10 +7,12 @@ import type { TenantRecord } from '../../api/records'
 import { plans } from '../../api/tenants'
 import { usePlace } from '../../frame/place'
 import { Button } from '../../pieces/button'
+import { chosen, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
 import { LimitBar } from '../../pieces/limit_bar'
+import { ListTools } from '../../pieces/list_tools'
 import { Pill } from '../../pieces/pill'
 import { Heading } from '../../pieces/section'
 import { Since } from '../../pieces/since'
@@ -38,6 +40,7 @@ export default function Tenants() {
   const list = usePaged(['tenants', query], (cursor, signal) =>
     got(api.GET('/v1/admin/tenants', { params: { query: { ...query, ...(cursor && { cursor }), limit: 100 } }, signal })),
   )
+  const choice = useChoice('tenants')
   const admin = may(self?.operator.role, 'admin')
   const filtered = Boolean(wanted.q ?? wanted.status ?? wanted.plan)
   return (
@@ -63,12 +66,13 @@ export default function Tenants() {
           options={(known?.data ?? []).map((plan) => ({ value: plan.code, label: plan.name }))}
           onChange={(plan) => want({ plan })}
         />
+        <ListTools list="tenants" columns={columns()} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       {(!list.error || list.rows) && (
         <Table
           label={t('tenants.title')}
-          columns={columns()}
+          columns={chosen(columns(), choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({ to: '/tenants/$tenant', params: { tenant: row.id } })}
