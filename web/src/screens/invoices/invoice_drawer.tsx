@@ -56,7 +56,7 @@ function Shown({ invoice }: { invoice: Invoice }) {
           <TenantLink id={invoice.tenant} />
         </Fact>
         <Fact name={t('invoices.buyer')}>
-          {invoice.buyer.name}
+          {invoice.buyer.name || '–'}
           {invoice.buyer.address.length > 0 && <span className="dim">, {invoice.buyer.address.join(', ')}</span>}
         </Fact>
         <Fact name={t('invoices.issued')}>{day(invoice.issued_at)}</Fact>

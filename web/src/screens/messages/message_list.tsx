@@ -98,7 +98,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
     })
   return (
     <>
-      <Filters set={filtered} onClear={clear}>
+      <Filters set={filtered} onClear={clear} tools={<ListTools list="messages" columns={all} within={scope !== null} />}>
         <Search label={t('messages.search')} value={wanted.q} onChange={(q) => want({ q })} width="19rem" />
         <Choice
           label={t('filter.status')}
@@ -123,7 +123,6 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
             {t('messages.export', { count: list.rows.length })}
           </Button>
         )}
-        <ListTools list="messages" columns={all} within={scope !== null} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       <NewPill count={fresh.size} onShow={again} />

@@ -97,7 +97,7 @@ export function SessionList({ tenant }: { tenant?: string }) {
     want({ status: undefined, reason: undefined, engine: undefined, q: undefined, restricted: undefined, tenant: undefined })
   return (
     <>
-      <Filters set={filtered} onClear={clear}>
+      <Filters set={filtered} onClear={clear} tools={<ListTools list="sessions" columns={all} within={tenant !== undefined} />}>
         <Search label={t('sessions.search')} value={wanted.q} onChange={(q) => want({ q })} />
         <Choice
           label={t('filter.status')}
@@ -128,7 +128,6 @@ export function SessionList({ tenant }: { tenant?: string }) {
             {t('sessions.new')}
           </Button>
         )}
-        <ListTools list="sessions" columns={all} within={tenant !== undefined} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       <NewPill count={fresh.size} onShow={again} />

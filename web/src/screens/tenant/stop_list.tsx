@@ -25,6 +25,7 @@ import { Table, type Column } from '../../pieces/table'
 import { toast } from '../../pieces/toast'
 import { t } from '../../words/speak'
 import { fits, phoneOf } from './numbers'
+import css from './tenant.module.css'
 
 type Suppression = components['schemas']['Suppression']
 
@@ -57,7 +58,7 @@ export function StopList({ tenant }: { tenant: TenantRecord }) {
   }, [seeks, list.rows?.length])
   return (
     <>
-      <p className="dim">{t('stop.what')}</p>
+      <p className={css.about}>{t('stop.what')}</p>
       <Filters set={text !== undefined} onClear={() => setText(undefined)}>
         <Search label={t('stop.search')} value={text} onChange={setText} />
         {acts && (

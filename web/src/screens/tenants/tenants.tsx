@@ -52,7 +52,11 @@ export default function Tenants() {
           </Button>
         )}
       </Heading>
-      <Filters set={filtered} onClear={() => want({ q: undefined, status: undefined, plan: undefined })}>
+      <Filters
+        set={filtered}
+        onClear={() => want({ q: undefined, status: undefined, plan: undefined })}
+        tools={<ListTools list="tenants" columns={columns()} />}
+      >
         <Search label={t('tenants.search')} value={wanted.q} onChange={(q) => want({ q })} />
         <Choice
           label={t('filter.status')}
@@ -66,7 +70,6 @@ export default function Tenants() {
           options={(known?.data ?? []).map((plan) => ({ value: plan.code, label: plan.name }))}
           onChange={(plan) => want({ plan })}
         />
-        <ListTools list="tenants" columns={columns()} />
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       {(!list.error || list.rows) && (

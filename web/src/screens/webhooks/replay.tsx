@@ -7,7 +7,7 @@ import { Checkbox, TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Notice } from '../../pieces/section'
 import { said, t } from '../../words/speak'
-import { absolute } from '../../words/times'
+import { clock } from '../../words/times'
 import css from './webhooks.module.css'
 
 type Status = 'dead' | 'skipped' | 'delivered'
@@ -47,7 +47,7 @@ export function Replay({ webhook, onClose, onSent }: { webhook: FleetWebhook; on
       {made && (
         <Notice tone="blue">
           {t('replay.done', { count: made.count })}
-          {made.goOn && ` ${t('replay.more', { time: absolute(Date.parse(made.goOn)) })}`}
+          {made.goOn && ` ${t('replay.more', { time: clock(Date.parse(made.goOn), now) })}`}
         </Notice>
       )}
       <Form
@@ -98,7 +98,9 @@ export function Replay({ webhook, onClose, onSent }: { webhook: FleetWebhook; on
               ))}
               {(errorOf('statuses') ?? chosen.length === 0) && <p className={css.fault}>{errorOf('statuses') ?? t('replay.least')}</p>}
             </fieldset>
-            {ready && !made && <p role="status">{t('replay.reach', { from: absolute(start), until: absolute(end), url: webhook.url })}</p>}
+            {ready && !made && (
+              <p role="status">{t('replay.reach', { from: clock(start, now), until: clock(end, now), url: webhook.url })}</p>
+            )}
             {chosen.includes('delivered') && <Notice tone="amber">{t('replay.twice')}</Notice>}
           </>
         )}

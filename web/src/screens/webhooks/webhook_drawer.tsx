@@ -179,7 +179,7 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
           </Fact>
         )}
         <Fact name={t('webhooks.events')}>
-          <code>{webhook.events.join(' ')}</code>
+          <code dir="ltr">{webhook.events.join(' ')}</code>
         </Fact>
         <Fact name={t('sessions.title')}>
           {webhook.sessions.length === 0 ? t('webhooks.sessions.all') : t('count.sessions', { count: webhook.sessions.length })}

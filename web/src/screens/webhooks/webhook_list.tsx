@@ -131,7 +131,11 @@ const columns = (within: boolean): Column<FleetWebhook>[] => [
     spare: true,
     head: t('webhooks.events'),
     width: 'minmax(8rem, 1fr)',
-    cell: (row) => <code className="dim">{row.events.join(' ')}</code>,
+    cell: (row) => (
+      <code className="dim" dir="ltr">
+        {row.events.join(' ')}
+      </code>
+    ),
     narrow: 'hide',
   },
 ]
