@@ -138,7 +138,8 @@ test('a credit note takes back what was not paid, then what was; its papers are 
     await asked.getByLabel('Reason').fill(reason)
     await asked.getByText(says).waitFor()
     await act.click()
-    await prove(page, page.getByRole('complementary').getByText(reason).first())
+    await asked.waitFor({ state: 'detached' })
+    await page.getByRole('complementary').getByText(reason).first().waitFor()
   }
   await note('4', 'An hour of outage', /€4\.00 of .+ need not be paid any more; €\d+\.\d\d is left to pay\./)
   assert.equal(await page.getByRole('button', { name: 'Void' }).count(), 0, 'what was taken back in part is not voided')

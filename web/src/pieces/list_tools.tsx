@@ -8,7 +8,7 @@ import { choose, isShown, pressed, useChoice } from './columns'
 import css from './list_tools.module.css'
 import { Menu } from './menu'
 import menu from './menu.module.css'
-import { useTight } from './narrow'
+import { useNarrow, useTight } from './narrow'
 import type { Column } from './table'
 import { dropView, filtersOf, lists, useViews, type ListName } from './views'
 
@@ -27,6 +27,9 @@ export function ListTools<R>({ list, columns, within = false }: { list: ListName
 function Columns<R>({ list, columns }: { list: ListName; columns: Column<R>[] }) {
   const choice = useChoice(list)
   const tight = useTight()
+  // Of a card on a phone there are fewer to choose from.
+  const narrow = useNarrow()
+  const offered = columns.slice(1).filter((column) => !narrow || column.narrow !== 'hide')
   return (
     <Menu
       look="words"
@@ -37,7 +40,7 @@ function Columns<R>({ list, columns }: { list: ListName; columns: Column<R>[] })
         </>
       }
     >
-      {columns.slice(1).map(({ key, head }) => {
+      {offered.map(({ key, head }) => {
         const shown = isShown(columns, choice, key, tight)
         return (
           <button
