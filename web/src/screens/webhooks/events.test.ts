@@ -26,12 +26,13 @@ test('a family takes the place of its single events', () => {
 test('a press turns what is covered off and what is not on, from wherever one comes', () => {
   let patterns: Pattern[] = [all]
   const every = families.flatMap(({ family, events }) => [family, ...events])
+  const wrong: string[] = []
   // Not by chance, but through some thousand states.
   for (let step = 0; step < 5_000; step += 1) {
     const wanted = every[(step * 7919 + (step >> 3)) % every.length] as Pattern
     const before = covers(patterns, wanted)
     patterns = pressed(patterns, wanted)
-    expect(covers(patterns, wanted), `${step} ${wanted}`).toBe(!before)
-    expect(new Set(patterns).size).toBe(patterns.length)
+    if (covers(patterns, wanted) === before || new Set(patterns).size !== patterns.length) wrong.push(`${step} ${wanted}`)
   }
+  expect(wrong).toEqual([])
 })
