@@ -6,6 +6,7 @@ import { api, guarded, requestKey } from '../../api/client'
 import type { TenantRecord } from '../../api/records'
 import { credits, subscription } from '../../api/tenants'
 import { AmountInput, isAmount } from '../../pieces/amount_input'
+import { Button, Buttons } from '../../pieces/button'
 import { Dialog } from '../../pieces/dialog'
 import { ErrorCard } from '../../pieces/error_card'
 import { NativeSelect, TextInput } from '../../pieces/fields'
@@ -35,7 +36,14 @@ export function Adjust({
     <Dialog title={t(`adjust.${kind}`)} onClose={onClose}>
       {error && !credit && <ErrorCard error={error} retry={() => void refetch()} />}
       {!error && !credit && <Skeleton lines={5} />}
-      {credit && offered.length === 0 && <p>{t('adjust.refund.none', { name: tenant.name })}</p>}
+      {credit && offered.length === 0 && (
+        <>
+          <p>{t('adjust.refund.none', { name: tenant.name })}</p>
+          <Buttons>
+            <Button onClick={onClose}>{t('do.close')}</Button>
+          </Buttons>
+        </>
+      )}
       {credit && offered.length > 0 && <Ask kind={kind} tenant={tenant} currencies={offered} credit={credit} onClose={onClose} />}
     </Dialog>
   )
