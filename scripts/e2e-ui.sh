@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The admin UI in Chromium, on the real server. See tests/ui/README.md. COLUMBA_SERVER names another binary; parts can be run alone:
-# scripts/e2e-ui.sh journey · looks · lists · hostile; short is what the gate runs. SHEET names a folder for pictures.
+# scripts/e2e-ui.sh journey · desk · looks · lists · hostile; short is what the gate runs. SHEET names a folder for pictures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -49,6 +49,13 @@ test('nothing that tenants wrote is ever run', async () => {
     const { id: session } = await call(page, 'POST', '/v1/sessions', { label: text.slice(0, 64) }, tenant)
     await seen(`/ui/sessions/${session}?tab=settings`)
     await seen(`/ui/tenants/${tenant}?tab=settings`)
+    // What its people call an endpoint, and why an operator gave a credit.
+    const { id: webhook } = await call(page, 'POST', '/v1/webhooks', { url: 'https://example.com/in', description: text }, tenant)
+    await seen(`/ui/tenants/${tenant}?tab=webhooks&open=${webhook}`)
+    await page.getByRole('complementary').getByText(text, { exact: true }).last().waitFor()
+    await call(page, 'POST', `/v1/admin/tenants/${tenant}/credits`, { amount_minor: 100, currency: 'EUR', reference: text })
+    await seen(`/ui/tenants/${tenant}?tab=money`)
+    await page.getByRole('table').getByText(text, { exact: true }).waitFor()
   }
   // What was written, as text in a drawer, within a look.
   const tenant = await makeTenant(page, server.base, 'Acme', 'business')

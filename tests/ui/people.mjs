@@ -82,6 +82,11 @@ export function call(page, method, path, body, tenant) {
   )
 }
 
+/** Asks again until the answer is as wanted, as a page asks: one request after the other. */
+export async function until(page, path, wanted, tenant) {
+  while (!wanted(await call(page, 'GET', path, undefined, tenant))) await page.evaluate(() => new Promise(requestAnimationFrame))
+}
+
 export async function sendTest(page, base, session, text) {
   await page.goto(`${base}/ui/sessions/${session}?tab=now`)
   await page.getByLabel('Text').fill(text)

@@ -14,7 +14,9 @@ export const screens = ({ tenant, session, waiting }) => [
   '/messages',
   '/tenants',
   '/tenants?new=1',
-  ...['usage', 'sessions', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map((tab) => `/tenants/${tenant}?tab=${tab}`),
+  ...['usage', 'sessions', 'stop', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map(
+    (tab) => `/tenants/${tenant}?tab=${tab}`,
+  ),
   '/plans',
   '/plans?open=business',
   '/invoices',
@@ -26,6 +28,17 @@ export const screens = ({ tenant, session, waiting }) => [
   '/system',
   '/me',
   '/nowhere',
+]
+
+/** What opens over a screen when a button is pressed: where, by which button, and what it is called. */
+export const dialogs = ({ tenant, webhook, invoice }) => [
+  [`/tenants/${tenant}?tab=stop`, 'Add a number'],
+  [`/tenants/${tenant}?tab=money`, 'Grant a credit'],
+  [`/tenants/${tenant}?tab=money`, 'Note a refund'],
+  [`/tenants/${tenant}?tab=webhooks`, 'New webhook'],
+  [`/webhooks?open=${webhook}`, 'Change'],
+  [`/webhooks?open=${webhook}`, 'Send a period again'],
+  [`/invoices?open=${invoice}`, 'Issue a credit note'],
 ]
 
 /** Waits until a screen shows what it has instead of the shape of it. */

@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** `{ base, setup }`: where it listens, and the path of the one-time link it printed. `stop` ends it and removes the folder. */
-export async function start() {
+export async function start(settings = {}) {
   const binary = process.env.COLUMBA_SERVER
   if (!binary) throw new Error('COLUMBA_SERVER names no binary')
   const data = mkdtempSync(join(tmpdir(), 'columba-ui-'))
-  const child = spawn(binary, ['serve', '--data', data, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, ['serve', '--data', data, '--listen', '127.0.0.1:0'], {
+    env: { ...process.env, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   let said = ''
   const told = (pattern) =>

@@ -2,10 +2,11 @@ import { IconCheck, IconLogout, IconUser, IconUserCircle } from '@tabler/icons-r
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { me } from '../api/door'
+import { Menu } from '../pieces/menu'
+import menu from '../pieces/menu.module.css'
 import { choose, useScheme, type Scheme } from '../theme/scheme'
 import { languages, said, speak, spoken, t, type Language } from '../words/speak'
 import css from './frame.module.css'
-import { Menu } from './menu'
 import { signOut } from './sign_out'
 
 /** Who is signed in, and how things are shown to them. */
@@ -21,11 +22,11 @@ export function Account() {
           </span>
         </div>
       )}
-      <Link to="/me" role="menuitem" className={css.item}>
+      <Link to="/me" role="menuitem" className={menu.item}>
         <IconUser size={15} aria-hidden /> {t('account.title')}
       </Link>
       <Looks />
-      <button type="button" role="menuitem" className={css.item} onClick={() => void signOut()}>
+      <button type="button" role="menuitem" className={menu.item} onClick={() => void signOut()}>
         <IconLogout size={15} aria-hidden /> {t('account.out')}
       </button>
     </Menu>
@@ -58,10 +59,10 @@ export function Looks() {
             type="button"
             role="menuitemradio"
             aria-checked={spoken() === one}
-            className={css.item}
+            className={menu.item}
             onClick={() => void speak(one, true)}
           >
-            <span className={css.tick}>{spoken() === one && <IconCheck size={15} aria-hidden />}</span>
+            <span className={menu.tick}>{spoken() === one && <IconCheck size={15} aria-hidden />}</span>
             <span lang={one}>{languages[one].name}</span>
             {languages[one].machine && <span className="small dim">{t('language.machine')}</span>}
           </button>

@@ -2,6 +2,7 @@
 
 import {
   IconArrowRight,
+  IconBookmark,
   IconBuildingStore,
   IconDeviceMobile,
   IconHash,
@@ -17,6 +18,7 @@ import { useDeferredValue, useEffect, useId, useRef, useState } from 'react'
 import { api, got } from '../api/client'
 import { Dialog } from '../pieces/dialog'
 import { StatePill } from '../pieces/pill'
+import { lists, titles, useViews, type View } from '../pieces/views'
 import { choose, shown } from '../theme/scheme'
 import { t } from '../words/speak'
 import css from './palette.module.css'
@@ -43,7 +45,7 @@ export default function Palette({ onClose, onSheet }: { onClose: () => void; onS
     onClose()
     void navigate(to as never)
   }
-  const entries = [...useFound(text, go), ...own(text, go, onClose, onSheet)]
+  const entries = [...useFound(text, go), ...own(text, useViews(), go, onClose, onSheet)]
   const chosen = Math.min(at, entries.length - 1)
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' })
@@ -100,7 +102,7 @@ export default function Palette({ onClose, onSheet }: { onClose: () => void; onS
   )
 }
 
-function own(text: string, go: (to: LinkProps) => () => void, onClose: () => void, onSheet: () => void): Entry[] {
+function own(text: string, views: View[], go: (to: LinkProps) => () => void, onClose: () => void, onSheet: () => void): Entry[] {
   const wanted = text.trim().toLowerCase()
   const dark = shown() === 'dark'
   const entries: Entry[] = [
@@ -115,6 +117,14 @@ function own(text: string, go: (to: LinkProps) => () => void, onClose: () => voi
       ),
       icon: screen.icon,
       run: go({ to: screen.to } as LinkProps),
+    })),
+    ...views.map((view) => ({
+      key: `view ${view.list} ${view.name}`,
+      group: t('views.title'),
+      label: view.name,
+      note: <span className="small dim">{t(titles[view.list])}</span>,
+      icon: IconBookmark,
+      run: go({ to: lists[view.list], search: view.search } as LinkProps),
     })),
     { key: 'me', group: t('palette.deeds'), label: t('account.title'), icon: IconArrowRight, run: go({ to: '/me' } as LinkProps) },
     {

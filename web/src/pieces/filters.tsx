@@ -25,7 +25,18 @@ export function useFilters<F extends object>(): [F, (change: Partial<F>) => void
   return [search, change]
 }
 
-export function Filters({ children, set, onClear }: { children: ReactNode; set: boolean; onClear: () => void }) {
+export function Filters({
+  children,
+  set,
+  onClear,
+  tools,
+}: {
+  children: ReactNode
+  set: boolean
+  onClear: () => void
+  /** What is set up about the list itself, at its other end. */
+  tools?: ReactNode
+}) {
   return (
     <div className={css.filters} role="search">
       {children}
@@ -34,6 +45,7 @@ export function Filters({ children, set, onClear }: { children: ReactNode; set: 
           {t('filter.clear')}
         </Button>
       )}
+      {tools}
     </div>
   )
 }

@@ -39,7 +39,9 @@ export function Record({
     <aside ref={panel} className={css.record} aria-label={title} tabIndex={-1}>
       <header className={css.head}>
         <div className={css.title}>
-          <h2>{title}</h2>
+          <h2>
+            <bdi>{title}</bdi>
+          </h2>
           {lead}
         </div>
         <Button icon={IconX} look="quiet" aria-label={t('do.close')} onClick={onClose} />

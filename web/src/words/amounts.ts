@@ -31,12 +31,19 @@ export function percent(part: number, whole: number): string {
   return format({ style: 'percent', maximumFractionDigits: whole > 0 && part / whole < 0.1 ? 1 : 0 }).format(whole > 0 ? part / whole : 0)
 }
 
+/** How many digits of a currency its minor unit is. */
+export function digitsOf(currency: string): number {
+  try {
+    return format({ style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
+  } catch {
+    return 2
+  }
+}
+
 /** Minor units of a currency, which may have none, two or three digits of them. */
 export function money(minor: number, currency: string): string {
   try {
-    const formatter = format({ style: 'currency', currency })
-    const digits = formatter.resolvedOptions().maximumFractionDigits ?? 2
-    return formatter.format(minor / 10 ** digits)
+    return format({ style: 'currency', currency }).format(minor / 10 ** digitsOf(currency))
   } catch {
     return `${minor} ${currency}`
   }

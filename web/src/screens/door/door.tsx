@@ -3,7 +3,7 @@
 import { IconLanguage } from '@tabler/icons-react'
 import { Outlet } from '@tanstack/react-router'
 import { Looks } from '../../frame/account'
-import { Menu } from '../../frame/menu'
+import { Menu } from '../../pieces/menu'
 import { TipLayer } from '../../pieces/tip'
 import { ToastLayer } from '../../pieces/toast'
 import { t } from '../../words/speak'

@@ -21,6 +21,9 @@ import { toast } from '../../pieces/toast'
 import { money, number } from '../../words/amounts'
 import { t } from '../../words/speak'
 import { day } from '../../words/times'
+import { CreditNote, creditable } from './credit_note'
+import css from './invoices.module.css'
+import { Papers } from './papers'
 
 type Invoice = components['schemas']['InvoiceWithCreditNotes']
 
@@ -39,12 +42,12 @@ export function InvoiceDrawer({ id, onClose }: { id: string; onClose: () => void
     >
       {error && <ErrorCard error={error} retry={() => void refetch()} />}
       {!error && !data && <Skeleton lines={10} />}
-      {data && <Paper invoice={data} />}
+      {data && <Shown invoice={data} />}
     </Record>
   )
 }
 
-function Paper({ invoice }: { invoice: Invoice }) {
+function Shown({ invoice }: { invoice: Invoice }) {
   const amount = (minor: number) => money(minor, invoice.currency)
   return (
     <>
@@ -53,7 +56,7 @@ function Paper({ invoice }: { invoice: Invoice }) {
           <TenantLink id={invoice.tenant} />
         </Fact>
         <Fact name={t('invoices.buyer')}>
-          {invoice.buyer.name}
+          {invoice.buyer.name || '–'}
           {invoice.buyer.address.length > 0 && <span className="dim">, {invoice.buyer.address.join(', ')}</span>}
         </Fact>
         <Fact name={t('invoices.issued')}>{day(invoice.issued_at)}</Fact>
@@ -71,6 +74,7 @@ function Paper({ invoice }: { invoice: Invoice }) {
           </Fact>
         )}
       </Facts>
+      <Papers path="/v1/admin/invoices/{id}" id={invoice.id} number={invoice.number} />
       <h3>{t('invoices.lines')}</h3>
       <PlainTable label={t('invoices.lines')}>
         <tbody>
@@ -121,13 +125,20 @@ function Paper({ invoice }: { invoice: Invoice }) {
       {invoice.credit_notes.length > 0 && (
         <>
           <h3>{t('invoices.credit_notes')}</h3>
-          <Facts>
+          <ul className={css.notes}>
             {invoice.credit_notes.map((note) => (
-              <Fact key={note.id} name={note.number}>
-                {amount(note.amount_minor)} <span className="dim">{note.reason}</span>
-              </Fact>
+              <li key={note.id}>
+                <div className={css.note}>
+                  <strong>{note.number}</strong>
+                  <strong>{amount(note.amount_minor)}</strong>
+                </div>
+                <p className="dim">
+                  {t('credit_note.line', { tax: amount(note.tax_minor), day: day(note.issued_at) })} · <bdi>{note.reason}</bdi>
+                </p>
+                <Papers path="/v1/admin/credit-notes/{id}" id={note.id} number={note.number} />
+              </li>
             ))}
-          </Facts>
+          </ul>
         </>
       )}
       <h3>{t('record.raw')}</h3>
@@ -139,63 +150,88 @@ function Paper({ invoice }: { invoice: Invoice }) {
 function Actions({ invoice }: { invoice: Invoice }) {
   const { data: self } = useQuery(me)
   const queries = useQueryClient()
-  const [paying, setPaying] = useState(false)
-  if (!may(self?.operator.role, 'admin') || invoice.status !== 'open') return null
+  const [asked, ask] = useState<'payment' | 'credit_note' | null>(null)
+  if (!may(self?.operator.role, 'admin')) return null
+  const open = invoice.status === 'open'
+  // Also one that was paid with credit alone: the credit comes back.
+  const voidable = (open || invoice.status === 'paid') && invoice.paid_minor === 0 && invoice.noted_minor === 0
+  // What was given up may be paid all the same.
+  const payable = open || invoice.status === 'uncollectible'
+  if (!payable && !voidable && creditable(invoice) === 0) return null
   const path = { params: { path: { id: invoice.id } } }
   const renew = async () => {
     await queries.invalidateQueries({ queryKey: ['invoice', invoice.id] })
     void queries.invalidateQueries({ queryKey: ['invoices'] })
     void queries.invalidateQueries({ queryKey: ['subscription', invoice.tenant] })
     void queries.invalidateQueries({ queryKey: ['ledger', invoice.tenant] })
+    void queries.invalidateQueries({ queryKey: ['credits', invoice.tenant] })
   }
   return (
     <>
-      <Button look="main" onClick={() => setPaying(true)}>
-        {t('invoices.pay')}
-      </Button>
-      <Button
-        look="danger"
-        onClick={() =>
-          confirm({
-            title: t('invoices.void'),
-            reach: t('invoices.void.reach', { number: invoice.number, total: money(invoice.total_minor, invoice.currency) }),
-            typed: invoice.number,
-            act: t('invoices.void'),
-            danger: true,
-            run: async () => {
-              await guarded(() => api.POST('/v1/admin/invoices/{id}/void', path))
-              await renew()
-            },
-          })
-        }
-      >
-        {t('invoices.void')}
-      </Button>
-      <Button
-        look="danger"
-        onClick={() =>
-          confirm({
-            title: t('invoices.write_off'),
-            reach: t('invoices.write_off.reach', { number: invoice.number, left: money(invoice.due_minor, invoice.currency) }),
-            typed: invoice.number,
-            act: t('invoices.write_off'),
-            danger: true,
-            run: async () => {
-              await guarded(() => api.POST('/v1/admin/invoices/{id}/write-off', path))
-              await renew()
-            },
-          })
-        }
-      >
-        {t('invoices.write_off')}
-      </Button>
-      {paying && (
+      {payable && (
+        <Button look="main" onClick={() => ask('payment')}>
+          {t('invoices.pay')}
+        </Button>
+      )}
+      {creditable(invoice) > 0 && <Button onClick={() => ask('credit_note')}>{t('credit_note.new')}</Button>}
+      {voidable && (
+        <Button
+          look="danger"
+          onClick={() =>
+            confirm({
+              title: t('invoices.void'),
+              reach: t('invoices.void.reach', { number: invoice.number, total: money(invoice.total_minor, invoice.currency) }),
+              typed: invoice.number,
+              act: t('invoices.void'),
+              danger: true,
+              run: async () => {
+                await guarded(() => api.POST('/v1/admin/invoices/{id}/void', path))
+                await renew()
+              },
+            })
+          }
+        >
+          {t('invoices.void')}
+        </Button>
+      )}
+      {open && (
+        <Button
+          look="danger"
+          onClick={() =>
+            confirm({
+              title: t('invoices.write_off'),
+              reach: t('invoices.write_off.reach', { number: invoice.number, left: money(invoice.due_minor, invoice.currency) }),
+              typed: invoice.number,
+              act: t('invoices.write_off'),
+              danger: true,
+              run: async () => {
+                await guarded(() => api.POST('/v1/admin/invoices/{id}/write-off', path))
+                await renew()
+              },
+            })
+          }
+        >
+          {t('invoices.write_off')}
+        </Button>
+      )}
+      {asked === 'payment' && (
         <Pay
           invoice={invoice}
-          onClose={() => setPaying(false)}
+          onClose={() => ask(null)}
           onPaid={() => {
-            setPaying(false)
+            ask(null)
             toast({ text: t('invoices.pay.done') })
+            void renew()
+          }}
+        />
+      )}
+      {asked === 'credit_note' && (
+        <CreditNote
+          invoice={invoice}
+          onClose={() => ask(null)}
+          onIssued={(number) => {
+            ask(null)
+            toast({ text: t('credit_note.done', { number }) })
             void renew()
           }}
         />

@@ -7,16 +7,19 @@ import type { FleetSession, MessageQuery, MessageRecord } from '../../api/record
 import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { Button } from '../../pieces/button'
+import { chosen, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Day, Filters, Search, useFilters } from '../../pieces/filters'
 import { shorten } from '../../pieces/id_chip'
+import { ListTools } from '../../pieces/list_tools'
 import { NewPill } from '../../pieces/new_pill'
 import { Pill } from '../../pieces/pill'
+import { save } from '../../pieces/save'
 import { Since } from '../../pieces/since'
 import { Table, type Column } from '../../pieces/table'
 import { has, said, t } from '../../words/speak'
-import { toCsv, save } from './export'
+import { csvFile } from './export'
 import { MessageDrawer } from './message_drawer'
 import { sought } from './sought'
 
@@ -81,6 +84,8 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
   const filtered = ['q', 'status', 'direction', 'from', 'until', ...(session ? [] : ['session']), ...(scope ? [] : ['tenant'])].some(
     (name) => wanted[name as keyof Wanted],
   )
+  const all = columns(session !== undefined)
+  const choice = useChoice('messages')
   const clear = () =>
     want({
       q: undefined,
@@ -93,7 +98,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
     })
   return (
     <>
-      <Filters set={filtered} onClear={clear}>
+      <Filters set={filtered} onClear={clear} tools={<ListTools list="messages" columns={all} within={scope !== null} />}>
         <Search label={t('messages.search')} value={wanted.q} onChange={(q) => want({ q })} width="19rem" />
         <Choice
           label={t('filter.status')}
@@ -113,7 +118,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
           <Button
             icon={IconDownload}
             look="quiet"
-            onClick={() => save(`messages-${new Date().toISOString().slice(0, 10)}.csv`, toCsv(list.rows ?? []))}
+            onClick={() => save(`messages-${new Date().toISOString().slice(0, 10)}.csv`, csvFile(list.rows ?? []))}
           >
             {t('messages.export', { count: list.rows.length })}
           </Button>
@@ -124,7 +129,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
       {(!list.error || list.rows) && (
         <Table
           label={t('messages.title')}
-          columns={columns(session !== undefined)}
+          columns={chosen(all, choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({

@@ -10,9 +10,11 @@ import { useGathered } from '../../feed/gathered'
 import { useFeed } from '../../feed/use_feed'
 import { usePlace } from '../../frame/place'
 import { Button } from '../../pieces/button'
+import { chosen as chosenOf, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
+import { ListTools } from '../../pieces/list_tools'
 import { NewPill } from '../../pieces/new_pill'
 import { Badge, sessionStates, StatePill } from '../../pieces/pill'
 import { Heading } from '../../pieces/section'
@@ -84,6 +86,8 @@ export function SessionList({ tenant }: { tenant?: string }) {
     again,
   )
 
+  const all = columns().filter((column) => !(tenant && column.key === 'tenant'))
+  const choice = useChoice('sessions')
   const filtered = ['status', 'reason', 'engine', 'q', 'restricted', ...(tenant ? [] : ['tenant'])].some(
     (key) => wanted[key as keyof Wanted],
   )
@@ -93,7 +97,7 @@ export function SessionList({ tenant }: { tenant?: string }) {
     want({ status: undefined, reason: undefined, engine: undefined, q: undefined, restricted: undefined, tenant: undefined })
   return (
     <>
-      <Filters set={filtered} onClear={clear}>
+      <Filters set={filtered} onClear={clear} tools={<ListTools list="sessions" columns={all} within={tenant !== undefined} />}>
         <Search label={t('sessions.search')} value={wanted.q} onChange={(q) => want({ q })} />
         <Choice
           label={t('filter.status')}
@@ -130,7 +134,7 @@ export function SessionList({ tenant }: { tenant?: string }) {
       {(!list.error || list.rows) && (
         <Table
           label={t('sessions.title')}
-          columns={columns().filter((column) => !(tenant && column.key === 'tenant'))}
+          columns={chosenOf(all, choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({ to: '/sessions/$session', params: { session: row.id } })}

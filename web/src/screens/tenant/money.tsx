@@ -1,15 +1,17 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, got } from '../../api/client'
 import { may, me } from '../../api/door'
 import { usePaged } from '../../api/paged'
 import type { TenantRecord } from '../../api/records'
-import { plans, subscription, tenant as tenantQuery } from '../../api/tenants'
-import { Button } from '../../pieces/button'
+import { credits, plans, subscription, tenant as tenantQuery } from '../../api/tenants'
+import { Button, Buttons } from '../../pieces/button'
 import { Dialog } from '../../pieces/dialog'
 import { ErrorCard } from '../../pieces/error_card'
 import { NativeSelect } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
+import { shorten } from '../../pieces/id_chip'
 import { Pill } from '../../pieces/pill'
 import { PlainTable } from '../../pieces/plain_table'
 import { Columns, Fact, Facts, Section } from '../../pieces/section'
@@ -19,18 +21,31 @@ import { toast } from '../../pieces/toast'
 import { money } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 import { day } from '../../words/times'
+import { Adjust, type Kind } from './adjust'
 
 /** What was agreed, what is owed, and every entry that led there. */
 export function Money({ tenant }: { tenant: TenantRecord }) {
   const { data, error, refetch } = useQuery(subscription(tenant.id))
   const { data: self } = useQuery(me)
   const [changing, setChanging] = useState(false)
+  const [adjusting, setAdjusting] = useState<Kind | null>(null)
+  const { data: credit } = useQuery(credits(tenant.id))
+  const admin = may(self?.operator.role, 'admin')
   return (
     <>
       <Columns>
         <Section
           title={t('money.subscription')}
-          actions={may(self?.operator.role, 'admin') && data && <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>}
+          actions={
+            admin &&
+            data && (
+              <Buttons>
+                <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>
+                <Button onClick={() => setAdjusting('credit')}>{t('adjust.credit')}</Button>
+                <Button onClick={() => setAdjusting('refund')}>{t('adjust.refund')}</Button>
+              </Buttons>
+            )
+          }
         >
           {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
           {!error && !data && <Skeleton lines={5} />}
@@ -55,12 +70,28 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
                   <strong>{money(Math.abs(balance.owed_minor), balance.currency)}</strong>
                 </Fact>
               ))}
+              {/* In credit beside invoices that are open: the balance alone does not say it. */}
+              {Object.entries(credit ?? {})
+                .filter(([currency, minor]) => data.balances.some((one) => one.currency === currency && -one.owed_minor < minor))
+                .map(([currency, minor]) => (
+                  <Fact key={currency} name={t('money.for_next')}>
+                    <strong>{money(minor, currency)}</strong>
+                  </Fact>
+                ))}
             </Facts>
           )}
         </Section>
         <Profile tenant={tenant.id} />
       </Columns>
       <Ledger tenant={tenant.id} />
+      {adjusting && data && (
+        <Adjust
+          kind={adjusting}
+          tenant={tenant}
+          currencies={[...new Set([data.deal.currency, ...data.balances.map(({ currency }) => currency)])]}
+          onClose={() => setAdjusting(null)}
+        />
+      )}
       {changing && data && <ChangePlan tenant={tenant} now={data.deal.plan} onClose={() => setChanging(false)} />}
     </>
   )
@@ -111,6 +142,7 @@ function Ledger({ tenant }: { tenant: string }) {
               <th>{t('money.when')}</th>
               <th>{t('money.entry')}</th>
               <th>{t('money.reference')}</th>
+              <th>{t('invoices.one')}</th>
               <th data-end>{t('money.amount')}</th>
             </tr>
           </thead>
@@ -121,7 +153,16 @@ function Ledger({ tenant }: { tenant: string }) {
                   <Since at={entry.at} />
                 </td>
                 <td>{said(`ledger.${entry.kind}`)}</td>
-                <td className="dim">{entry.reference ?? ''}</td>
+                <td className="dim">
+                  <bdi>{entry.reference}</bdi>
+                </td>
+                <td>
+                  {entry.invoice && (
+                    <Link to="." search={{ tab: 'invoices', open: entry.invoice } as never} className="mono">
+                      <bdi>{shorten(entry.invoice)}</bdi>
+                    </Link>
+                  )}
+                </td>
                 <td data-end>{money(entry.amount_minor, entry.currency)}</td>
               </tr>
             ))}

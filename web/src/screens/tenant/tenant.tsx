@@ -23,6 +23,7 @@ import { WebhookList } from '../webhooks/webhook_list'
 import { Keys } from './keys'
 import { LookButton } from './look'
 import { Money } from './money'
+import { StopList } from './stop_list'
 import { TenantSettings } from './tenant_settings'
 import { UsageView } from './usage_view'
 
@@ -47,6 +48,7 @@ function Shown({ record }: { record: TenantRecord }) {
     { key: 'usage', label: t('tenant.usage') },
     { key: 'sessions', label: t('sessions.title') },
     { key: 'messages', label: t('messages.title') },
+    { key: 'stop', label: t('stop.title') },
     { key: 'webhooks', label: t('webhooks.title') },
     { key: 'money', label: t('tenant.money') },
     { key: 'invoices', label: t('invoices.title') },
@@ -82,6 +84,7 @@ function Shown({ record }: { record: TenantRecord }) {
       {tab === 'usage' && <UsageView tenant={record} />}
       {tab === 'sessions' && <SessionList tenant={record.id} />}
       {tab === 'messages' && <MessageList tenant={record.id} />}
+      {tab === 'stop' && <StopList tenant={record} />}
       {tab === 'webhooks' && <WebhookList tenant={record.id} />}
       {tab === 'money' && <Money tenant={record} />}
       {tab === 'invoices' && <InvoiceList tenant={record.id} />}

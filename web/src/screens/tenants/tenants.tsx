@@ -7,10 +7,12 @@ import type { TenantRecord } from '../../api/records'
 import { plans } from '../../api/tenants'
 import { usePlace } from '../../frame/place'
 import { Button } from '../../pieces/button'
+import { chosen, useChoice } from '../../pieces/columns'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, Search, useFilters } from '../../pieces/filters'
 import { LimitBar } from '../../pieces/limit_bar'
+import { ListTools } from '../../pieces/list_tools'
 import { Pill } from '../../pieces/pill'
 import { Heading } from '../../pieces/section'
 import { Since } from '../../pieces/since'
@@ -38,6 +40,7 @@ export default function Tenants() {
   const list = usePaged(['tenants', query], (cursor, signal) =>
     got(api.GET('/v1/admin/tenants', { params: { query: { ...query, ...(cursor && { cursor }), limit: 100 } }, signal })),
   )
+  const choice = useChoice('tenants')
   const admin = may(self?.operator.role, 'admin')
   const filtered = Boolean(wanted.q ?? wanted.status ?? wanted.plan)
   return (
@@ -49,7 +52,11 @@ export default function Tenants() {
           </Button>
         )}
       </Heading>
-      <Filters set={filtered} onClear={() => want({ q: undefined, status: undefined, plan: undefined })}>
+      <Filters
+        set={filtered}
+        onClear={() => want({ q: undefined, status: undefined, plan: undefined })}
+        tools={<ListTools list="tenants" columns={columns()} />}
+      >
         <Search label={t('tenants.search')} value={wanted.q} onChange={(q) => want({ q })} />
         <Choice
           label={t('filter.status')}
@@ -68,7 +75,7 @@ export default function Tenants() {
       {(!list.error || list.rows) && (
         <Table
           label={t('tenants.title')}
-          columns={columns()}
+          columns={chosen(columns(), choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
           to={(row) => ({ to: '/tenants/$tenant', params: { tenant: row.id } })}

@@ -1,4 +1,4 @@
-import { IconRefresh, IconSend } from '@tabler/icons-react'
+import { IconHistory, IconPencil, IconRefresh, IconSend } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, got, guarded, requestKey } from '../../api/client'
@@ -26,6 +26,8 @@ import { said, t } from '../../words/speak'
 import { LookButton } from '../tenant/look'
 import { Secret } from '../tenant/keys'
 import css from './webhooks.module.css'
+import { EndpointForm } from './endpoint_form'
+import { Replay } from './replay'
 import { webhookState } from './webhook_list'
 
 type Delivery = components['schemas']['WebhookDelivery']
@@ -38,7 +40,10 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
   const [secret, setSecret] = useState<string | null>(null)
   const [status, setStatus] = useState<string>()
   const [open, setOpen] = useState<string | null>(null)
-  const acts = may(self?.operator.role, 'support') && look?.tenant !== webhook.tenant
+  const [asked, ask] = useState<'change' | 'replay' | null>(null)
+  const looks = look?.tenant === webhook.tenant
+  const acts = may(self?.operator.role, 'support') && !looks
+  const admin = may(self?.operator.role, 'admin') && !looks
   const call = { params: { path: { id: webhook.id } }, headers: onBehalf(webhook.tenant) }
   const key = ['deliveries', webhook.id, status]
   const list = usePaged(key, (cursor, signal) =>
@@ -67,6 +72,31 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
     onSuccess: renew,
     onError: (error) => toast({ text: causeOf(error), tone: 'red' }),
   })
+  const disable = () =>
+    confirm({
+      title: t('webhooks.disable'),
+      reach: t('webhooks.disable.reach', { url: webhook.url }),
+      act: t('webhooks.disable'),
+      danger: true,
+      run: async () => {
+        await api.PATCH('/v1/webhooks/{id}', { ...call, body: { status: 'disabled' } })
+        renew()
+      },
+    })
+  const remove = () =>
+    confirm({
+      title: t('webhooks.delete'),
+      reach: t('webhooks.delete.reach', { url: webhook.url, tenant: webhook.tenant_name ?? '–' }),
+      typed: new URL(webhook.url).host,
+      act: t('webhooks.delete'),
+      danger: true,
+      run: async () => {
+        await guarded(() => api.DELETE('/v1/webhooks/{id}', call))
+        toast({ text: t('webhooks.deleted') })
+        onClose()
+        void queries.invalidateQueries({ queryKey: ['webhooks'] })
+      },
+    })
   const state = webhookState(webhook)
   return (
     <Record
@@ -80,31 +110,49 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
       actions={
         acts && (
           <>
-            <Button icon={IconSend} busy={test.isPending} onClick={() => test.mutate()}>
-              {t('webhooks.test')}
-            </Button>
-            {webhook.status === 'disabled' && (
+            {admin && webhook.status === 'active' && (
+              <Button icon={IconSend} busy={test.isPending} onClick={() => test.mutate()}>
+                {t('webhooks.test')}
+              </Button>
+            )}
+            {admin && webhook.status === 'disabled' && (
               <Button busy={enable.isPending} onClick={() => enable.mutate()}>
                 {t('webhooks.enable')}
               </Button>
             )}
-            {may(self?.operator.role, 'admin') && (
-              <Button
-                icon={IconRefresh}
-                onClick={() =>
-                  confirm({
-                    title: t('webhooks.rotate'),
-                    reach: t('webhooks.rotate.reach'),
-                    act: t('webhooks.rotate'),
-                    run: async () => {
-                      const made = await guarded(() => got(api.POST('/v1/webhooks/{id}/rotate', { ...call, body: {} as never })))
-                      setSecret((made as { secret?: string }).secret ?? null)
-                    },
-                  })
-                }
-              >
-                {t('webhooks.rotate')}
-              </Button>
+            <Button icon={IconHistory} onClick={() => ask('replay')}>
+              {t('replay.title')}
+            </Button>
+            {admin && (
+              <>
+                <Button icon={IconPencil} onClick={() => ask('change')}>
+                  {t('webhooks.change')}
+                </Button>
+                <Button
+                  icon={IconRefresh}
+                  onClick={() =>
+                    confirm({
+                      title: t('webhooks.rotate'),
+                      reach: t('webhooks.rotate.reach'),
+                      act: t('webhooks.rotate'),
+                      run: async () => {
+                        const made = await guarded(() => got(api.POST('/v1/webhooks/{id}/rotate', { ...call, body: {} as never })))
+                        setSecret((made as { secret?: string }).secret ?? null)
+                      },
+                    })
+                  }
+                >
+                  {t('webhooks.rotate')}
+                </Button>
+                {webhook.status === 'active' && (
+                  <Button look="danger" onClick={disable}>
+                    {t('webhooks.disable')}
+                  </Button>
+                )}
+                <Button look="danger" onClick={remove}>
+                  {t('webhooks.delete')}
+                </Button>
+              </>
             )}
           </>
         )
@@ -125,8 +173,16 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
         <Fact name={t('sessions.tenant')}>
           <TenantLink id={webhook.tenant} />
         </Fact>
+        {webhook.description && (
+          <Fact name={t('webhooks.description')}>
+            <bdi>{webhook.description}</bdi>
+          </Fact>
+        )}
         <Fact name={t('webhooks.events')}>
-          <code>{webhook.events.join(' ')}</code>
+          <code dir="ltr">{webhook.events.join(' ')}</code>
+        </Fact>
+        <Fact name={t('sessions.title')}>
+          {webhook.sessions.length === 0 ? t('webhooks.sessions.all') : t('count.sessions', { count: webhook.sessions.length })}
         </Fact>
         <Fact name={t('session.created')}>
           <Since at={webhook.created_at} />
@@ -164,6 +220,8 @@ export function WebhookDrawer({ webhook, onClose }: { webhook: FleetWebhook; onC
         ))}
       </ul>
       {list.more && <Button onClick={list.more}>{t('list.older')}</Button>}
+      {asked === 'change' && <EndpointForm tenant={webhook.tenant} webhook={webhook} onClose={() => ask(null)} />}
+      {asked === 'replay' && <Replay webhook={webhook} onClose={() => ask(null)} onSent={renew} />}
       {secret !== null && <Secret title={t('webhooks.secret')} secret={secret} onClose={() => setSecret(null)} />}
     </Record>
   )

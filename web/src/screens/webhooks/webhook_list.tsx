@@ -1,6 +1,12 @@
+import { IconPlus } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { api, got } from '../../api/client'
+import { may, me } from '../../api/door'
+import { useLook } from '../../api/look'
 import { usePaged } from '../../api/paged'
 import type { FleetWebhook } from '../../api/records'
+import { Button } from '../../pieces/button'
 import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, useFilters } from '../../pieces/filters'
@@ -10,6 +16,8 @@ import { Table, type Column } from '../../pieces/table'
 import { TenantName } from '../../pieces/tenant_link'
 import { number } from '../../words/amounts'
 import { said, t } from '../../words/speak'
+import { Secret } from '../tenant/keys'
+import { EndpointForm } from './endpoint_form'
 import { WebhookDrawer } from './webhook_drawer'
 
 interface Wanted {
@@ -20,7 +28,11 @@ interface Wanted {
 
 /** Endpoints of all tenants, or of one. */
 export function WebhookList({ tenant }: { tenant?: string }) {
+  const { data: self } = useQuery(me)
+  const look = useLook()
   const [wanted, want] = useFilters<Wanted>()
+  const [making, setMaking] = useState(false)
+  const [secret, setSecret] = useState<string | null>(null)
   const of = tenant ?? wanted.tenant
   const query = { ...(of && { tenant: of }), ...(wanted.state && { state: wanted.state }) }
   const list = usePaged(
@@ -30,6 +42,8 @@ export function WebhookList({ tenant }: { tenant?: string }) {
     { refetchInterval: 30_000 },
   )
   const shown = list.rows?.find((row) => row.id === wanted.open)
+  // Whose it would be is known within a tenant's own screen only.
+  const makes = tenant !== undefined && look?.tenant !== tenant && may(self?.operator.role, 'admin')
   const filtered = Boolean(wanted.state ?? (tenant ? undefined : wanted.tenant))
   return (
     <>
@@ -40,6 +54,11 @@ export function WebhookList({ tenant }: { tenant?: string }) {
           options={['active', 'failing', 'disabled'].map((value) => ({ value, label: said(`status.${value}`) }))}
           onChange={(state) => want({ state: state as Wanted['state'] })}
         />
+        {makes && (
+          <Button icon={IconPlus} onClick={() => setMaking(true)}>
+            {t('webhooks.new')}
+          </Button>
+        )}
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
       {(!list.error || list.rows) && (
@@ -61,6 +80,17 @@ export function WebhookList({ tenant }: { tenant?: string }) {
           }
         />
       )}
+      {making && tenant && (
+        <EndpointForm
+          tenant={tenant}
+          onClose={() => setMaking(false)}
+          onMade={(id, made) => {
+            setSecret(made)
+            want({ open: id })
+          }}
+        />
+      )}
+      {secret !== null && <Secret title={t('webhooks.secret.first')} secret={secret} onClose={() => setSecret(null)} />}
       {shown && <WebhookDrawer key={shown.id} webhook={shown} onClose={() => want({ open: undefined })} />}
     </>
   )
@@ -101,7 +131,11 @@ const columns = (within: boolean): Column<FleetWebhook>[] => [
     spare: true,
     head: t('webhooks.events'),
     width: 'minmax(8rem, 1fr)',
-    cell: (row) => <code className="dim">{row.events.join(' ')}</code>,
+    cell: (row) => (
+      <code className="dim" dir="ltr">
+        {row.events.join(' ')}
+      </code>
+    ),
     narrow: 'hide',
   },
 ]
