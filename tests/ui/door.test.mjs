@@ -86,7 +86,8 @@ test('a second factor is turned on, asked for, replaced by a recovery code once,
   await page.getByLabel('Code from your authenticator').fill('000000')
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByText(refused).waitFor()
-  await page.getByLabel('Code from your authenticator').fill(code(secret))
+  const used = code(secret)
+  await page.getByLabel('Code from your authenticator').fill(used)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.waitForURL(/\/ui\/$/)
 
@@ -109,7 +110,7 @@ test('a second factor is turned on, asked for, replaced by a recovery code once,
   await page.getByRole('dialog').getByRole('button', { name: 'Turn it off' }).click()
   const proof = page.getByRole('dialog', { name: 'Your password, once more' })
   await proof.getByLabel('Password').first().fill(owner.password)
-  await proof.getByLabel('Code from your authenticator').fill(code(secret))
+  await proof.getByLabel('Code from your authenticator').fill(used)
   await proof.getByRole('button', { name: 'Go on' }).click()
   await proof.getByText(refused).waitFor()
   await proof.getByLabel('Code from your authenticator').fill(code(secret, { steps: 1 }))
