@@ -161,7 +161,7 @@ const columns = (): Column<Entry>[] => [
         </span>
       </span>
     ),
-    narrow: 'hide',
+    narrow: 'below',
   },
   {
     key: 'address',
