@@ -151,6 +151,7 @@ const columns = (): Column<Entry>[] => [
   { key: 'who', head: t('audit.who'), width: 'minmax(7rem, 0.8fr)', cell: (row) => row.actor.name, narrow: 'below' },
   {
     key: 'subject',
+    text: true,
     head: t('audit.what'),
     width: 'minmax(10rem, 1fr)',
     cell: (row) => (
