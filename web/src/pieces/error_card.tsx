@@ -12,11 +12,13 @@ export function ErrorCard({ error, retry }: { error: unknown; retry?: () => void
     <div className={css.card} role="alert">
       <strong>{causeOf(error)}</strong>
       {problem && problem.status > 0 && problem.message && <p>{problem.message}</p>}
-      {problem?.faults.map((fault) => (
-        <p key={fault.pointer + fault.code}>
-          <code>{fault.pointer}</code> {saidOf(fault)}
-        </p>
-      ))}
+      {problem?.faults
+        .filter((fault) => saidOf(fault) !== causeOf(error))
+        .map((fault) => (
+          <p key={fault.pointer + fault.code}>
+            <code>{fault.pointer}</code> {saidOf(fault)}
+          </p>
+        ))}
       <footer>
         {retry && (
           <Button icon={IconRefresh} onClick={retry}>
