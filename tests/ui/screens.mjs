@@ -12,7 +12,9 @@ export const screens = ({ tenant, other, session, refused, waiting, message, inv
     tenant: [
       '/tenants',
       '/tenants?new=1',
-      ...['usage', 'sessions', 'stop', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map((tab) => `/tenants/${tenant}?tab=${tab}`),
+      ...['usage', 'sessions', 'stop', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map(
+        (tab) => `/tenants/${tenant}?tab=${tab}`,
+      ),
       `/tenants/${other}`,
     ],
     money: ['/plans', '/plans?open=business', '/invoices', `/invoices?open=${invoice}`],
