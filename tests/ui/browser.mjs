@@ -29,7 +29,7 @@ export async function watched(browser, base, { width = 1440, height = 900, schem
     storageState: storage,
     ...(width < 500 && { hasTouch: true, isMobile: true }),
   })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(60_000)
   await context.addInitScript((chosen) => localStorage.setItem('columba.language', chosen), language)
   const page = await context.newPage()
   const faults = []

@@ -75,6 +75,8 @@ test('a look shows what was written, says so to the tenant, and lets nothing be 
   await page.getByRole('tab', { name: 'Messages' }).click()
   await page.getByRole('table', { name: 'Messages' }).getByRole('link').first().click()
   await page.getByText('Your table is ready.').first().waitFor()
+  // The record lies over the last tabs.
+  await page.getByRole('complementary', { name: 'Message' }).getByRole('button', { name: 'Close' }).click()
   await page.getByRole('tab', { name: 'Settings' }).click()
   assert.equal(await page.getByRole('button', { name: 'Suspend' }).count(), 0)
   await page.getByRole('button', { name: 'End', exact: true }).click()

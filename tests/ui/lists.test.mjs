@@ -182,3 +182,63 @@ test('the keyboard goes everywhere: palette, go-keys, rows, sheet', async () => 
   assert.deepEqual(faults, [])
   await context.close()
 })
+
+function message(number) {
+  return {
+    // Ids begin with the millisecond they were minted in.
+    id: `msg_${(Date.UTC(2026, 10, 30) + number).toString(16).padStart(12, '0')}${'7'.padEnd(20, '0')}`,
+    session: id('ses', 1),
+    tenant: id('ten', 1),
+    tenant_name: 'Acme',
+    direction: 'out',
+    chat: `+1555100${String(number).padStart(4, '0')}`,
+    type: 'text',
+    status: 'sent',
+    reason: null,
+    delivery: 'at_least_once',
+    redacted: true,
+    attempts: 1,
+    wa_id: null,
+    client_ref: null,
+    times: { queued: '2026-11-30T00:00:00.000Z' },
+  }
+}
+
+test('new messages of the fleet wait behind a pill, and a page that nobody sees asks for none', async () => {
+  const { page, context, faults } = await watched(browser, server.base, { storage })
+  let there = 3
+  const asked = []
+  await page.route(/\/v1\/admin\/messages\?/, (route) => {
+    const from = new URL(route.request().url()).searchParams.get('from')
+    asked.push(from)
+    const all = Array.from({ length: there }, (_, at) => message(there - 1 - at))
+    const since = from ? Date.parse(from) - Date.UTC(2026, 10, 30) : 0
+    return route.fulfill({ json: { data: all.slice(0, there - since), next_cursor: null, has_more: false } })
+  })
+  await page.clock.install()
+  await page.goto(`${server.base}/ui/messages`)
+  const rows = page.getByRole('table', { name: 'Messages' }).locator('[data-row]')
+  await rows.nth(2).waitFor()
+  const first = await rows.first().innerText()
+  there = 5
+  await page.clock.runFor(6_000)
+  const pill = page.getByRole('button', { name: '2 new' })
+  await pill.waitFor()
+  assert.equal(await rows.count(), 3, 'no row moved')
+  assert.equal(await rows.first().innerText(), first)
+  assert.equal(asked.at(-1), new Date(Date.UTC(2026, 10, 30) + 2).toISOString(), 'no more is asked for than what is newer')
+
+  await pill.click()
+  await rows.nth(4).waitFor()
+  await pill.waitFor({ state: 'detached' })
+
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true })
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
+  })
+  const before = asked.length
+  await page.clock.runFor(60_000)
+  assert.equal(asked.length, before)
+  assert.deepEqual(faults, [])
+  await context.close()
+})

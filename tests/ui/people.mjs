@@ -87,6 +87,19 @@ export async function until(page, path, wanted, tenant) {
   while (!wanted(await call(page, 'GET', path, undefined, tenant))) await page.evaluate(() => new Promise(requestAnimationFrame))
 }
 
+/** The link of an invitation, which is shown once. */
+export async function invite(page, base, { name, email, role }) {
+  await page.goto(`${base}/ui/operators?open=new`)
+  const dialog = page.getByRole('dialog', { name: 'New operator' })
+  await dialog.getByLabel('Name').fill(name)
+  await dialog.getByLabel('Email').fill(email)
+  await dialog.getByLabel('Role').selectOption(role)
+  await dialog.getByRole('button', { name: 'Make an invitation' }).click()
+  const shown = page.locator('code', { hasText: '/ui/welcome#' })
+  await prove(page, shown)
+  return shown.innerText()
+}
+
 export async function sendTest(page, base, session, text) {
   await page.goto(`${base}/ui/sessions/${session}?tab=now`)
   await page.getByLabel('Text').fill(text)

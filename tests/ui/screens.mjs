@@ -1,34 +1,28 @@
 // Every screen there is, with something on it.
 
-/** Paths of the screens; `tenant` and `session` are ids of such. */
-export const screens = ({ tenant, session, waiting }) => [
-  '/',
-  '/sessions',
-  `/sessions/${session}?tab=now`,
-  `/sessions/${session}?tab=timeline`,
-  `/sessions/${session}?tab=events`,
-  `/sessions/${session}?tab=messages`,
-  `/sessions/${session}?tab=chats`,
-  `/sessions/${session}?tab=settings`,
-  `/sessions/${waiting}?tab=pair`,
-  '/messages',
-  '/tenants',
-  '/tenants?new=1',
-  ...['usage', 'sessions', 'stop', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map(
-    (tab) => `/tenants/${tenant}?tab=${tab}`,
-  ),
-  '/plans',
-  '/plans?open=business',
-  '/invoices',
-  '/webhooks',
-  '/transports',
-  '/operators',
-  '/operators?open=new',
-  '/audit',
-  '/system',
-  '/me',
-  '/nowhere',
-]
+/** Addresses of the screens, in groups of a few. What is given are ids of things to show. */
+export const screens = ({ tenant, other, session, refused, waiting, message, invoice, entry, webhook }) => {
+  const groups = {
+    fleet: ['/', '/sessions', '/messages', `/messages?open=${message}`, '/webhooks', `/webhooks?open=${webhook}`, '/transports'],
+    session: [
+      ...['now', 'timeline', 'events', 'messages', 'chats', 'settings'].map((tab) => `/sessions/${session}?tab=${tab}`),
+      `/sessions/${waiting}?tab=pair`,
+      `/sessions/${refused}?tab=pair`,
+    ],
+    tenant: [
+      '/tenants',
+      '/tenants?new=1',
+      ...['usage', 'sessions', 'stop', 'webhooks', 'money', 'invoices', 'keys', 'audit', 'settings'].map(
+        (tab) => `/tenants/${tenant}?tab=${tab}`,
+      ),
+      `/tenants/${other}`,
+    ],
+    money: ['/plans', '/plans?open=business', '/invoices', `/invoices?open=${invoice}`],
+    system: ['/operators', '/operators?open=new', '/audit', `/audit?open=${entry}`, '/system', '/me', '/nowhere'],
+  }
+  const within = Object.entries(groups).map(([group, paths]) => [group, paths.map((path) => `/ui${path}`)])
+  return { ...Object.fromEntries(within), door: ['/ui/sign-in', '/pair'] }
+}
 
 /** What opens over a screen when a button is pressed: where, by which button, and what it is called. */
 export const dialogs = ({ tenant, webhook, invoice }) => [

@@ -103,7 +103,7 @@ function Trail() {
     <nav className={css.trail} aria-label={t('frame.trail')}>
       {trail.map((crumb, at) => (
         <span key={crumb.label + at} aria-current={at === trail.length - 1 ? 'page' : undefined}>
-          {crumb.to ? <Link {...crumb.to}>{crumb.label}</Link> : crumb.label}
+          <bdi>{crumb.to ? <Link {...crumb.to}>{crumb.label}</Link> : crumb.label}</bdi>
         </span>
       ))}
     </nav>

@@ -166,7 +166,7 @@ function asked(peek: PairPeek): (Node | string)[] {
 }
 
 function reporting(peek: PairPeek): (Node | string)[] {
-  const text = h('textarea', { id: 'report', rows: '4', maxlength: '1000', 'aria-label': t('report.what') })
+  const text = h('textarea', { id: 'report', rows: '4', maxlength: '500', 'aria-label': t('report.what') })
   return [
     h('h1', {}, t('report.title')),
     h('p', {}, t('report.what')),

@@ -1,5 +1,5 @@
 import { IconRefresh } from '@tabler/icons-react'
-import { Problem } from '../api/problems'
+import { Problem, type Fault } from '../api/problems'
 import { has, said, t } from '../words/speak'
 import { Button } from './button'
 import css from './error_card.module.css'
@@ -12,11 +12,13 @@ export function ErrorCard({ error, retry }: { error: unknown; retry?: () => void
     <div className={css.card} role="alert">
       <strong>{causeOf(error)}</strong>
       {problem && problem.status > 0 && problem.message && <p>{problem.message}</p>}
-      {problem?.faults.map((fault) => (
-        <p key={fault.pointer + fault.code}>
-          <code>{fault.pointer}</code> {fault.detail}
-        </p>
-      ))}
+      {problem?.faults
+        .filter((fault) => saidOf(fault) !== causeOf(error))
+        .map((fault) => (
+          <p key={fault.pointer + fault.code}>
+            <code>{fault.pointer}</code> {saidOf(fault)}
+          </p>
+        ))}
       <footer>
         {retry && (
           <Button icon={IconRefresh} onClick={retry}>
@@ -45,4 +47,10 @@ export function causeOf(error: unknown): string {
   if (has(particular)) return said(particular)
   const key = `error.${error.code}`
   return has(key) ? said(key) : error.title || error.message
+}
+
+/** What is wrong with a field: in the chosen language where there is a sentence for it, else in the server's words. */
+export function saidOf(fault: Fault): string {
+  const key = `error.fault.${fault.code}`
+  return has(key) ? said(key) : fault.detail
 }

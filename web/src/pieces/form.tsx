@@ -3,7 +3,7 @@
 import { useState, type ReactNode } from 'react'
 import { Problem } from '../api/problems'
 import { Button, Buttons } from './button'
-import { ErrorCard } from './error_card'
+import { ErrorCard, saidOf } from './error_card'
 import { Fields } from './fields'
 import css from './form.module.css'
 
@@ -34,7 +34,7 @@ export function Form({
   const errorOf = (pointer: string) => {
     const fault = faults.find((fault) => fault.pointer === pointer || fault.pointer === `/${pointer}`)
     if (fault) named.add(fault.pointer)
-    return fault?.detail
+    return fault && saidOf(fault)
   }
   const fields = children(errorOf)
   // A problem whose every fault stands beside its field needs no card of its own.

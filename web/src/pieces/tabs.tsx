@@ -1,7 +1,7 @@
 // Tabs whose choice is in the address.
 
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useRef } from 'react'
+import { useLayoutEffect, useRef } from 'react'
 import css from './tabs.module.css'
 
 export interface Tab {
@@ -13,6 +13,10 @@ export interface Tab {
 /** `chosen` is the tab shown; the arrow keys move between them, as in any tab list. */
 export function Tabs({ label, tabs, chosen, onChoose }: { label: string; tabs: Tab[]; chosen: string; onChoose: (key: string) => void }) {
   const list = useRef<HTMLDivElement>(null)
+  // On a phone there is room for half of them: the one that is shown is to be seen.
+  useLayoutEffect(() => {
+    list.current?.querySelector(`[data-tab="${chosen}"]`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [chosen])
   return (
     <div
       ref={list}

@@ -87,6 +87,8 @@ export function said(key: string, values: Values = {}): string {
     (typeof count === 'number' ? (words[`${key}_${plurals.select(count)}`] ?? words[`${key}_other`]) : undefined) ?? words[key] ?? key
   return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name]
-    return typeof value === 'number' ? numbers.format(value) : (value ?? '')
+    if (typeof value === 'number') return numbers.format(value)
+    // A name in Latin letters would turn around what stands beside it: it is isolated, as `bdi` does where there are elements.
+    return value === undefined || direction() === 'ltr' ? (value ?? '') : `\u2068${value}\u2069`
   })
 }

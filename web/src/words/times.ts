@@ -26,9 +26,10 @@ export function left(at: number, now: number): string {
   return duration(Math.max(0, at - now))
 }
 
-/** In both zones, to the second. */
+/** To the second, and in both zones where here is another one. */
 export function absolute(at: number): string {
   const here = new Intl.DateTimeFormat(intl(), { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' }).format(at)
+  if (new Date(at).getTimezoneOffset() === 0) return here
   return `${here} · ${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 

@@ -99,6 +99,15 @@ function wordOf(action: string): string {
   return has(`audit.did.${action}`) ? said(`audit.did.${action}`) : action
 }
 
+function kindOf({ subject: { kind } }: Entry): string {
+  return has(`audit.kind.${kind}`) ? said(`audit.kind.${kind}`) : kind
+}
+
+/** A call is read from its front; only the ids in it are long. */
+function callOf(call: string): string {
+  return call.replace('/v1/', '/').replaceAll(/[a-z]+_[0-9a-f]{32}/g, shorten)
+}
+
 function EntryView({ entry, onClose }: { entry: Entry; onClose: () => void }) {
   const { data: head } = useQuery({
     queryKey: ['audit', 'head'],
@@ -112,7 +121,13 @@ function EntryView({ entry, onClose }: { entry: Entry; onClose: () => void }) {
         </Fact>
         <Fact name={t('audit.when')}>{absolute(Date.parse(entry.at))}</Fact>
         <Fact name={t('audit.what')}>
-          {entry.subject.kind} <IdChip id={entry.subject.id} />
+          {entry.subject.kind === 'call' ? (
+            <code dir="ltr">{entry.subject.id}</code>
+          ) : (
+            <>
+              {kindOf(entry)} <IdChip id={entry.subject.id} />
+            </>
+          )}
         </Fact>
         {entry.request_id && (
           <Fact name={t('error.request')}>
@@ -136,14 +151,18 @@ const columns = (): Column<Entry>[] => [
   { key: 'who', head: t('audit.who'), width: 'minmax(7rem, 0.8fr)', cell: (row) => row.actor.name, narrow: 'below' },
   {
     key: 'subject',
+    text: true,
     head: t('audit.what'),
     width: 'minmax(10rem, 1fr)',
     cell: (row) => (
       <span className="dim">
-        {row.subject.kind} <span className="mono">{shorten(row.subject.id)}</span>
+        {row.subject.kind !== 'call' && kindOf(row)}{' '}
+        <span className="mono" dir="ltr" data-tip={row.subject.id}>
+          {row.subject.kind === 'call' ? callOf(row.subject.id) : shorten(row.subject.id)}
+        </span>
       </span>
     ),
-    narrow: 'hide',
+    narrow: 'below',
   },
   {
     key: 'address',

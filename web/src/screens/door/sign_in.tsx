@@ -96,7 +96,14 @@ export default function SignIn() {
         )}
       </Form>
       {second !== 'none' && (
-        <button type="button" className={css.link} onClick={() => setSecond(second === 'code' ? 'recovery' : 'code')}>
+        <button
+          type="button"
+          className={css.link}
+          onClick={() => {
+            setCode('')
+            setSecond(second === 'code' ? 'recovery' : 'code')
+          }}
+        >
           {second === 'code' ? t('door.recovery.use') : t('door.code.use')}
         </button>
       )}

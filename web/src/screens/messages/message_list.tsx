@@ -21,6 +21,7 @@ import { Table, type Column } from '../../pieces/table'
 import { has, said, t } from '../../words/speak'
 import { csvFile } from './export'
 import { MessageDrawer } from './message_drawer'
+import { useNewer } from './newer'
 import { sought } from './sought'
 
 const statuses = ['queued', 'held', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown', 'expired', 'canceled', 'dead', 'received']
@@ -69,6 +70,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
       )
     }
   })
+  const newer = useNewer(query, list.stale ? undefined : list.rows, scope === null)
   const again = () => {
     setFresh(new Set())
     list.retry()
@@ -125,7 +127,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
         )}
       </Filters>
       {list.error && <ErrorCard error={list.error} retry={list.retry} />}
-      <NewPill count={fresh.size} onShow={again} />
+      <NewPill count={fresh.size + newer.count} beyond={newer.beyond} onShow={again} />
       {(!list.error || list.rows) && (
         <Table
           label={t('messages.title')}

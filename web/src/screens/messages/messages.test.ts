@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MessageRecord } from '../../api/records'
 import { toCsv } from './export'
+import { mintedAt } from './newer'
 import { sought } from './sought'
 
 test.each([
@@ -14,6 +15,10 @@ test.each([
   ['order-4711', { client_ref: 'order-4711' }],
 ])('a search for %j looks for %j', (text, query) => {
   expect(sought(text)).toEqual(query)
+})
+
+test('an id says when it was minted', () => {
+  expect(mintedAt('msg_019a2b3c4d5e7f808192a3b4c5d6e7f3')).toBe(new Date(0x019a2b3c4d5e).toISOString())
 })
 
 describe('an export', () => {

@@ -121,7 +121,7 @@ function NewOperator({ onClose, onMade }: { onClose: () => void; onMade: (secret
           )
           void queries.invalidateQueries({ queryKey: ['operators'] })
           onClose()
-          if (made.invitation) onMade({ title: t('operators.invitation', { name }), text: made.invitation })
+          if (made.invitation) onMade({ title: t('operators.invitation', { name }), text: addressOf(made.invitation) })
           else if (made.token) onMade({ title: t('operators.token.once', { name }), text: made.token })
         }}
         onCancel={onClose}
@@ -155,6 +155,9 @@ function NewOperator({ onClose, onMade }: { onClose: () => void; onMade: (secret
     </Dialog>
   )
 }
+
+/** The server tells the path of a page; whoever is sent it needs to know where. */
+const addressOf = (path: string) => new URL(path, window.location.origin).href
 
 function RoleChoice({ role, onChange, error }: { role: Role; onChange: (role: Role) => void; error: string | undefined }) {
   return (
@@ -202,7 +205,7 @@ function OperatorView({
                     act: t('operators.again'),
                     run: async () => {
                       const { invitation } = await guarded(() => got(api.POST('/v1/admin/operators/{id}/invitation', path)))
-                      onSecret({ title: t('operators.invitation', { name: record.name }), text: invitation })
+                      onSecret({ title: t('operators.invitation', { name: record.name }), text: addressOf(invitation) })
                     },
                   })
                 }

@@ -13,7 +13,7 @@ export function Incidents({ incidents }: { incidents: Incident[] }) {
         <li key={`${incident.kind} ${incident.at} ${incident.session ?? incident.tenant ?? ''}`}>
           <span className={css.mark} aria-hidden />
           <div>
-            <p>
+            <p dir="auto">
               <Text incident={incident} />
             </p>
             <p className="small dim" dir="auto">

@@ -59,7 +59,7 @@ function Queue({ window: { queue }, record }: { window: RateWindow; record: Flee
         </Link>
         {queue.held > 0 && (
           <>
-            {', '}
+            {' · '}
             <Link to="/messages" search={{ session: record.id, status: 'held' }}>
               {t('queue.held', { count: queue.held })}
             </Link>

@@ -58,7 +58,7 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
                 </span>
               </Fact>
               <Fact name={t('tenants.plan')}>
-                {data.deal.name}, {money(data.deal.price_minor, data.deal.currency)} {said(`interval.${data.deal.interval}`)}
+                <bdi>{data.deal.name}</bdi>, {money(data.deal.price_minor, data.deal.currency)} {said(`interval.${data.deal.interval}`)}
               </Fact>
               <Fact name={t('money.month')}>
                 {day(data.month.start)} – {day(data.month.end)}

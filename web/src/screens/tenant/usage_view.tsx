@@ -74,7 +74,7 @@ function Days({ tenant }: { tenant: string }) {
           </div>
           <div className={`${css.dates} small dim`}>
             <bdi>{day(days[0]?.day ?? '')}</bdi>
-            <bdi>{day(days.at(-1)?.day ?? '')}</bdi>
+            {days.length > 1 && <bdi>{day(days.at(-1)?.day ?? '')}</bdi>}
           </div>
         </>
       )}
