@@ -122,6 +122,39 @@ test('a second factor is turned on, asked for, replaced by a recovery code once,
   await context.close()
 })
 
+test('who lost the second factor is invited anew, and no code is asked for any more', async () => {
+  const boss = await watched(browser, server.base)
+  const lost = await watched(browser, server.base)
+  await signIn(boss.page, server.base)
+  const lena = { name: 'Lena', email: 'lena@example.com', role: 'viewer' }
+  const comeIn = async (link, password) => {
+    await lost.page.goto('about:blank')
+    await lost.page.goto(link)
+    await lost.page.getByLabel('Password').first().fill(password)
+    await lost.page.getByRole('button', { name: 'Go in' }).click()
+    await lost.page.waitForURL(/\/ui\/$/)
+  }
+  await comeIn(await invite(boss.page, server.base, lena), 'a heron stands in the reeds')
+  await lost.page.goto(`${server.base}/ui/me`)
+  await lost.page.getByRole('button', { name: 'Set it up' }).click()
+  const secret = await lost.page.getByRole('button', { name: /^Copy [A-Z2-7]{32}$/ }).innerText()
+  await lost.page.getByLabel('Code from your authenticator').fill(code(secret))
+  await lost.page.getByRole('button', { name: 'Turn it on' }).click()
+  await lost.page.getByText('Ten recovery codes').waitFor()
+
+  const { data } = await call(boss.page, 'GET', '/v1/admin/operators')
+  await boss.page.goto(`${server.base}/ui/operators?open=${data.find(({ email }) => email === lena.email).id}`)
+  await boss.page.getByRole('button', { name: 'Lost second factor' }).click()
+  await boss.page.getByRole('dialog').getByRole('button', { name: 'New invitation' }).click()
+  const shown = boss.page.locator('code', { hasText: '/ui/welcome#' })
+  await shown.waitFor()
+  await comeIn(await shown.innerText(), 'two herons stand in the reeds')
+  await lost.page.goto(`${server.base}/ui/me`)
+  await lost.page.getByRole('button', { name: 'Set it up' }).waitFor()
+  assert.deepEqual(beyondRefusals(boss.faults), [])
+  await Promise.all([boss.context.close(), lost.context.close()])
+})
+
 test('who signs out everywhere in one browser is asked to sign in again in the other', async () => {
   const here = await watched(browser, server.base)
   const there = await watched(browser, server.base)

@@ -4,7 +4,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
-use url::Url;
 
 use super::sessions::words;
 use crate::domain::id::{SessionId, TenantId, WebhookId};
@@ -20,7 +19,7 @@ use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, get};
 use crate::http::openapi::parameter::Parameter;
 use crate::http::openapi::sample;
-use crate::http::render::webhook::{HealthRecord, health};
+use crate::http::render::webhook::{HealthRecord, health, origin};
 use crate::ports::webhooks::EndpointFilter;
 
 /// How an endpoint does.
@@ -91,12 +90,11 @@ struct EndpointRecord<'a> {
 }
 
 fn record<'a>(webhook: &'a Webhook, tenant_name: Option<&'a str>, now: WallTime) -> EndpointRecord<'a> {
-    let origin = webhook.url.parse::<Url>().map(|url| url.origin().ascii_serialization());
     EndpointRecord {
         id: webhook.id,
         tenant: webhook.tenant,
         tenant_name,
-        url: origin.unwrap_or_default(),
+        url: origin(&webhook.url),
         description: &webhook.description,
         events: &webhook.events,
         sessions: &webhook.sessions,

@@ -1,10 +1,12 @@
 //! Webhooks and their deliveries as the API shows them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use url::Url;
 
 use crate::domain::id::{DeliveryId, EventId, SessionId, WebhookId};
 use crate::domain::time::WallTime;
@@ -20,8 +22,8 @@ use crate::webhooks::confidential::Confidential;
 #[expect(missing_docs, reason = "each is documented at Webhook")]
 pub struct WebhookRecord<'a> {
     pub id: WebhookId,
-    /// Where its events go.
-    pub url: &'a str,
+    /// Where its events go; to an operator without a look without path and query, which may hold a secret.
+    pub url: Cow<'a, str>,
     /// What its people call it.
     pub description: &'a str,
     /// Which events it is told of.
@@ -65,6 +67,18 @@ pub struct NewWebhookRecord<'a> {
     pub secret: Option<&'a str>,
 }
 
+impl WebhookRecord<'_> {
+    /// As those see it who may see no content.
+    pub fn outlined(self) -> Self {
+        Self { url: origin(&self.url).into(), ..self }
+    }
+}
+
+/// An endpoint's address without path and query, which may hold a secret.
+pub fn origin(url: &str) -> String {
+    url.parse::<Url>().map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
 /// How an endpoint has answered, as it is at `now`.
 pub fn health(webhook: &Webhook, now: WallTime) -> HealthRecord {
     let active = webhook.status == WebhookStatus::Active;
@@ -79,7 +93,7 @@ pub fn health(webhook: &Webhook, now: WallTime) -> HealthRecord {
 pub fn record<'a>(webhook: &'a Webhook, confidential: &'a Confidential, now: WallTime) -> WebhookRecord<'a> {
     WebhookRecord {
         id: webhook.id,
-        url: &webhook.url,
+        url: webhook.url.as_str().into(),
         description: &webhook.description,
         events: &webhook.events,
         sessions: &webhook.sessions,

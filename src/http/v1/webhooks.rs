@@ -31,7 +31,7 @@ use crate::http::listing::Listing;
 use crate::http::openapi::operation::{self, Operation};
 use crate::http::openapi::sample;
 use crate::http::problem::Problem;
-use crate::http::render::webhook::{NewWebhookRecord, delivery, record};
+use crate::http::render::webhook::{NewWebhookRecord, WebhookRecord, delivery, record};
 use crate::http::state::HttpState;
 use crate::ports::store::WriteError;
 use crate::webhooks::confidential::{Confidential, SECRETS_MAX, place};
@@ -315,6 +315,17 @@ fn wrong_headers(headers: &BTreeMap<String, String>) -> Vec<Fault> {
     faults
 }
 
+/// An endpoint, as much of it as whoever asks may see.
+fn seen<'a, N: Need>(
+    tenant: &Tenant<N>,
+    webhook: &'a Webhook,
+    confidential: &'a Confidential,
+    now: WallTime,
+) -> WebhookRecord<'a> {
+    let whole = record(webhook, confidential, now);
+    if tenant.sees_content() { whole } else { whole.outlined() }
+}
+
 /// Webhooks hear of everything their tenant does, so a test key may not make them.
 pub(super) fn live<N: Need>(tenant: &Tenant<N>) -> Result<(), Refusal> {
     match tenant.principal().test {
@@ -406,7 +417,7 @@ pub async fn create(
     let made = made.into_inner();
     let confidential = if replayed { open(&state, &made).await? } else { confidential };
     let secret = (!replayed).then(|| confidential.newest());
-    let record = record(&made, &confidential, now);
+    let record = seen(&tenant, &made, &confidential, now);
     created(StatusCode::CREATED, replayed, NewWebhookRecord { record, secret })
 }
 
@@ -423,7 +434,7 @@ pub async fn list(state: State, Query(page): Query<Page>, tenant: Tenant<tenant:
     ok(Listing::by_id(
         &slice,
         |(webhook, _)| webhook.id.uuid(),
-        |(webhook, confidential)| record(webhook, confidential, now),
+        |(webhook, confidential)| seen(&tenant, webhook, confidential, now),
     ))
 }
 
@@ -436,7 +447,7 @@ pub async fn get(
 ) -> Answer {
     let webhook = state.webhooks.get(tenant.scope(), id).await?.ok_or_else(Refusal::not_found)?;
     let confidential = open(&state, &webhook).await?;
-    ok(record(&webhook, &confidential, state.clock.wall()))
+    ok(seen(&tenant, &webhook, &confidential, state.clock.wall()))
 }
 
 /// `PATCH /webhooks/{id}`.
@@ -462,7 +473,7 @@ pub async fn patch(
         Ok(())
     };
     let (webhook, confidential) = change(&state, tenant.scope(), id, apply).await?;
-    ok(record(&webhook, &confidential, now))
+    ok(seen(&tenant, &webhook, &confidential, now))
 }
 
 /// `DELETE /webhooks/{id}`.
@@ -497,7 +508,7 @@ pub async fn enable(
         Ok(())
     };
     let (webhook, confidential) = change(&state, tenant.scope(), id, apply).await?;
-    ok(record(&webhook, &confidential, now))
+    ok(seen(&tenant, &webhook, &confidential, now))
 }
 
 /// `POST /webhooks/{id}/rotate`: a new secret; older ones sign along for a while.
@@ -527,7 +538,7 @@ pub async fn rotate(
         Ok(())
     };
     let (webhook, confidential) = change(&state, tenant.scope(), id, apply).await?;
-    let record = record(&webhook, &confidential, now);
+    let record = seen(&tenant, &webhook, &confidential, now);
     ok(NewWebhookRecord { record, secret: Some(confidential.newest()) })
 }
 

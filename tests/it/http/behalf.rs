@@ -138,7 +138,12 @@ fn fill(world: &World) -> Vec<Message> {
 #[actix_web::test]
 async fn without_a_look_no_answer_holds_a_word_of_anybody_s_and_with_one_all_do() {
     let world = World::new();
+    world.in_store().await;
     let messages = fill(&world);
+    // An address may hold a secret.
+    let url = format!("https://example.com/{MARK}?key={MARK}");
+    let hook = world.ask(Method::POST, "/v1/webhooks", Some(json!({"url": url}))).await.json();
+    let hook = hook["id"].as_str().unwrap();
     let support = admit(&world, Role::Support);
     for role in Role::iter() {
         let token = admit(&world, role);
@@ -155,7 +160,7 @@ async fn without_a_look_no_answer_holds_a_word_of_anybody_s_and_with_one_all_do(
             {
                 continue;
             }
-            let ids = [world.session.to_string(), messages[0].id.to_string()];
+            let ids = [world.session.to_string(), messages[0].id.to_string(), hook.to_owned()];
             for id in &ids {
                 let path = operation.path.replace("{id}", id);
                 let reply = ask(&world, &token, None, Method::GET, &path).await;
@@ -168,6 +173,8 @@ async fn without_a_look_no_answer_holds_a_word_of_anybody_s_and_with_one_all_do(
     assert_eq!((sent.status, &sent.json()["redacted"], sent.json().get("text")), (202, &json!(true), None));
 
     let look = open_look(&world, &support).await;
+    let hook = ask(&world, &support, Some(&look), Method::GET, &format!("/v1/webhooks/{hook}")).await;
+    assert_eq!(hook.json()["url"], json!(url));
     for message in &messages {
         let path = format!("/v1/messages/{}", message.id);
         let seen = ask(&world, &support, Some(&look), Method::GET, &path).await;

@@ -17,6 +17,7 @@ export function AmountInput({
   currency,
   minor,
   onChange,
+  least = 1,
   most = largest,
   error,
   autoFocus = false,
@@ -26,20 +27,21 @@ export function AmountInput({
   currency: string
   minor: number | null
   onChange: (minor: number | null) => void
+  least?: number
   most?: number
   error: string | undefined
   autoFocus?: boolean
 }) {
   const digits = digitsOf(currency)
   const beyond = minor !== null && minor > most ? t('amount.most', { most: money(most, currency) }) : undefined
-  const nothing = minor !== null && minor < 1 ? t('amount.least', { least: money(1, currency) }) : undefined
+  const short = minor !== null && minor < least ? t('amount.least', { least: money(least, currency) }) : undefined
   return (
     <NumberInput
       label={label}
       description={description}
       value={minor === null ? '' : minor / 10 ** digits}
       onChange={(value) => onChange(value === '' || value === '-' ? null : Math.round(Number(value) * 10 ** digits))}
-      error={beyond ?? nothing ?? error}
+      error={beyond ?? short ?? error}
       decimalScale={digits}
       allowedDecimalSeparators={['.', ',']}
       allowNegative={false}

@@ -19,7 +19,7 @@ import { Fact, Facts, Heading } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Table, type Column } from '../../pieces/table'
 import { toast } from '../../pieces/toast'
-import { said, t } from '../../words/speak'
+import { said, t, type Key } from '../../words/speak'
 import { Secret } from '../tenant/keys'
 
 const roles: Role[] = ['owner', 'admin', 'support', 'viewer']
@@ -188,6 +188,19 @@ function OperatorView({
   const [role, setRole] = useState<Role>(record.role)
   const path = { params: { path: { id: record.id } } }
   const renew = () => queries.invalidateQueries({ queryKey: ['operators'] })
+  const inviteAgain = (title: Key, reach: Key, remove_second_factor: boolean) =>
+    confirm({
+      title: t(title),
+      reach: t(reach, { name: record.name }),
+      act: t('operators.again'),
+      danger: remove_second_factor,
+      run: async () => {
+        const { invitation } = await guarded(() =>
+          got(api.POST('/v1/admin/operators/{id}/invitation', { ...path, body: { remove_second_factor } })),
+        )
+        onSecret({ title: t('operators.invitation', { name: record.name }), text: addressOf(invitation) })
+      },
+    })
   return (
     <Record
       title={record.name}
@@ -197,21 +210,10 @@ function OperatorView({
         owner && (
           <>
             {record.email && (
-              <Button
-                onClick={() =>
-                  confirm({
-                    title: t('operators.again'),
-                    reach: t('operators.again.reach', { name: record.name }),
-                    act: t('operators.again'),
-                    run: async () => {
-                      const { invitation } = await guarded(() => got(api.POST('/v1/admin/operators/{id}/invitation', path)))
-                      onSecret({ title: t('operators.invitation', { name: record.name }), text: addressOf(invitation) })
-                    },
-                  })
-                }
-              >
-                {t('operators.again')}
-              </Button>
+              <>
+                <Button onClick={() => inviteAgain('operators.again', 'operators.again.reach', false)}>{t('operators.again')}</Button>
+                <Button onClick={() => inviteAgain('operators.lost', 'operators.lost.reach', true)}>{t('operators.lost')}</Button>
+              </>
             )}
             <Button
               look="danger"

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, got, guarded } from '../../api/client'
 import { plans } from '../../api/tenants'
+import { AmountInput } from '../../pieces/amount_input'
 import { NativeSelect, NumberInput, TextInput } from '../../pieces/fields'
 import { Form } from '../../pieces/form'
 import { Raw } from '../../pieces/raw'
@@ -14,7 +15,8 @@ import { money, number } from '../../words/amounts'
 import { said, t, type Key } from '../../words/speak'
 import type { Plan } from './plans'
 
-type Draft = Omit<Plan, 'first_contacts_per_day' | 'messages_per_minute_tenant' | 'overage_minor'> & {
+type Draft = Omit<Plan, 'price_minor' | 'first_contacts_per_day' | 'messages_per_minute_tenant' | 'overage_minor'> & {
+  price_minor: number | null
   first_contacts_per_day: number | null
   messages_per_minute_tenant: number | null
   overage_minor: number | null
@@ -111,17 +113,14 @@ export function PlanEditor({ plan, editable, onClose }: { plan: Plan | undefined
                 error={errorOf('name')}
                 required
               />
-              <NumberInput
+              <AmountInput
                 label={t('plan.price', { currency: draft.currency })}
                 description={t('plan.next_period')}
-                value={draft.price_minor / 100}
-                onChange={(value) => set({ price_minor: Math.round(Number(value) * 100) })}
+                currency={draft.currency}
+                minor={draft.price_minor}
+                onChange={(price_minor) => set({ price_minor })}
+                least={0}
                 error={errorOf('price_minor')}
-                min={0}
-                decimalScale={2}
-                fixedDecimalScale
-                hideControls
-                required
               />
               {!plan && (
                 <TextInput
