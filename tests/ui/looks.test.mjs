@@ -116,6 +116,19 @@ for (const language of ['en', 'pt', 'es', 'hi', 'ar']) {
   }
 }
 
+test('fields are as dark as the paper that they stand on', async () => {
+  const { page, context } = await watched(browser, server.base, { scheme: 'dark', storage })
+  await page.goto(`${server.base}/ui/operators?open=new`)
+  const field = page.getByRole('dialog').getByLabel('Name')
+  const [ground, paper] = await field.evaluate((field) => {
+    const sheet = document.body.appendChild(document.createElement('div'))
+    sheet.style.setProperty('background', 'var(--paper)')
+    return [field, sheet].map((one) => getComputedStyle(one).backgroundColor)
+  })
+  assert.equal(ground, paper)
+  await context.close()
+})
+
 test('the language that was chosen, its direction and its words stay', async () => {
   const { page, context } = await watched(browser, server.base, { storage })
   await page.goto(`${server.base}/ui/`)

@@ -22,7 +22,7 @@ export { Checkbox, NativeSelect, NumberInput, PasswordInput, SegmentedControl, T
 export function Fields({ children }: { children: ReactNode }) {
   const { shown } = useScheme()
   return (
-    <MantineProvider theme={theme} forceColorScheme={shown} withCssVariables={false} withStaticClasses={false} withGlobalClasses={false}>
+    <MantineProvider theme={theme} forceColorScheme={shown} withCssVariables={false} withGlobalClasses={false}>
       {children}
     </MantineProvider>
   )
