@@ -44,6 +44,11 @@ interface Props<R> {
   empty: ReactNode
 }
 
+/** Where a row leads that opens its record beside the list. What else stands in the address stays. */
+export function beside(open: string): LinkProps {
+  return { to: '.', search: ((before: object) => ({ ...before, open })) as never, replace: true, resetScroll: false }
+}
+
 const rowHeight = 40
 const cardHeight = 64
 

@@ -10,7 +10,7 @@ import { Raw } from '../../pieces/raw'
 import { Record } from '../../pieces/record'
 import { Fact, Facts } from '../../pieces/section'
 import { Since } from '../../pieces/since'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { has, said, t } from '../../words/speak'
 import { absolute } from '../../words/times'
 import { Difference } from './difference'
@@ -79,12 +79,7 @@ export function AuditList({ tenant }: { tenant?: string }) {
           columns={columns()}
           rows={list.rows}
           keyOf={(row) => String(row.seq)}
-          to={(row) => ({
-            to: '.',
-            search: ((before: object) => ({ ...before, open: String(row.seq) })) as never,
-            replace: true,
-            resetScroll: false,
-          })}
+          to={(row) => beside(String(row.seq))}
           open={wanted.open}
           more={list.more}
           empty={<Empty text={filtered ? t('audit.none') : t('audit.empty')} />}

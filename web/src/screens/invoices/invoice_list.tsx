@@ -5,7 +5,7 @@ import { Empty } from '../../pieces/empty'
 import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, useFilters } from '../../pieces/filters'
 import { Pill } from '../../pieces/pill'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { TenantName } from '../../pieces/tenant_link'
 import { money } from '../../words/amounts'
 import { said, t } from '../../words/speak'
@@ -46,12 +46,7 @@ export function InvoiceList({ tenant }: { tenant?: string }) {
           columns={columns(tenant !== undefined)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({
-            to: '.',
-            search: ((before: object) => ({ ...before, open: row.id })) as never,
-            replace: true,
-            resetScroll: false,
-          })}
+          to={(row) => beside(row.id)}
           open={wanted.open}
           more={list.more}
           empty={<Empty text={filtered ? t('invoices.none') : t('invoices.empty')} />}

@@ -17,7 +17,7 @@ import { NewPill } from '../../pieces/new_pill'
 import { Pill } from '../../pieces/pill'
 import { save } from '../../pieces/save'
 import { Since } from '../../pieces/since'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { has, said, t } from '../../words/speak'
 import { csvFile } from './export'
 import { MessageDrawer } from './message_drawer'
@@ -134,12 +134,7 @@ export function MessageList({ session, tenant }: { session?: FleetSession; tenan
           columns={chosen(all, choice)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({
-            to: '.',
-            search: ((before: object) => ({ ...before, open: row.id })) as never,
-            replace: true,
-            resetScroll: false,
-          })}
+          to={(row) => beside(row.id)}
           open={wanted.open}
           more={list.more}
           empty={

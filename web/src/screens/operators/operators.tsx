@@ -17,7 +17,7 @@ import { Badge, Pill } from '../../pieces/pill'
 import { Record } from '../../pieces/record'
 import { Fact, Facts, Heading } from '../../pieces/section'
 import { Since } from '../../pieces/since'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { toast } from '../../pieces/toast'
 import { said, t, type Key } from '../../words/speak'
 import { Secret } from '../tenant/keys'
@@ -51,7 +51,7 @@ export default function Operators() {
           columns={columns(self?.operator.id)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({ to: '.', search: { open: row.id } as never, replace: true, resetScroll: false })}
+          to={(row) => beside(row.id)}
           open={open}
           more={list.more}
           empty={null}

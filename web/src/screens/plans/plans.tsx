@@ -10,7 +10,7 @@ import { ErrorCard } from '../../pieces/error_card'
 import { useFilters } from '../../pieces/filters'
 import { Badge } from '../../pieces/pill'
 import { Heading } from '../../pieces/section'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { money, number } from '../../words/amounts'
 import { said, t } from '../../words/speak'
 import { PlanEditor } from './plan_editor'
@@ -41,7 +41,7 @@ export default function Plans() {
           columns={columns()}
           rows={data?.data}
           keyOf={(row) => row.code}
-          to={(row) => ({ to: '.', search: { open: row.code } as never, replace: true, resetScroll: false })}
+          to={(row) => beside(row.code)}
           open={open}
           empty={
             <Empty text={t('plans.empty')}>

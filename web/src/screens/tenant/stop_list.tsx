@@ -21,7 +21,7 @@ import { Raw } from '../../pieces/raw'
 import { Record } from '../../pieces/record'
 import { Fact, Facts, Notice } from '../../pieces/section'
 import { Since } from '../../pieces/since'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { toast } from '../../pieces/toast'
 import { t } from '../../words/speak'
 import { fits, phoneOf } from './numbers'
@@ -74,12 +74,7 @@ export function StopList({ tenant }: { tenant: TenantRecord }) {
           columns={columns()}
           rows={found}
           keyOf={(row) => row.id}
-          to={(row) => ({
-            to: '.',
-            search: ((before: object) => ({ ...before, open: row.id })) as never,
-            replace: true,
-            resetScroll: false,
-          })}
+          to={(row) => beside(row.id)}
           open={open}
           more={list.more}
           empty={

@@ -12,7 +12,7 @@ import { ErrorCard } from '../../pieces/error_card'
 import { Choice, Filters, useFilters } from '../../pieces/filters'
 import { Pill } from '../../pieces/pill'
 import { Since } from '../../pieces/since'
-import { Table, type Column } from '../../pieces/table'
+import { beside, Table, type Column } from '../../pieces/table'
 import { TenantName } from '../../pieces/tenant_link'
 import { number } from '../../words/amounts'
 import { said, t } from '../../words/speak'
@@ -67,12 +67,7 @@ export function WebhookList({ tenant }: { tenant?: string }) {
           columns={columns(tenant !== undefined)}
           rows={list.rows}
           keyOf={(row) => row.id}
-          to={(row) => ({
-            to: '.',
-            search: ((before: object) => ({ ...before, open: row.id })) as never,
-            replace: true,
-            resetScroll: false,
-          })}
+          to={(row) => beside(row.id)}
           open={wanted.open}
           more={list.more}
           empty={
