@@ -140,6 +140,8 @@ fn plan() -> Plan {
         quota: Quota::Hard,
         queue_max: 1_000_000,
         sessions_max: 1,
+        webhooks_max: 8,
+        seats_max: None,
         pacing: Pacing::None,
         first_contacts_per_day: None,
         media_bytes_max: 1024 * 1024,

@@ -16,6 +16,7 @@ mod m20261130_000008_billing;
 mod m20261130_000009_proxy;
 mod m20261130_000010_doors;
 mod m20261130_000011_fleet;
+mod m20261201_000012_seats;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000009_proxy::Proxy),
             Box::new(m20261130_000010_doors::Doors),
             Box::new(m20261130_000011_fleet::Fleet),
+            Box::new(m20261201_000012_seats::Seats),
         ]
     }
 }

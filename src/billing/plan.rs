@@ -14,12 +14,15 @@ use crate::domain::plan::{
     Interval, MEDIA_BYTES_MAX, MEDIA_BYTES_TOTAL, Pacing, Plan, Quota, SuspendedInbound, Tier,
 };
 use crate::domain::refusal::Fault;
+use crate::domain::webhook::ENDPOINTS_MAX;
 
 const PER_MINUTE: RangeInclusive<i64> = 1..=60_000;
 const PER_MINUTE_TENANT: RangeInclusive<i64> = 1..=u32::MAX as i64;
 const PER_MONTH: RangeInclusive<i64> = 0..=1_000_000_000_000;
 const QUEUE: RangeInclusive<i64> = 1..=1_000_000;
 const SESSIONS: RangeInclusive<i64> = 0..=100_000;
+const WEBHOOKS: RangeInclusive<i64> = 0..=ENDPOINTS_MAX as i64;
+const SEATS: RangeInclusive<i64> = 1..=100_000;
 const RETENTION: RangeInclusive<i64> = 1..=3_650;
 const FIRST_CONTACTS: RangeInclusive<i64> = 0..=10_000;
 const MEDIA_MAX: RangeInclusive<i64> = 0..=100 * 1024 * 1024;
@@ -67,6 +70,14 @@ pub struct Proposal {
     /// Sessions a tenant may have.
     #[schemars(range(min = *SESSIONS.start(), max = *SESSIONS.end()))]
     pub sessions_max: i64,
+    /// Webhook endpoints a tenant may have; 8 if it is left out, and there are never more.
+    #[serde(default)]
+    #[schemars(range(min = *WEBHOOKS.start(), max = *WEBHOOKS.end()))]
+    pub webhooks_max: Option<i64>,
+    /// Keys of a tenant that live at once, not counting test keys; any number if it is left out.
+    #[serde(default)]
+    #[schemars(range(min = *SEATS.start(), max = *SEATS.end()))]
+    pub seats_max: Option<i64>,
     #[serde(default)]
     pub pacing: Pacing,
     /// People who never wrote that a session may write to in any 24 h; what the number's age allows if it is left out.
@@ -161,6 +172,9 @@ impl Proposal {
         let per_month = within("/messages_per_month", self.messages_per_month, PER_MONTH);
         let queue_max = within("/queue_max", self.queue_max.unwrap_or(10_000), QUEUE);
         let sessions_max = within("/sessions_max", self.sessions_max, SESSIONS);
+        let webhooks_max =
+            within("/webhooks_max", self.webhooks_max.unwrap_or(i64::from(ENDPOINTS_MAX)), WEBHOOKS);
+        let seats_max = self.seats_max.map(|most| within("/seats_max", most, SEATS));
         let first_contacts =
             self.first_contacts_per_day.map(|most| within("/first_contacts_per_day", most, FIRST_CONTACTS));
         let media_max = self.media_bytes_max.unwrap_or(MEDIA_BYTES_MAX as i64);
@@ -186,6 +200,8 @@ impl Proposal {
             quota: self.quota,
             queue_max: queue_max as u32,
             sessions_max: sessions_max as u32,
+            webhooks_max: webhooks_max as u32,
+            seats_max: seats_max.map(|most| most as u32),
             pacing: self.pacing,
             first_contacts_per_day: first_contacts.map(|most| most as u32),
             media_bytes_max: media_max as u64,
@@ -253,6 +269,7 @@ mod tests {
         let plan = proposal(|_| ()).check("starter".into()).expect("a plan");
         assert_eq!((plan.queue_max, plan.quota, plan.pacing), (10_000, Quota::Hard, Pacing::Human));
         assert_eq!((plan.messages_per_minute_tenant, plan.overage_minor), (None, None));
+        assert_eq!((plan.webhooks_max, plan.seats_max), (8, None));
         assert_eq!((plan.messages_per_minute.get(), plan.messages_per_month), (20, 10_000));
     }
 
@@ -265,6 +282,8 @@ mod tests {
             ("messages_per_month", PER_MONTH),
             ("queue_max", QUEUE),
             ("sessions_max", SESSIONS),
+            ("webhooks_max", WEBHOOKS),
+            ("seats_max", SEATS),
             ("overage_minor", MONEY),
             ("media_bytes_max", MEDIA_MAX),
             ("media_bytes_total", MEDIA_TOTAL),

@@ -82,6 +82,7 @@ pub fn begin(tenant: TenantId, deal: Deal, trial: Duration, now: WallTime, zone:
 /// The next thing that is due by `now`, the earliest first; `None` when there is nothing to do. The caller writes it down and
 /// asks again.
 pub fn next(was: &Subscription, facts: Facts<'_>, now: WallTime) -> Option<Step> {
+    let now = not_before(was, now);
     let month_ends = was.month.end;
     let trial_ends = was.trial_end.filter(|_| was.status == Status::Trialing);
     let dun = dunned(was, facts);
@@ -97,6 +98,13 @@ pub fn next(was: &Subscription, facts: Facts<'_>, now: WallTime) -> Option<Step>
         return Some(close_month(was, facts));
     }
     dun.map(|(at, status)| Step::to(Subscription { status, since: at, ..was.clone() }))
+}
+
+/// A clock that was set back stands still until it is where it was when something last happened: nothing that was due becomes
+/// undue, and no time is paid for twice.
+fn not_before(was: &Subscription, now: WallTime) -> WallTime {
+    let begun = [was.since, was.month.start].into_iter().chain(was.charged.map(|charged| charged.from));
+    begun.fold(now, WallTime::max)
 }
 
 /// When the next thing may be due, as far as it is known now.
@@ -278,12 +286,11 @@ pub fn change_now(was: &Subscription, deal: Deal, now: WallTime, zone: Tz) -> Re
                       period_end lets any plan begin";
         return Err(Refusal::invalid(vec![Fault::new("/when", "not_allowed", detail)]));
     }
+    let now = not_before(was, now);
     let mut subscription = Subscription { deal, next_plan: None, ends: false, ..was.clone() };
     let Some(paid) = was.charged.filter(|paid| paid.term.end > now) else {
         return Ok(Step::to(subscription));
     };
-    // A clock that was set back does not make more of what was paid.
-    let now = now.max(paid.from);
     let term = if was.deal.interval == subscription.deal.interval {
         paid.term
     } else {
@@ -336,7 +343,7 @@ pub fn end_now(was: &Subscription, now: WallTime) -> Result<Step, Refusal> {
     if was.status == Status::Canceled {
         return Err(ended());
     }
-    Ok(Step::to(was.ended(now)))
+    Ok(Step::to(was.ended(not_before(was, now))))
 }
 
 /// Begins again after its end, without a trial.
@@ -347,6 +354,7 @@ pub fn begin_again(was: &Subscription, deal: Deal, facts: Facts<'_>, now: WallTi
     if was.status != Status::Canceled {
         return Err(Refusal::conflict("the subscription has not ended; PATCH changes its plan"));
     }
+    let now = not_before(was, now);
     if facts.due.is_some_and(|due| due <= now) {
         return Err(Refusal::conflict("an invoice is past its due date; settle it first"));
     }

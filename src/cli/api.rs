@@ -181,6 +181,10 @@ impl Api {
     ) -> Result<Vec<u8>, Failure> {
         let credential = self.credential(who)?;
         let lost = |error: reqwest::Error| unreachable(&self.url, &self.url_origin, &error);
+        let request = match who {
+            As::OnBehalf(tenant) => request.header("columba-tenant", tenant.to_string()),
+            As::Operator | As::Tenant => request,
+        };
         let response = request.bearer_auth(&*credential.text).send().await.map_err(lost)?;
         self.judged(who, method, path, response).await
     }

@@ -19,22 +19,16 @@ const PROFILE: [Column; 6] = [
     ("tax rate (1/100 %)", "/tax_rate_bps"),
     ("customer at the provider", "/customer"),
 ];
-const ENTRIES: [Column; 7] = [
+const ENTRIES: [Column; 6] = [
     ("SEQ", "/seq"),
     ("AT", "/at"),
     ("KIND", "/kind"),
     ("AMOUNT", "/amount_minor"),
-    ("CURRENCY", "/currency"),
     ("INVOICE", "/invoice"),
     ("REFERENCE", "/reference"),
 ];
-const ENTRY: [Column; 5] = [
-    ("seq", "/seq"),
-    ("kind", "/kind"),
-    ("amount (minor unit)", "/amount_minor"),
-    ("currency", "/currency"),
-    ("reference", "/reference"),
-];
+const ENTRY: [Column; 4] =
+    [("seq", "/seq"), ("kind", "/kind"), ("amount", "/amount_minor"), ("reference", "/reference")];
 
 /// Whom invoices are for, and what each tenant owes. All of these need the operator's token.
 #[derive(Debug, Subcommand)]
@@ -54,6 +48,15 @@ pub enum Billing {
         tenant: TenantId,
         #[command(flatten)]
         paging: Paging,
+    },
+    /// Make a link of the payment provider on which a tenant keeps its cards.
+    Portal {
+        /// Whose.
+        #[arg(value_name = "ten_…")]
+        tenant: TenantId,
+        /// Where the person comes back to.
+        #[arg(long, value_name = "URL")]
+        back_url: String,
     },
     /// Grant a tenant a credit; the next invoices are paid with it.
     Credit {
@@ -158,6 +161,10 @@ impl Billing {
             Self::Ledger { tenant, paging } => {
                 let answer = api.list(As::Operator, &at(*tenant, "ledger"), *paging, |_| ()).await?;
                 reply::list(screen, &answer, &ENTRIES, "nothing stands in this ledger yet")
+            }
+            Self::Portal { tenant, back_url } => {
+                let body = Some(json!({"back_url": back_url}));
+                reply::link(screen, &api.post(As::OnBehalf(*tenant), "/v1/billing/portal", body).await?)
             }
             Self::Credit { tenant, amount } => {
                 let answer = api.post(As::Operator, &at(*tenant, "credits"), Some(amount.body())).await?;

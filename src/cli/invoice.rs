@@ -1,6 +1,5 @@
 //! `columba invoice`: what tenants are asked to pay.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -8,30 +7,28 @@ use serde_json::{Map, Value, json};
 
 use super::api::{Answer, Api, Paging};
 use super::confirm::Confirm;
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::reply::{self, Column};
-use super::screen::{Form, Screen, cell};
+use super::screen::{Screen, cell};
 use super::target::As;
 use crate::domain::id::{InvoiceId, TenantId};
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 7] = [
     ("ID", "/id"),
     ("NUMBER", "/number"),
     ("TENANT", "/tenant"),
     ("STATUS", "/status"),
     ("TOTAL", "/total_minor"),
     ("DUE", "/due_minor"),
-    ("CURRENCY", "/currency"),
     ("PAY BY", "/due_at"),
 ];
-const FIELDS: [Column; 16] = [
+const FIELDS: [Column; 15] = [
     ("id", "/id"),
     ("number", "/number"),
     ("tenant", "/tenant"),
     ("status", "/status"),
     ("for", "/buyer/name"),
-    ("currency", "/currency"),
-    ("before tax (minor unit)", "/subtotal_minor"),
+    ("before tax", "/subtotal_minor"),
     ("tax", "/tax_minor"),
     ("total", "/total_minor"),
     ("from credit", "/applied_minor"),
@@ -113,6 +110,18 @@ pub enum Invoice {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Make a link of the payment provider on which what is due is paid.
+    Checkout {
+        /// Which.
+        #[arg(value_name = "inv_…")]
+        id: InvoiceId,
+        /// Where the person comes back to after paying.
+        #[arg(long, value_name = "URL")]
+        done_url: String,
+        /// Where the person comes back to without having paid; the same, if it is not said.
+        #[arg(long, value_name = "URL")]
+        given_up_url: Option<String>,
+    },
     /// Charge the card that the tenant left with the payment provider.
     Collect {
         /// Which.
@@ -184,6 +193,12 @@ impl Invoice {
                 let what = format!("issued {}", cell(&answer.value, "/number"));
                 reply::done(screen, &answer, &what, &format!("columba invoice show {id}"))
             }
+            Self::Checkout { id, done_url, given_up_url } => {
+                let body =
+                    json!({"done_url": done_url, "given_up_url": given_up_url.as_ref().unwrap_or(done_url)});
+                let answer = api.post(As::Operator, &format!("{}/checkout", at(*id)), Some(body)).await?;
+                reply::link(screen, &answer)
+            }
             Self::Collect { id, confirm } => {
                 confirm.ask(&format!("Collecting {id} charges the card that its tenant left."))?;
                 api.post(As::Operator, &format!("{}/collect", at(*id)), None).await?;
@@ -196,28 +211,9 @@ impl Invoice {
                 };
                 let paper = api.fetch(As::Operator, &at(*id), "application/pdf").await?;
                 let to = to.clone().unwrap_or_else(|| PathBuf::from(number.replace('/', "-") + ".pdf"));
-                written(screen, &to, &paper)
+                reply::written(screen, &to, &paper)
             }
         }
-    }
-}
-
-/// Writes a new file: one that is there is somebody's.
-fn written(screen: Screen, to: &PathBuf, paper: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(Exit::Output, "output", format!("cannot write {}: {error}", to.display()))
-            .next("name a file that is not there yet with --to, or - for standard output")
-    };
-    if to.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        return out.write_all(paper).and_then(|()| out.flush()).map_err(failed);
-    }
-    let file = std::fs::File::options().write(true).create_new(true).open(to);
-    file.and_then(|mut file| file.write_all(paper)).map_err(failed)?;
-    match screen.form {
-        Form::Json => screen.line(json!({"file": to, "bytes": paper.len()})),
-        Form::Quiet => screen.line(to.display()),
-        Form::Human => screen.line(format_args!("wrote {}", to.display())),
     }
 }
 
@@ -227,8 +223,11 @@ fn shown(screen: Screen, answer: &Answer) -> Result<(), Failure> {
         return Ok(());
     }
     screen.line("")?;
-    let lines = answer.value["lines"].as_array().map_or(&[][..], Vec::as_slice);
+    let lines = answer.value["lines"].as_array().map_or(0, Vec::len);
     let head: Vec<&str> = LINES.iter().map(|(name, _)| *name).collect();
-    let cells = |row: &Value| LINES.iter().map(|(_, at)| cell(row, at)).collect();
-    screen.table(&head, lines.iter().map(cells).collect(), "no lines")
+    // From the invoice on, which names the currency.
+    let cells = |line: usize| {
+        LINES.iter().map(|(_, at)| cell(&answer.value, &format!("/lines/{line}{at}"))).collect()
+    };
+    screen.table(&head, (0..lines).map(cells).collect(), "no lines")
 }

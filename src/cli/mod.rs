@@ -36,6 +36,7 @@ mod subscription;
 mod tail;
 mod target;
 mod tenant;
+mod usage;
 mod webhook;
 mod words;
 
@@ -90,6 +91,8 @@ enum Command {
     Invoice(Remote<invoice::Invoice>),
     /// Whom invoices are for, and what each tenant owes.
     Billing(Remote<billing::Billing>),
+    /// What a tenant has used: this month, today, by day and session.
+    Usage(Remote<usage::Usage>),
     /// API keys of tenants.
     Key(Remote<key::Key>),
     /// People and programs with an operator's token of their own.
@@ -173,6 +176,7 @@ impl Command {
             Self::Subscription(Remote { target, .. }) => target.form(),
             Self::Invoice(Remote { target, .. }) => target.form(),
             Self::Billing(Remote { target, .. }) => target.form(),
+            Self::Usage(Remote { target, .. }) => target.form(),
             Self::Key(Remote { target, .. }) => target.form(),
             Self::Operator(Remote { target, .. }) => target.form(),
             Self::Session(Remote { target, .. }) => target.form(),
@@ -198,6 +202,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Subscription(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Invoice(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Billing(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
+        Command::Usage(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Key(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Operator(Remote { what, target }) => calling(what.run(&target.api()?, target.screen())),
         Command::Session(Remote { what, target }) => {

@@ -7,25 +7,24 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::api::{Api, Paging, escaped};
+use super::confirm::Confirm;
 use super::exit::{Exit, Failure};
 use super::reply::{self, Column};
 use super::screen::{Form, Screen};
 use super::target::As;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 6] = [
     ("CODE", "/code"),
     ("NAME", "/name"),
     ("PRICE", "/price_minor"),
-    ("CURRENCY", "/currency"),
     ("PER MINUTE", "/messages_per_minute"),
     ("PER MONTH", "/messages_per_month"),
     ("SESSIONS", "/sessions_max"),
 ];
-const FIELDS: [Column; 20] = [
+const FIELDS: [Column; 21] = [
     ("code", "/code"),
     ("name", "/name"),
-    ("price (minor unit)", "/price_minor"),
-    ("currency", "/currency"),
+    ("price", "/price_minor"),
     ("interval", "/interval"),
     ("messages per minute", "/messages_per_minute"),
     ("of the tenant", "/messages_per_minute_tenant"),
@@ -33,10 +32,12 @@ const FIELDS: [Column; 20] = [
     ("quota", "/quota"),
     ("queue", "/queue_max"),
     ("sessions", "/sessions_max"),
+    ("webhooks", "/webhooks_max"),
+    ("seats", "/seats_max"),
     ("pacing", "/pacing"),
     ("largest file (bytes)", "/media_bytes_max"),
     ("files (bytes)", "/media_bytes_total"),
-    ("overage (minor unit)", "/overage_minor"),
+    ("overage", "/overage_minor"),
     ("overage by tiers", "/overage_tiers"),
     ("trial (days)", "/trial_days"),
     ("inbound while suspended", "/suspended_inbound"),
@@ -60,6 +61,13 @@ pub enum Plan {
         code: String,
         #[command(flatten)]
         terms: Terms,
+    },
+    /// Remove one that no tenant has, nor begins with next. Invoices keep its name.
+    Delete {
+        /// Its code.
+        code: String,
+        #[command(flatten)]
+        confirm: Confirm,
     },
     /// Change one: what is not said stays. Caps bind its tenants within a second, price and quota from the next month.
     Put {
@@ -106,6 +114,12 @@ pub struct Terms {
     /// Sessions a tenant may have.
     #[arg(long, value_name = "N")]
     sessions_max: Option<u32>,
+    /// Webhook endpoints a tenant may have; 8, if it is not said, and there are never more.
+    #[arg(long, value_name = "N")]
+    webhooks_max: Option<u32>,
+    /// Keys of a tenant that live at once, not counting test keys; any number, if it is not said.
+    #[arg(long, value_name = "N")]
+    seats_max: Option<u32>,
     /// How messages are spaced; none is for the sandbox only.
     #[arg(long, value_parser = ["human", "none"])]
     pacing: Option<String>,
@@ -133,6 +147,9 @@ pub struct Terms {
     /// Days a message's content is kept.
     #[arg(long, value_name = "N")]
     retention_days: Option<u32>,
+    /// A plugin that its tenants may switch on; repeat it for each.
+    #[arg(long = "plugin", value_name = "NAME")]
+    plugins: Vec<String>,
 }
 
 impl Terms {
@@ -144,7 +161,7 @@ impl Terms {
                 _ => return Err(Failure::usage(format!("{} holds no JSON object", path.display()))),
             }
         }
-        let flags: [(&str, Option<Value>); 19] = [
+        let flags: [(&str, Option<Value>); 22] = [
             ("name", self.name.clone().map(Value::from)),
             ("price_minor", self.price_minor.map(Value::from)),
             ("currency", self.currency.clone().map(Value::from)),
@@ -155,6 +172,8 @@ impl Terms {
             ("quota", self.quota.clone().map(Value::from)),
             ("queue_max", self.queue_max.map(Value::from)),
             ("sessions_max", self.sessions_max.map(Value::from)),
+            ("webhooks_max", self.webhooks_max.map(Value::from)),
+            ("seats_max", self.seats_max.map(Value::from)),
             ("pacing", self.pacing.clone().map(Value::from)),
             ("first_contacts_per_day", self.first_contacts_per_day.map(Value::from)),
             ("media_bytes_max", self.media_bytes_max.map(Value::from)),
@@ -164,6 +183,7 @@ impl Terms {
             ("trial_days", self.trial_days.map(Value::from)),
             ("suspended_inbound", self.suspended_inbound.clone().map(Value::from)),
             ("retention_days", self.retention_days.map(Value::from)),
+            ("plugins", (!self.plugins.is_empty()).then(|| self.plugins.clone().into())),
         ];
         // A plan has one price list: the one that is said takes the place of the other.
         if self.overage_tiers.is_some() {
@@ -239,6 +259,11 @@ impl Plan {
                 let plan = terms.over(known.value.as_object().cloned().unwrap_or_default())?;
                 let answer = api.call(As::Operator, Method::PUT, &at(code), Some(plan), None).await?;
                 shown(screen, &answer)
+            }
+            Self::Delete { code, confirm } => {
+                confirm.ask(&format!("Deleting the plan {code} removes all its versions."))?;
+                api.delete(As::Operator, &at(code)).await?;
+                reply::gone(screen, &format!("deleted {code}"))
             }
         }
     }

@@ -66,7 +66,7 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
     let Asked { who, path, method, credential, retry_after } = *asked;
     let session = path.split('/').find(|part| part.starts_with("ses_")).unwrap_or("ses_…");
     Some(match (code, who) {
-        ("unauthorized", As::Operator) => format!(
+        ("unauthorized", As::Operator | As::OnBehalf(_)) => format!(
             "the token came from {credential}; the server's own is in operator.token in its data directory: point \
              --data there, or give it as --token or COLUMBA_TOKEN"
         ),
@@ -74,7 +74,7 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
             "the key came from {credential}; it may be revoked, expired or of another server: the operator lists \
              them with `columba key list --tenant ten_…` and makes one with `columba key create --tenant ten_…`"
         ),
-        ("forbidden", As::Operator) => format!(
+        ("forbidden", As::Operator | As::OnBehalf(_)) => format!(
             "the token came from {credential}; one that may do it: columba operator create NAME --role owner"
         ),
         ("forbidden", _) if path.starts_with("/v1/webhooks") || path.starts_with("/v1/deliveries") => {
@@ -96,6 +96,9 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
             "codes change: look at the one that is shown now with columba session pair".to_owned()
         }
         ("not_found", _) => {
+            if let As::OnBehalf(_) = who {
+                return Some("which tenants there are: columba tenant list".to_owned());
+            }
             if path.contains("/plans/") {
                 return Some("which codes there are: columba plan list".to_owned());
             }
@@ -108,8 +111,14 @@ fn next(code: &str, asked: &Asked<'_>) -> Option<String> {
         ("session_not_ready", _) => format!("columba session pair {session}"),
         ("not_pairing", _) => format!("columba session start {session} --qr"),
         ("conflict", _) if path.ends_with("/plans") => "columba plan put changes one that exists".to_owned(),
+        ("conflict", _) if path.contains("/plans/") => {
+            "who has it: columba tenant list --all; another one: columba subscription change ten_… --plan CODE".to_owned()
+        }
         ("conflict", _) if path.ends_with("/webhooks") => {
-            "delete one that is not needed: columba webhook delete whk_…".to_owned()
+            "delete one that is not needed: columba webhook delete whk_…; more by another plan (webhooks_max)".to_owned()
+        }
+        ("conflict", _) if path.ends_with("/keys") => {
+            "which live: columba key list --tenant ten_…; more by another plan (seats_max)".to_owned()
         }
         ("conflict", _) if path.ends_with("/test") || path.ends_with("/redeliver") => {
             let webhook = path.split('/').find(|part| part.starts_with("whk_")).unwrap_or("whk_…");

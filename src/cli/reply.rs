@@ -1,9 +1,12 @@
 //! How an answer of the API is shown: its own document, its id, or what people read.
 
-use serde_json::Value;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use super::api::Answer;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen, cell};
 
 /// A column: its head, and where its cell is in a row.
@@ -48,6 +51,20 @@ pub fn once(screen: Screen, answer: &Answer, at: &str, what: &str, next: &str) -
     }
 }
 
+/// A link that somebody follows.
+pub fn link(screen: Screen, answer: &Answer) -> Result<(), Failure> {
+    match screen.form {
+        Form::Json => screen.line(&answer.text),
+        Form::Quiet | Form::Human => {
+            screen.line(cell(&answer.value, "/url"))?;
+            if answer.value["expires_at"].is_string() {
+                screen.hint(format_args!("it works until {}", cell(&answer.value, "/expires_at")));
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Something that leaves nothing to show.
 pub fn gone(screen: Screen, what: &str) -> Result<(), Failure> {
     if screen.is_human() { screen.line(what) } else { Ok(()) }
@@ -79,4 +96,23 @@ pub fn list(screen: Screen, answer: &Answer, columns: &[Column], none: &str) -> 
 pub fn record(screen: Screen, value: &Value, fields: &[Column]) -> Result<(), Failure> {
     let field = |&(name, at): &Column| (name, screen.word(&cell(value, at)));
     screen.record(&fields.iter().map(field).collect::<Vec<_>>())
+}
+
+/// Bytes that go into a new file, or to standard output for `-`. A file that is there is somebody's.
+pub fn written(screen: Screen, to: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Output, "output", format!("cannot write {}: {error}", to.display()))
+            .next("name a file that is not there yet with --to, or - for standard output")
+    };
+    if to.as_os_str() == "-" {
+        let mut out = std::io::stdout().lock();
+        return out.write_all(bytes).and_then(|()| out.flush()).map_err(failed);
+    }
+    let file = std::fs::File::options().write(true).create_new(true).open(to);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(failed)?;
+    match screen.form {
+        Form::Json => screen.line(json!({"file": to, "bytes": bytes.len()})),
+        Form::Quiet => screen.line(to.display()),
+        Form::Human => screen.line(format_args!("wrote {}", to.display())),
+    }
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::exit::{Exit, Failure};
+use crate::domain::money::Currency;
 
 /// Columns of a terminal that does not say how many it has.
 const WIDTH: u16 = 80;
@@ -188,8 +189,26 @@ fn unwritten(error: io::Error) -> Failure {
     Failure::new(Exit::Output, "output", format!("cannot write: {error}"))
 }
 
-/// A field of a document as a cell: text as it is, nothing as a dash.
+/// An amount as people read it. The record that it stands in names its currency, or one around that.
+fn amount(document: &Value, pointer: &str) -> Option<String> {
+    if !pointer.ends_with("_minor") {
+        return None;
+    }
+    let minor = document.pointer(pointer)?.as_i64()?;
+    let mut record = pointer;
+    loop {
+        record = record.rsplit_once('/')?.0;
+        if let Some(code) = document.pointer(&format!("{record}/currency")).and_then(Value::as_str) {
+            return Some(code.parse::<Currency>().ok()?.show(minor));
+        }
+    }
+}
+
+/// A field of a document as a cell: text as it is, nothing as a dash, an amount in its currency.
 pub fn cell(document: &Value, pointer: &str) -> String {
+    if let Some(amount) = amount(document, pointer) {
+        return amount;
+    }
     match document.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => one_line(text),
@@ -202,4 +221,30 @@ pub fn cell(document: &Value, pointer: &str) -> String {
 /// What others wrote, safe for a terminal: no control character reaches it.
 pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_is_shown_in_the_currency_of_the_nearest_record_around_it() {
+        let document = json!({
+            "currency": "EUR", "total_minor": 123_450, "none_minor": null, "count": 7,
+            "lines": [{"amount_minor": -5}], "deal": {"currency": "JPY", "price_minor": 310},
+        });
+        for (at, shown) in [
+            ("/total_minor", "EUR 1,234.50"),
+            ("/lines/0/amount_minor", "EUR -0.05"),
+            ("/deal/price_minor", "JPY 310"),
+            ("/none_minor", "-"),
+            ("/count", "7"),
+        ] {
+            assert_eq!(cell(&document, at), shown, "{at}");
+        }
+        assert_eq!(cell(&json!({"amount_minor": 5}), "/amount_minor"), "5", "nobody names a currency");
+        assert_eq!(cell(&json!({"amount_minor": 5, "currency": "?"}), "/amount_minor"), "5");
+    }
 }

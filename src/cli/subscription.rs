@@ -12,24 +12,22 @@ use super::screen::{Form, Screen};
 use super::target::As;
 use crate::domain::id::TenantId;
 
-const FIELDS: [Column; 13] = [
+const FIELDS: [Column; 12] = [
     ("tenant", "/tenant"),
     ("status", "/status"),
     ("since", "/since"),
     ("plan", "/deal/plan"),
-    ("price (minor unit)", "/deal/price_minor"),
-    ("currency", "/deal/currency"),
+    ("price", "/deal/price_minor"),
     ("interval", "/deal/interval"),
     ("month", "/month/start"),
     ("paid until", "/charged/term/end"),
     ("trial until", "/trial_end"),
     ("next plan", "/next_plan"),
     ("ends", "/ends"),
-    ("owed (minor unit)", "/balances/0/owed_minor"),
+    ("owed", "/balances/0/owed_minor"),
 ];
-const PREVIEW: [Column; 6] = [
+const PREVIEW: [Column; 5] = [
     ("at", "/at"),
-    ("currency", "/currency"),
     ("before tax", "/account/subtotal_minor"),
     ("tax", "/account/tax_minor"),
     ("from credit", "/account/applied_minor"),

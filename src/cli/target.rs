@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::api::Api;
 use super::exit::{Exit, Failure};
 use super::screen::{Form, Screen};
+use crate::domain::id::TenantId;
 
 /// Where a server listens unless somebody says otherwise.
 const URL: &str = "http://127.0.0.1:8080";
@@ -57,6 +58,8 @@ pub enum As {
     Operator,
     /// A tenant's.
     Tenant,
+    /// The operator's, who names a tenant.
+    OnBehalf(TenantId),
 }
 
 /// A token or key, and where it came from.
@@ -115,7 +118,7 @@ impl Target {
     /// What to show the server, or what is missing.
     pub fn credential(&self, who: As) -> Result<Credential, Failure> {
         match who {
-            As::Operator => self.operator(),
+            As::Operator | As::OnBehalf(_) => self.operator(),
             As::Tenant => self.tenant(),
         }
     }

@@ -69,6 +69,8 @@ pub enum Action {
     PlanCreate,
     #[strum(serialize = "plan.replace")]
     PlanReplace,
+    #[strum(serialize = "plan.delete")]
+    PlanDelete,
     #[strum(serialize = "key.create")]
     KeyCreate,
     #[strum(serialize = "key.rotate")]

@@ -6,8 +6,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::refusal::Refusal;
 use super::restraint::CEILING;
 use super::session::Engine;
+use super::webhook::ENDPOINTS_MAX;
 use super::word::words;
 
 /// The largest file that a plan takes unless it says otherwise: 16 MiB, WhatsApp's bound for films and sounds.
@@ -108,6 +110,13 @@ pub struct Plan {
     pub queue_max: u32,
     /// Sessions a tenant may have.
     pub sessions_max: u32,
+    /// Webhook endpoints a tenant may have. A lower bound lets those be that are there.
+    #[serde(default = "default_webhooks_max")]
+    pub webhooks_max: u32,
+    /// Seats of a tenant: keys that live at once, one for each person or program that works with it. Test keys take none, nor
+    /// does a key whose place another has taken. None: no bound. A lower one lets those be that are there.
+    #[serde(default)]
+    pub seats_max: Option<u32>,
     /// How messages are spaced.
     #[serde(default)]
     pub pacing: Pacing,
@@ -142,6 +151,10 @@ pub struct Plan {
 
 fn default_queue_max() -> u32 {
     10_000
+}
+
+fn default_webhooks_max() -> u32 {
+    ENDPOINTS_MAX
 }
 
 fn default_media_bytes_max() -> u64 {
@@ -182,6 +195,20 @@ impl Caps {
             }
         }
     }
+}
+
+/// Whether a plan may go that so many tenants have, and so many begin with their next period.
+///
+/// # Errors
+/// 409 while there are any.
+pub fn may_go(have: u64, begin_next: u64) -> Result<(), Refusal> {
+    if have + begin_next == 0 {
+        return Ok(());
+    }
+    let detail = format!(
+        "tenants that have it: {have}, that begin with it next: {begin_next}; give them another plan first"
+    );
+    Err(Refusal::conflict(detail))
 }
 
 impl Plan {

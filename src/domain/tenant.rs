@@ -114,7 +114,30 @@ pub struct Minted {
     pub at: WallTime,
 }
 
+/// Whether one more key, which is no test key, finds a seat beside `keys`, all those of its tenant. `most`: what the plan allows.
+///
+/// # Errors
+/// 409 when every seat is taken.
+pub fn find_seat<'a>(
+    keys: impl IntoIterator<Item = &'a ApiKey>,
+    most: Option<u32>,
+    now: WallTime,
+) -> Result<(), Refusal> {
+    let Some(most) = most else { return Ok(()) };
+    let taken = keys.into_iter().filter(|key| key.takes_seat(now)).count();
+    if taken < most as usize {
+        return Ok(());
+    }
+    let detail = format!("the plan has {most} seats, and {taken} keys live; revoke one first, or rotate it");
+    Err(Refusal::conflict(detail))
+}
+
 impl ApiKey {
+    /// Whether it takes a seat at `now`. One whose place another has taken leaves its seat to that one.
+    fn takes_seat(&self, now: WallTime) -> bool {
+        !self.test && self.replaced_by.is_none() && self.is_live(now)
+    }
+
     /// Whether it opens anything at `now`.
     pub fn is_live(&self, now: WallTime) -> bool {
         let is_over = |end: Option<WallTime>| end.is_some_and(|end| end <= now);

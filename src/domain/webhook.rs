@@ -15,7 +15,7 @@ use super::session::{Reason, Session, SessionCounters, SessionStatus, Standing};
 use super::time::WallTime;
 use super::word::words;
 
-/// Endpoints a tenant may have. Each always has a place among the tenant's [`IN_FLIGHT`].
+/// Endpoints a tenant may have under any plan. Each always has a place among the tenant's [`IN_FLIGHT`].
 pub const ENDPOINTS_MAX: u32 = 8;
 
 /// Requests of one tenant that are under way at once, shared evenly among its endpoints.

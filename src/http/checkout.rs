@@ -1,11 +1,12 @@
 //! Links of the payment provider: a page on which an invoice is paid, and one on which a tenant keeps its cards.
 
+use actix_web::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::answer::{Answer, done, ok};
+use super::answer::{Answer, created, done};
 use super::desk::decide;
 use super::extract::json::Form;
 use super::problem::Problem;
@@ -70,8 +71,8 @@ pub fn sample() -> LinkRecord {
     LinkRecord { url, expires_at: Some(super::openapi::sample::NOW) }
 }
 
-/// A link on which what is due of an invoice is paid.
-pub async fn link(state: &HttpState, by: &Actor, invoice: &Invoice, asked: LinkAsked) -> Answer {
+/// A link on which what is due of an invoice is paid. `name`: the same for the same request.
+pub async fn link(state: &HttpState, by: &Actor, invoice: &Invoice, asked: LinkAsked, name: &str) -> Answer {
     let back = Return { done: asked.done_url, given_up: asked.given_up_url };
     let wrong = [address("/done_url", &back.done), address("/given_up_url", &back.given_up)];
     let wrong: Vec<_> = wrong.into_iter().flatten().collect();
@@ -80,7 +81,7 @@ pub async fn link(state: &HttpState, by: &Actor, invoice: &Invoice, asked: LinkA
     }
     is_due(invoice)?;
     let customer = customer(state, by, invoice.tenant).await?;
-    shown(state.payments.checkout(invoice, &customer, &back).await?)
+    shown(state.payments.checkout(invoice, &customer, &back, name).await?)
 }
 
 /// Charges the card that a tenant left.
@@ -98,17 +99,23 @@ fn is_due(invoice: &Invoice) -> Result<(), Refusal> {
     Err(Refusal::conflict(format!("nothing is to be paid: the invoice is {}", invoice.status)))
 }
 
-/// A link on which a tenant keeps its cards.
-pub async fn portal(state: &HttpState, by: &Actor, tenant: TenantId, asked: PortalAsked) -> Answer {
+/// A link on which a tenant keeps its cards. `name`: the same for the same request.
+pub async fn portal(
+    state: &HttpState,
+    by: &Actor,
+    tenant: TenantId,
+    asked: PortalAsked,
+    name: &str,
+) -> Answer {
     if let Some(fault) = address("/back_url", &asked.back_url) {
         return Err(Refusal::invalid(vec![fault]).into());
     }
     let customer = customer(state, by, tenant).await?;
-    shown(state.payments.portal(&customer, &asked.back_url).await?)
+    shown(state.payments.portal(&customer, &asked.back_url, name).await?)
 }
 
-fn shown(Link { url, expires_at }: Link) -> Answer {
-    ok(LinkRecord { url, expires_at })
+fn shown(Link { url, expires_at, is_replay }: Link) -> Answer {
+    created(StatusCode::OK, is_replay, LinkRecord { url, expires_at })
 }
 
 /// The provider's name for a tenant: made when it is asked for the first time, and kept in the billing profile.
@@ -140,6 +147,7 @@ impl From<ProviderError> for Problem {
         match error {
             ProviderError::Unsupported(text) => Refusal::unsupported(text),
             ProviderError::Refused(_) => Refusal::conflict(error.to_string()),
+            ProviderError::AskedOtherwise => Refusal::idempotency_mismatch(),
             ProviderError::Unavailable(_) => {
                 tracing::warn!(%error, "the payment provider is away");
                 Refusal::unavailable(error.to_string())

@@ -176,7 +176,12 @@ fn admin(admin: &mut ServiceConfig) {
         .service(resource("/audit").route(get().to(audit::list)))
         .service(resource("/audit/head").route(get().to(audit::head)))
         .service(resource("/plans").route(get().to(plans::list)).route(post().to(plans::create)))
-        .service(resource("/plans/{id}").route(get().to(plans::get)).route(put().to(plans::put)))
+        .service(
+            resource("/plans/{id}")
+                .route(get().to(plans::get))
+                .route(put().to(plans::put))
+                .route(delete().to(plans::delete)),
+        )
         .service(resource("/sessions").route(get().to(fleet::list)))
         .service(
             resource("/sessions/{id}/proxy")

@@ -37,6 +37,7 @@ struct Part {
     sent: u64,
     posted: u64,
     not_taken: u64,
+    refused_notices: u64,
 }
 
 /// What is known of the last hour.
@@ -52,6 +53,19 @@ pub struct Recent {
     pub posted: Option<u64>,
     /// Those of them that were not taken.
     pub not_taken: Option<u64>,
+    /// Notices of the payment provider that were refused within the hour, since this process began.
+    pub refused_notices: Option<Refused>,
+}
+
+/// How many were refused, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// How many.
+    pub count: u64,
+    /// About when the first of them came.
+    pub since: WallTime,
+    /// About when the last of them came.
+    pub latest: WallTime,
 }
 
 impl Lately {
@@ -82,6 +96,11 @@ impl Lately {
         });
     }
 
+    /// A notice of the payment provider was not to be believed, or could not be read.
+    pub fn notice_refused(&self, at: WallTime) {
+        self.note(at, |part| part.refused_notices += 1);
+    }
+
     /// What is known at `at`, up to the end of the last whole part.
     pub fn read(&self, at: WallTime) -> Recent {
         let past = self.past();
@@ -107,6 +126,7 @@ impl Lately {
             latency_p95: p95(past.latencies.iter().filter(|(when, _)| at.since(*when) < LATENCIES)),
             posted: lived.map(|from| since(from, |part| part.posted)),
             not_taken: lived.map(|from| since(from, |part| part.not_taken)),
+            refused_notices: past.refused(now),
         }
     }
 
@@ -132,6 +152,19 @@ impl Lately {
     }
 }
 
+impl Past {
+    /// Also of the part under way: who refuses notices is told at once.
+    fn refused(&self, now: i64) -> Option<Refused> {
+        let within =
+            self.parts.iter().filter(|(number, part)| *number > now - KEPT && part.refused_notices > 0);
+        within.fold(None, |all: Option<Refused>, (number, part)| {
+            let begin = WallTime(number * PART);
+            let all = all.unwrap_or(Refused { count: 0, since: begin, latest: begin });
+            Some(Refused { count: all.count + part.refused_notices, latest: begin, ..all })
+        })
+    }
+}
+
 fn part(at: WallTime) -> i64 {
     at.0.div_euclid(PART)
 }
@@ -150,6 +183,24 @@ mod tests {
 
     fn at(secs: i64) -> WallTime {
         WallTime(NOW.0 + secs * 1_000)
+    }
+
+    #[test]
+    fn refused_notices_are_told_at_once_and_for_an_hour() {
+        let lately = Lately::default();
+        assert_eq!(lately.read(NOW).refused_notices, None);
+        for secs in [0, 1, 100] {
+            lately.notice_refused(at(secs));
+        }
+        let seen = |secs| {
+            lately
+                .read(at(secs))
+                .refused_notices
+                .map(|refused| (refused.count, refused.since, refused.latest))
+        };
+        assert_eq!(seen(100), Some((3, at(0), at(100))));
+        assert_eq!(seen(3_600), Some((1, at(100), at(100))), "the first two were an hour ago");
+        assert_eq!(seen(3_700), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::domain::id::{SessionId, TenantId};
 use crate::domain::session::{Reason, SessionStatus};
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
+use crate::meters::lately::Refused;
 use crate::ports::lookout::Sight;
 
 /// Tenants that are named one by one; what more of them have is told once, of all.
@@ -42,6 +43,8 @@ words! {
         WebhooksFailing,
         /// Somebody who was sent a pairing link says that they did not ask for it.
         PairingReported,
+        /// Notices of the payment provider are refused.
+        NoticesRefused,
     }
 }
 
@@ -77,6 +80,8 @@ pub struct House {
     pub bridges: Vec<(String, u64)>,
     /// Pairing links that were reported, newest last.
     pub reports: Vec<(WallTime, TenantId, SessionId)>,
+    /// Notices of the payment provider that were refused within the hour.
+    pub refused_notices: Option<Refused>,
 }
 
 /// Every incident at `at`, those with the newest news first. `name` says what a tenant is called.
@@ -270,7 +275,7 @@ fn text(kind: Kind, count: u64, whose: &str) -> String {
                 "Somebody who was sent a pairing link for {sessions} says that they did not ask for it; the link is closed."
             )
         }
-        Kind::PartFailing | Kind::PartAway | Kind::BridgeDown => String::new(),
+        Kind::PartFailing | Kind::PartAway | Kind::BridgeDown | Kind::NoticesRefused => String::new(),
     }
 }
 
@@ -293,6 +298,10 @@ fn next(kind: Kind) -> &'static str {
             "Ask the tenant to mend the endpoint and to enable it; then replay the missed range."
         }
         Kind::WebhooksFailing => "Ask the tenant to look at the endpoint; the delivery log has its answers.",
+        Kind::NoticesRefused => {
+            "Compare billing.stripe.endpoint_secrets with the secret of this endpoint; Stripe repeats a notice for three \
+             days. If they are the same, somebody else sends these, and nothing is lost."
+        }
         Kind::PairingReported => {
             "Ask the tenant who was to link this number; see the audit for who made the link."
         }
@@ -323,7 +332,15 @@ fn of_house(house: &House, at: WallTime) -> Vec<Incident> {
         };
         incident(Kind::BridgeDown, *count, text)
     });
-    failing.chain(away).chain(bridges).collect()
+    let refused = house.refused_notices.map(|Refused { count, since, latest }| {
+        let notices = if count == 1 { "1 notice".to_owned() } else { format!("{count} notices") };
+        let text = format!(
+            "{notices} of the payment provider came within the hour and could not be believed or read; what they say was \
+             paid is not noted."
+        );
+        Incident { at: latest, since: Some(since), ..incident(Kind::NoticesRefused, count, text) }
+    });
+    failing.chain(away).chain(bridges).chain(refused).collect()
 }
 
 #[cfg(test)]
@@ -413,6 +430,7 @@ mod tests {
             away: vec!["redis"],
             bridges: vec![("native".to_owned(), 1), ("baileys".to_owned(), 2)],
             reports: vec![(NOW, tenant(1), session(1))],
+            refused_notices: Some(Refused { count: 2, since: NOW, latest: NOW }),
         };
         let found = incidents(&sight, &house, |_| None, NOW);
         for kind in Kind::iter() {

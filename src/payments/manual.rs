@@ -27,11 +27,11 @@ impl PaymentProvider for Manual {
         unsupported()
     }
 
-    async fn checkout(&self, _: &Invoice, _: &str, _: &Return) -> Result<Link, ProviderError> {
+    async fn checkout(&self, _: &Invoice, _: &str, _: &Return, _: &str) -> Result<Link, ProviderError> {
         unsupported()
     }
 
-    async fn portal(&self, _: &str, _: &str) -> Result<Link, ProviderError> {
+    async fn portal(&self, _: &str, _: &str, _: &str) -> Result<Link, ProviderError> {
         unsupported()
     }
 

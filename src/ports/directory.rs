@@ -159,7 +159,10 @@ pub trait Directory: Send + Sync {
     /// Writes a new version of a plan.
     async fn put_plan(&self, plan: Plan, at: WallTime) -> Result<Plan, WriteError>;
 
-    /// Adds a key.
+    /// Removes a plan with all its versions. 409 `conflict` while a tenant has it or begins with it next.
+    async fn delete_plan(&self, code: &str) -> Result<(), WriteError>;
+
+    /// Adds a key. 409 `conflict` when the tenant's plan has no seat left ([`find_seat`](crate::domain::tenant::find_seat)).
     async fn create_key(
         &self,
         key: ApiKey,

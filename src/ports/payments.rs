@@ -27,6 +27,8 @@ pub struct Link {
     pub url: String,
     /// Until when it works.
     pub expires_at: Option<WallTime>,
+    /// Whether it was made for an earlier request of the same name.
+    pub is_replay: bool,
 }
 
 /// Where a person comes back to.
@@ -47,6 +49,9 @@ pub enum ProviderError {
     /// It said no, and would again.
     #[error("the payment provider refused: {0}")]
     Refused(String),
+    /// The request's name was another request's.
+    #[error("the payment provider was asked for something else by this name")]
+    AskedOtherwise,
     /// It cannot be reached or is busy: ask again.
     #[error("the payment provider does not answer: {0}")]
     Unavailable(String),
@@ -115,18 +120,24 @@ pub trait PaymentProvider: Send + Sync {
     /// When the provider cannot or does not.
     async fn customer(&self, tenant: TenantId, party: &Party) -> Result<String, ProviderError>;
 
-    /// A page on which what is due of an invoice can be paid.
+    /// A page on which what is due of an invoice can be paid. Within a day the same `name`, at most 64 characters, is the same
+    /// link.
     ///
     /// # Errors
     /// When the provider cannot or does not.
-    async fn checkout(&self, invoice: &Invoice, customer: &str, back: &Return)
-    -> Result<Link, ProviderError>;
+    async fn checkout(
+        &self,
+        invoice: &Invoice,
+        customer: &str,
+        back: &Return,
+        name: &str,
+    ) -> Result<Link, ProviderError>;
 
-    /// A page on which a customer changes its cards and sees its payments.
+    /// A page on which a customer changes its cards and sees its payments. `name` as at [`checkout`](Self::checkout).
     ///
     /// # Errors
     /// When the provider cannot or does not.
-    async fn portal(&self, customer: &str, back: &str) -> Result<Link, ProviderError>;
+    async fn portal(&self, customer: &str, back: &str, name: &str) -> Result<Link, ProviderError>;
 
     /// Charges what is due to the card a customer left. A notice tells whether it worked.
     ///

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("outbound", &["domain", "failpoint", "meters", "ports", "billing"]),
     ("media", &["domain", "ports"]),
     ("webhooks", &["domain", "ports"]),
-    ("overview", &["domain", "ports"]),
+    ("overview", &["domain", "meters", "ports"]),
     ("egress", &["domain", "ports", "config"]),
     ("actors", &["domain", "failpoint", "meters", "ports", "outbound", "media", "webhooks", "config"]),
     ("payments", &["domain", "ports", "config"]),

@@ -299,12 +299,14 @@ pub async fn credit(
 pub async fn link(
     state: State,
     _: Query<Nothing>,
+    idempotent: Idempotent,
     Json(body): Json<LinkAsked>,
     operator: Operator<may::ManageMoney>,
     Id(id): Id<InvoiceId>,
 ) -> Answer {
     let invoice = found(&state, id).await?;
-    checkout::link(&state, operator.actor(), &invoice, body).await
+    let _flight = idempotent.enter(&state.in_flight, Owner::Operator)?;
+    checkout::link(&state, operator.actor(), &invoice, body, &idempotent.name(Owner::Operator)).await
 }
 
 /// `POST /invoices/{id}/collect`.

@@ -352,5 +352,6 @@ fn house(state: &HttpState, at: WallTime) -> House {
         away: missing(state.gate.spares()),
         bridges: state.installation.engines().iter().filter_map(down).collect(),
         reports: state.pairing_links.reports(at - REPORTS),
+        refused_notices: state.lately.read(at).refused_notices,
     }
 }

@@ -1,4 +1,4 @@
-//! Plans: made, read, replaced. Caps bind all their tenants at once, in both directions.
+//! Plans: made, read, replaced, removed. Caps bind all their tenants at once, in both directions.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::billing::plan::Proposal;
 use crate::domain::refusal::{Code, Fault, Refusal};
-use crate::http::answer::{Answer, created, ok, to_the_end};
+use crate::http::answer::{Answer, created, done, ok, to_the_end};
 use crate::http::cursor;
 use crate::http::extract::State;
 use crate::http::extract::idempotency::Idempotent;
@@ -43,12 +43,20 @@ pub fn operations() -> Vec<Operation> {
         operation::put("/v1/admin/plans/{id}", self::put)
             .named("putPlan", "Replace a plan")
             .about(
-                "`id` is its code. Caps, queue and session limits bind all its tenants within a second, price and monthly \
+                "`id` is its code. Caps, queue, session, webhook and seat limits bind all its tenants within a second, price and monthly \
                  quota from the next month.",
             )
             .asking(proposal("starter"))
             .answering(200, "The plan.", &sample::plan())
             .refusing(&[Code::InvalidRequest]),
+        operation::delete("/v1/admin/plans/{id}", self::delete)
+            .named("deletePlan", "Delete a plan")
+            .about(
+                "`id` is its code. With all its versions; 409 while a tenant has it, or begins with it next. Invoices keep \
+                 its name.",
+            )
+            .answering_nothing(204, "It is gone.")
+            .refusing(&[Code::Conflict]),
     ]
 }
 
@@ -162,4 +170,15 @@ pub async fn put(
         ok(plan)
     })
     .await
+}
+
+/// `DELETE /plans/{code}`.
+pub async fn delete(
+    state: State,
+    _: Query<Nothing>,
+    operator: Operator<may::ManagePlans>,
+    Id(code): Id<String>,
+) -> Answer {
+    operator.signs(&state.directory).delete_plan(&code).await?;
+    done()
 }

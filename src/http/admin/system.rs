@@ -48,7 +48,7 @@ pub fn operations() -> Vec<Operation> {
         backend: "sqlite",
         place: "/var/lib/columba/columba.db".to_owned(),
         bytes: Some(73_400_320),
-        schema: "m20261130_000011_fleet".to_owned(),
+        schema: "m20261201_000012_seats".to_owned(),
         free_bytes: Some(41_875_931_136),
     };
     let setting = SettingView {

@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::domain::idempotency::Idempotency;
 use crate::domain::refusal::{Fault, Refusal};
@@ -23,6 +24,20 @@ impl Idempotent {
     /// Marks the request as under way, if it has a key; 409 while another with the same key is.
     pub fn enter(&self, in_flight: &InFlight, owner: Owner) -> Result<Option<Flight>, Refusal> {
         self.0.as_ref().map(|idempotency| in_flight.enter(owner, &idempotency.key)).transpose()
+    }
+
+    /// Names the request to somebody who makes the same twice one effect by himself: the same name each time a key comes, and
+    /// a new one for a request without a key.
+    pub fn name(&self, owner: Owner) -> String {
+        let Some(idempotency) = &self.0 else { return Uuid::new_v4().simple().to_string() };
+        let owner = match owner {
+            Owner::Tenant(tenant) => tenant.to_string(),
+            Owner::Operator => String::new(),
+        };
+        Sha256::digest(format!("{owner}/{}", idempotency.key))
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

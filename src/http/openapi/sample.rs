@@ -238,6 +238,8 @@ pub fn plan() -> Plan {
         quota: Quota::Hard,
         queue_max: None,
         sessions_max: 3,
+        webhooks_max: None,
+        seats_max: None,
         pacing: crate::domain::plan::Pacing::Human,
         first_contacts_per_day: None,
         media_bytes_max: None,

@@ -11,10 +11,12 @@ use crate::http::admin::subscriptions::shown;
 use crate::http::answer::Answer;
 use crate::http::checkout::{self, LinkAsked, PortalAsked};
 use crate::http::extract::State;
+use crate::http::extract::idempotency::Idempotent;
 use crate::http::extract::json::Json;
 use crate::http::extract::path::Id;
 use crate::http::extract::query::{Given, Nothing, Parameters, Query};
 use crate::http::extract::tenant::{self, Tenant};
+use crate::http::in_flight::Owner;
 use crate::http::listing::Listing;
 use crate::http::openapi::operation::{Operation, get, post};
 use crate::http::openapi::parameter::Parameter;
@@ -120,22 +122,28 @@ pub async fn get_note(
 pub async fn link(
     state: State,
     _: Query<Nothing>,
+    idempotent: Idempotent,
     Json(body): Json<LinkAsked>,
     tenant: Tenant<tenant::Pay>,
     Id(id): Id<InvoiceId>,
     request: HttpRequest,
 ) -> Answer {
     let invoice = state.ledger.invoice(id, Some(tenant.id())).await?.ok_or_else(Refusal::not_found)?;
-    checkout::link(&state, &tenant.actor(&request), &invoice, body).await
+    let owner = Owner::Tenant(tenant.id());
+    let _flight = idempotent.enter(&state.in_flight, owner)?;
+    checkout::link(&state, &tenant.actor(&request), &invoice, body, &idempotent.name(owner)).await
 }
 
 /// `POST /billing/portal`.
 pub async fn portal(
     state: State,
     _: Query<Nothing>,
+    idempotent: Idempotent,
     Json(body): Json<PortalAsked>,
     tenant: Tenant<tenant::Pay>,
     request: HttpRequest,
 ) -> Answer {
-    checkout::portal(&state, &tenant.actor(&request), tenant.id(), body).await
+    let owner = Owner::Tenant(tenant.id());
+    let _flight = idempotent.enter(&state.in_flight, owner)?;
+    checkout::portal(&state, &tenant.actor(&request), tenant.id(), body, &idempotent.name(owner)).await
 }

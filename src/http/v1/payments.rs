@@ -50,6 +50,7 @@ pub async fn stripe(state: State, _: Query<Nothing>, request: HttpRequest) -> An
         request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let words = state.payments.read(signature, &body.0, state.clock.wall()).map_err(|error| {
         count(if matches!(error, NoticeError::Forged(_)) { "forged" } else { "unreadable" });
+        state.lately.notice_refused(state.clock.wall());
         tracing::warn!(%error, "a notice of the payment provider is refused");
         Refusal::malformed(error.to_string(), vec![])
     })?;

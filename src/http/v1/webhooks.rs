@@ -16,8 +16,7 @@ use crate::domain::refusal::{Code, Fault, Refusal};
 use crate::domain::scope::TenantScope;
 use crate::domain::time::WallTime;
 use crate::domain::webhook::{
-    DeliveryStatus, ENDPOINTS_MAX, EventFilter, EventPattern, Health, URL_MAX, Webhook, WebhookReason,
-    WebhookStatus,
+    DeliveryStatus, EventFilter, EventPattern, Health, URL_MAX, Webhook, WebhookReason, WebhookStatus,
 };
 use crate::http::answer::{Answer, created, done, ok};
 use crate::http::extract::State;
@@ -158,7 +157,7 @@ pub fn operations() -> Vec<Operation> {
     vec![
         operation::post("/v1/webhooks", create)
             .named("createWebhook", "Make a webhook")
-            .about("Its secret is shown this once. A test key may not manage webhooks; a tenant has at most 8.")
+            .about("Its secret is shown this once. A test key may not manage webhooks. 409 beyond what the plan allows (`webhooks_max`, 8 at most).")
             .asking(json!({"url": webhook.url, "events": webhook.events, "headers": {"x-env": "prod"}}))
             .answering(201, "The endpoint, and its secret.", &once())
             // 404: asked again by its key after it was deleted.
@@ -412,7 +411,8 @@ pub async fn create(
     };
     wish.apply(&mut webhook, now);
     webhook.sealed = seal(&state, &webhook, &confidential).await?;
-    let made = state.webhooks.create(tenant.scope(), webhook, ENDPOINTS_MAX, idempotent.0).await?;
+    let most = state.directory.snapshot().plan_of(tenant.id()).ok_or_else(Refusal::not_found)?.webhooks_max;
+    let made = state.webhooks.create(tenant.scope(), webhook, most, idempotent.0).await?;
     let replayed = made.is_replayed();
     let made = made.into_inner();
     let confidential = if replayed { open(&state, &made).await? } else { confidential };

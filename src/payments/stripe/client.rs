@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::http::response::Parts;
 use hyper::{Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
@@ -26,6 +27,10 @@ use crate::ports::payments::{Link, NoticeError, PaymentProvider, ProviderError, 
 const VERSION: &str = "2024-06-20";
 const PATIENCE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
+/// Says that an answer is that to an earlier request with the same key.
+const REPLAYED: &str = "idempotent-replayed";
+/// The type of the error that a key was used for something else (<https://docs.stripe.com/api/errors>).
+const OTHERWISE: &str = "idempotency_error";
 /// Longest answer that is read.
 const ANSWER_MAX: usize = 1024 * 1024;
 
@@ -53,12 +58,13 @@ impl Stripe {
         Self { options, http }
     }
 
+    /// What was made, and whether an earlier request with this key made it.
     async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         form: &[(&str, String)],
         idempotency_key: &str,
-    ) -> Result<T, ProviderError> {
+    ) -> Result<(T, bool), ProviderError> {
         let request = Request::post(format!("{}{path}", self.options.url))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("idempotency-key", idempotency_key);
@@ -71,14 +77,22 @@ impl Stripe {
         query: &[(&str, String)],
     ) -> Result<T, ProviderError> {
         let request = Request::get(format!("{}{path}?{}", self.options.url, encoded(query)));
-        self.ask(request, String::new()).await
+        self.ask(request, String::new()).await.map(|(answer, _)| answer)
+    }
+
+    async fn link(&self, path: &str, form: &[(&str, String)], key: &str) -> Result<Link, ProviderError> {
+        let (session, is_replay): (Session, bool) = self.post(path, form, key).await?;
+        let expires_at = session.expires_at.map(|seconds| WallTime(seconds.saturating_mul(1_000)));
+        let url = session.url.filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+        let url = url.ok_or_else(|| ProviderError::Unavailable("it answered without a link".to_owned()))?;
+        Ok(Link { url, expires_at, is_replay })
     }
 
     async fn ask<T: DeserializeOwned>(
         &self,
         request: hyper::http::request::Builder,
         body: String,
-    ) -> Result<T, ProviderError> {
+    ) -> Result<(T, bool), ProviderError> {
         let unusable =
             || ProviderError::Refused("the key or the address that is configured cannot be sent".to_owned());
         let mut key =
@@ -86,24 +100,25 @@ impl Stripe {
         key.set_sensitive(true);
         let request = request.header(AUTHORIZATION, key).header("stripe-version", VERSION);
         let request = request.body(Full::new(Bytes::from(body))).map_err(|_| unusable())?;
-        let (status, body) = tokio::time::timeout(PATIENCE, self.exchange(request))
+        let (head, body) = tokio::time::timeout(PATIENCE, self.exchange(request))
             .await
             .map_err(|_| ProviderError::Unavailable("no answer within 30 seconds".to_owned()))??;
-        if status.is_success() {
+        if head.status.is_success() {
             let unreadable = |_| ProviderError::Unavailable("its answer cannot be read".to_owned());
-            return serde_json::from_slice(&body).map_err(unreadable);
+            let answer = serde_json::from_slice(&body).map_err(unreadable)?;
+            return Ok((answer, head.headers.get(REPLAYED).is_some_and(|said| said == "true")));
         }
-        Err(refused(status, &body))
+        Err(refused(head.status, &body))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ProviderError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ProviderError> {
         let lost = |error: legacy::Error| ProviderError::Unavailable(error.to_string());
         let answer = self.http.request(request).await.map_err(lost)?;
-        let status = answer.status();
+        let (head, body) = answer.into_parts();
         let broken =
             |_| ProviderError::Unavailable("its answer broke off, or is longer than a megabyte".to_owned());
-        let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await.map_err(broken)?;
-        Ok((status, body.to_bytes()))
+        let body = Limited::new(body, ANSWER_MAX).collect().await.map_err(broken)?;
+        Ok((head, body.to_bytes()))
     }
 }
 
@@ -126,7 +141,11 @@ fn refused(status: StatusCode, body: &[u8]) -> ProviderError {
         decline_code: Option<String>,
         param: Option<String>,
     }
-    let words = serde_json::from_slice::<Answer>(body).ok().map(|Answer { error }| {
+    let complaint = serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.error);
+    if complaint.as_ref().is_some_and(|error| error.r#type.as_deref() == Some(OTHERWISE)) {
+        return ProviderError::AskedOtherwise;
+    }
+    let words = complaint.map(|error| {
         let words = [error.r#type, error.code, error.decline_code, error.param];
         words.into_iter().flatten().collect::<Vec<_>>().join(", ")
     });
@@ -177,13 +196,6 @@ struct Methods {
     data: Vec<Named>,
 }
 
-fn link(session: Session) -> Result<Link, ProviderError> {
-    let expires_at = session.expires_at.map(|seconds| WallTime(seconds.saturating_mul(1_000)));
-    let url = session.url.filter(|url| url.starts_with("https://") || url.starts_with("http://"));
-    let url = url.ok_or_else(|| ProviderError::Unavailable("it answered without a link".to_owned()))?;
-    Ok(Link { url, expires_at })
-}
-
 #[async_trait]
 impl PaymentProvider for Stripe {
     fn name(&self) -> ProviderName {
@@ -194,7 +206,7 @@ impl PaymentProvider for Stripe {
         let mut form = vec![("metadata[tenant]", tenant.to_string()), ("name", party.name.clone())];
         form.extend(party.email.clone().map(|email| ("email", email)));
         form.retain(|(_, value)| !value.is_empty());
-        let customer: Named =
+        let (customer, _): (Named, bool) =
             self.post("/v1/customers", &form, &format!("columba-customer-{tenant}")).await?;
         Ok(customer.id)
     }
@@ -204,6 +216,7 @@ impl PaymentProvider for Stripe {
         invoice: &Invoice,
         customer: &str,
         back: &Return,
+        name: &str,
     ) -> Result<Link, ProviderError> {
         let (amount, currency) = due(invoice)?;
         let mut form = vec![
@@ -212,7 +225,7 @@ impl PaymentProvider for Stripe {
             ("client_reference_id", invoice.id.to_string()),
             ("line_items[0][quantity]", "1".to_owned()),
             ("line_items[0][price_data][currency]", currency),
-            ("line_items[0][price_data][unit_amount]", amount.clone()),
+            ("line_items[0][price_data][unit_amount]", amount),
             ("line_items[0][price_data][product_data][name]", format!("Invoice {}", invoice.number)),
             ("payment_intent_data[setup_future_usage]", "off_session".to_owned()),
             ("success_url", back.done.clone()),
@@ -224,16 +237,14 @@ impl PaymentProvider for Stripe {
             ["payment_intent_data[metadata][tenant]", "payment_intent_data[metadata][invoice]"],
             invoice,
         );
-        // A link lives for a day, so a key that names no day would give out an expired one. Two links never take more than
-        // one payment each, and what comes in twice is to the tenant's credit.
-        let key = format!("columba-checkout-{}-{amount}-{}", invoice.id, uuid::Uuid::new_v4().simple());
-        link(self.post("/v1/checkout/sessions", &form, &key).await?)
+        // A link lives for a day and so does a key at Stripe, so a key that named the invoice alone might give out an expired
+        // one. Two links never take more than one payment each, and what comes in twice is to the tenant's credit.
+        self.link("/v1/checkout/sessions", &form, &format!("columba-checkout-{name}")).await
     }
 
-    async fn portal(&self, customer: &str, back: &str) -> Result<Link, ProviderError> {
+    async fn portal(&self, customer: &str, back: &str, name: &str) -> Result<Link, ProviderError> {
         let form = [("customer", customer.to_owned()), ("return_url", back.to_owned())];
-        let key = format!("columba-portal-{}", uuid::Uuid::new_v4().simple());
-        link(self.post("/v1/billing_portal/sessions", &form, &key).await?)
+        self.link("/v1/billing_portal/sessions", &form, &format!("columba-portal-{name}")).await
     }
 
     async fn collect(&self, invoice: &Invoice, customer: &str) -> Result<(), ProviderError> {

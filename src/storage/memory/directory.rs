@@ -13,10 +13,10 @@ use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::operator::{OperatorAccount, Role};
 use crate::domain::person::Person;
-use crate::domain::plan::{Allowance, Plan};
+use crate::domain::plan::{Allowance, Plan, may_go};
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::scope::SystemScope;
-use crate::domain::tenant::{ApiKey, Minted, Tenant};
+use crate::domain::tenant::{ApiKey, Minted, Tenant, find_seat};
 use crate::domain::time::WallTime;
 use crate::ports::directory::{Directory, OPERATORS_MAX, OperatorPatch, Snapshot, TenantPatch};
 use crate::ports::store::{Created, StoreError, WriteError};
@@ -187,6 +187,21 @@ impl Directory for MemoryDirectory {
         })
     }
 
+    async fn delete_plan(&self, code: &str) -> Result<(), WriteError> {
+        self.write(|state| {
+            let last = state.plan(code).cloned().ok_or_else(Refusal::not_found)?;
+            let rows = state.tenants.values().filter(|row| row.deleted_at.is_none());
+            let present: Vec<_> = rows.map(|row| &row.tenant).collect();
+            let have = present.iter().filter(|tenant| tenant.plan == code).count();
+            let next =
+                present.iter().filter(|tenant| state.ledger.next_plan(tenant.id) == Some(code)).count();
+            may_go(have as u64, next as u64)?;
+            state.plans.remove(code);
+            state.record(&self.by, Act::new(Action::PlanDelete, "plan", code).before(&last));
+            Ok(())
+        })
+    }
+
     async fn create_key(
         &self,
         key: ApiKey,
@@ -196,7 +211,12 @@ impl Directory for MemoryDirectory {
             if let Some(first) = made_before(state, idempotency.as_ref(), key.created_at)? {
                 return Ok(Created::Replayed(first));
             }
-            state.tenant(key.tenant).ok_or_else(Refusal::not_found)?;
+            let code = &state.tenant(key.tenant).ok_or_else(Refusal::not_found)?.plan;
+            let most = state.plan(code).and_then(|plan| plan.seats_max);
+            if !key.test {
+                let theirs = state.keys.values().filter(|other| other.tenant == key.tenant);
+                find_seat(theirs, most, key.created_at)?;
+            }
             state.remember(Owner::Operators, idempotency, Made::Key(key.id), key.created_at);
             state.keys.insert(key.id, key.clone());
             state.record(&self.by, Act::new(Action::KeyCreate, "key", key.id).of(key.tenant).after(&key));

@@ -45,6 +45,11 @@ impl Desk {
         }
     }
 
+    /// The plan that a tenant begins with next.
+    pub fn next_plan(&self, tenant: TenantId) -> Option<&str> {
+        self.subscriptions.get(&tenant).and_then(|(subscription, _)| subscription.next_plan.as_deref())
+    }
+
     fn of(&self, tenant: TenantId) -> impl DoubleEndedIterator<Item = &Invoice> {
         self.invoices.values().filter(move |invoice| invoice.tenant == tenant)
     }

@@ -202,7 +202,7 @@ impl Webhooks for MemoryStore {
             let own = state.webhooks.endpoints.values();
             let own = own.filter(|row| !row.deleted && row.webhook.tenant == scope.tenant());
             if own.count() >= limit as usize {
-                return Err(Refusal::conflict(format!("a tenant may have {limit} webhooks")).into());
+                return Err(Refusal::conflict(format!("the plan allows {limit} webhooks")).into());
             }
             state.remember(owner, idempotency, Made::Webhook(webhook.id), at);
             let row = EndpointRow { webhook: webhook.clone(), deleted: false };

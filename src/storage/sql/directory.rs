@@ -12,8 +12,8 @@ use super::dialect::Fault;
 use super::entities::store_meta::DIRECTORY_VERSION;
 use super::entities::{api_key, operator, plan, store_meta, tenant};
 use super::errands::{
-    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeleteTenant, Found, NoteUse, PatchOperator,
-    PatchTenant, PutPlan, RevokeKey, RevokeOperator, RotateKey,
+    CreateKey, CreateOperator, CreatePlan, CreateTenant, DeletePlan, DeleteTenant, Found, NoteUse,
+    PatchOperator, PatchTenant, PutPlan, RevokeKey, RevokeOperator, RotateKey,
 };
 use super::writer::{Errand, WriterHandle};
 use crate::domain::audit::Actor;
@@ -149,6 +149,10 @@ impl Directory for SqlDirectory {
 
     async fn put_plan(&self, plan: Plan, at: WallTime) -> Result<Plan, WriteError> {
         self.write(PutPlan { plan, at, by: self.by.clone() }).await
+    }
+
+    async fn delete_plan(&self, code: &str) -> Result<(), WriteError> {
+        self.write(DeletePlan { code: code.to_owned(), by: self.by.clone() }).await
     }
 
     async fn create_key(

@@ -38,6 +38,8 @@ fn large(number: u32) -> CreatePlan {
         quota: Quota::Hard,
         queue_max: 1,
         sessions_max: 1,
+        webhooks_max: 8,
+        seats_max: None,
         pacing: Pacing::Human,
         first_contacts_per_day: None,
         media_bytes_max: 1024 * 1024,

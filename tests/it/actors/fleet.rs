@@ -72,6 +72,8 @@ pub fn plan(per_minute: u32) -> Plan {
         quota: Quota::Hard,
         queue_max: 10_000,
         sessions_max: 1_000,
+        webhooks_max: 8,
+        seats_max: None,
         pacing: Pacing::None,
         first_contacts_per_day: None,
         media_bytes_max: 1024 * 1024,

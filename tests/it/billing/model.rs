@@ -453,19 +453,28 @@ impl Book {
         lines
     }
 
-    fn tick(&mut self, deals: &[Deal], now: i64) {
-        for t in self.last..=now {
+    /// Never before the last thing that happened, whatever the clock on the wall shows.
+    fn now(&self, seen: i64) -> i64 {
+        [self.since, self.firsts[self.month], self.paid.map_or(0, |(from, ..)| from)]
+            .into_iter()
+            .fold(seen, i64::max)
+    }
+
+    /// `seen`: what the clock shows, which stands on the papers.
+    fn tick(&mut self, deals: &[Deal], seen: i64) {
+        let now = self.now(seen);
+        for t in self.last.min(now)..=now {
             if self.status == Status::Trialing && self.trial_end.is_some_and(|end| end <= t) {
                 self.beyond(self.month, true);
                 self.trial_end = None;
                 if self.ends {
                     (self.status, self.since, self.ends) = (Status::Canceled, t, false);
                 } else {
-                    self.start_paying(t, now);
+                    self.start_paying(t, seen);
                 }
             }
             while self.firsts[self.month + 1] <= t {
-                self.end_month(deals, now);
+                self.end_month(deals, seen);
             }
             for _ in 0..3 {
                 let Some(due) = self.oldest_due() else { break };
@@ -483,12 +492,12 @@ impl Book {
         if behind && self.oldest_due().is_none_or(|due| due > now) {
             (self.status, self.since) = (Status::Active, now);
             if self.paid.is_none_or(|(_, end, ..)| end <= now) {
-                self.start_paying(now, now);
+                self.start_paying(now, seen);
             }
         }
     }
 
-    fn end_month(&mut self, deals: &[Deal], now: i64) {
+    fn end_month(&mut self, deals: &[Deal], seen: i64) {
         let end = self.firsts[self.month + 1];
         let old = self.deal.currency;
         let mut lines = self.beyond(self.month, self.status == Status::Trialing);
@@ -507,10 +516,10 @@ impl Book {
         let base = if is_due && pays { vec![self.base(end)] } else { vec![] };
         if self.deal.currency == old {
             lines.extend(base);
-            self.issue(old, lines, now);
+            self.issue(old, lines, seen);
         } else {
-            self.issue(old, lines, now);
-            self.issue(self.deal.currency, base, now);
+            self.issue(old, lines, seen);
+            self.issue(self.deal.currency, base, seen);
         }
     }
 
@@ -518,7 +527,8 @@ impl Book {
         self.papers.len().checked_sub(nth + 1)
     }
 
-    fn act(&mut self, act: Act1, deals: &[Deal], now: i64) -> bool {
+    fn act(&mut self, act: Act1, deals: &[Deal], seen: i64) -> bool {
+        let now = self.now(seen);
         match act {
             Act1::Tick => true,
             Act1::Send(units) => {
@@ -565,12 +575,12 @@ impl Book {
                 Act1::Again(plan) if self.oldest_due().is_none_or(|due| due > now) => {
                     self.deal = deals[plan].clone();
                     (self.next, self.ends, self.trial_end) = (None, false, None);
-                    self.start_paying(now, now);
+                    self.start_paying(now, seen);
                     true
                 }
                 _ => false,
             },
-            Act1::Now(plan) => self.upgrade(&deals[plan], now),
+            Act1::Now(plan) => self.upgrade(&deals[plan], seen),
             Act1::Next(plan) => {
                 self.next = plan;
                 true
@@ -620,7 +630,8 @@ impl Book {
         true
     }
 
-    fn upgrade(&mut self, deal: &Deal, now: i64) -> bool {
+    fn upgrade(&mut self, deal: &Deal, seen: i64) -> bool {
+        let now = self.now(seen);
         let per_year = |deal: &Deal| {
             if deal.interval == Interval::Year { deal.price_minor } else { deal.price_minor * 12 }
         };
@@ -642,7 +653,7 @@ impl Book {
         let back = part_of(paid, end - now, end - from);
         self.paid = Some((now, term.0, term.1, amount));
         if amount > back {
-            self.issue(deal.currency, vec![-back, amount], now);
+            self.issue(deal.currency, vec![-back, amount], seen);
         }
         true
     }
@@ -686,11 +697,14 @@ pub fn play(seed: u64, count: u64) -> u64 {
             } else {
                 rng.random_range(0..9 * DAY)
             };
+            // Rarely the clock on the wall is set back for a while.
+            let back = if rng.random_bool(0.05) { rng.random_range(1..DUE_AFTER) } else { 0 };
+            let seen = (now - back).max(FIRST);
             let act = draw(&mut rng);
-            told.push((now, act));
-            product.tick(&deals, now);
-            book.tick(&deals, now);
-            let (ours, theirs) = (product.act(act, &deals, now), book.act(act, &deals, now));
+            told.push((seen, act));
+            product.tick(&deals, seen);
+            book.tick(&deals, seen);
+            let (ours, theirs) = (product.act(act, &deals, seen), book.act(act, &deals, seen));
             assert_eq!(ours, theirs, "seed {seed}: one side refused {act:?}; {told:?}");
             assert_eq!(product.picture(), book.picture(), "seed {seed}, after {act:?} at {now}; {told:?}");
             carried_out += u64::from(ours);

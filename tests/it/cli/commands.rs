@@ -129,6 +129,33 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
     let (tenant, acme) = server.operator().tenant("Acme", "paid").await;
     let tenant = tenant.as_str();
     let mut feed = acme.feed(json!({"op": "subscribe", "events": ["billing"]})).await;
+    let in_use = desk.run(&["plan", "delete", "paid", "--yes"]).await;
+    assert!(in_use.code != 0 && in_use.err.contains("columba subscription change"), "{in_use:?}");
+    let spare = [
+        "plan",
+        "create",
+        "spare",
+        "--messages-per-minute",
+        "1",
+        "--messages-per-month",
+        "1",
+        "--sessions-max",
+        "1",
+        "--webhooks-max",
+        "3",
+        "--seats-max",
+        "2",
+        "--plugin",
+        "echo",
+        "--json",
+    ];
+    let spare = desk.run(&spare).await.json();
+    assert_eq!(
+        (&spare["webhooks_max"], &spare["seats_max"], &spare["plugins"]),
+        (&json!(3), &json!(2), &json!(["echo"]))
+    );
+    assert_eq!(desk.run(&["plan", "delete", "spare"]).await.code, 64, "nobody was asked");
+    assert_eq!(desk.run(&["plan", "delete", "spare", "--yes"]).await.good().trim(), "deleted spare");
     let list = ["invoice", "list", "--tenant", tenant, "--status", "open", "--json"];
     if desk.run(&list).await.json()["data"].as_array().unwrap().is_empty() {
         feed.until(tenant, "invoice_issued").await;
@@ -137,7 +164,7 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
     let (id, number) = (invoice["id"].as_str().unwrap(), invoice["number"].as_str().unwrap());
     let listed = desk.run(&["invoice", "list", "--tenant", tenant]).await.good();
     let (head, found) = table(&listed);
-    assert_eq!(head, ["ID", "NUMBER", "TENANT", "STATUS", "TOTAL", "DUE", "CURRENCY", "PAY BY"]);
+    assert_eq!(head, ["ID", "NUMBER", "TENANT", "STATUS", "TOTAL", "DUE", "PAY BY"]);
     assert_eq!((found.len(), found[0][0], found[0][1], found[0][3]), (1, id, number, "open"));
     let shown = desk.run(&["invoice", "show", id]).await.good();
     assert!(shown.contains(number) && shown.lines().any(|line| line.starts_with("paid  ")), "{shown}");
@@ -154,7 +181,10 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
     assert_ne!(desk.run(&["invoice", "void", id, "--yes"]).await.code, 0, "something was credited");
     assert!(desk.run(&["invoice", "pay", id, "--amount-minor", "1"]).await.out.contains(" is open, "));
     assert!(
-        desk.run(&["invoice", "pay", id, "--reference", "transfer 7"]).await.out.contains(" is paid, 0 left")
+        desk.run(&["invoice", "pay", id, "--reference", "transfer 7"])
+            .await
+            .out
+            .contains(" is paid, EUR 0.00 left")
     );
     assert_ne!(desk.run(&["invoice", "pay", id]).await.code, 0, "nothing is due");
 
@@ -186,7 +216,7 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
     assert_eq!(kinds, ["refund", "grant", "payment", "payment", "credit_note", "invoice"]);
 
     let subscription = desk.run(&["subscription", "show", tenant]).await.good();
-    assert!(subscription.contains("active") && subscription.contains("310000"), "{subscription}");
+    assert!(subscription.contains("active") && subscription.contains("EUR 3,100.00"), "{subscription}");
     desk.run(&["subscription", "preview", tenant, "--plan", "paid"]).await.good();
     let next = desk.run(&["subscription", "change", tenant, "--plan", "quickstart", "--json"]).await.json();
     assert_eq!(next["next_plan"], "quickstart", "a cheaper plan begins with the next period");
@@ -197,6 +227,50 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
     assert_eq!(desk.run(&["subscription", "reactivate", tenant, "--json"]).await.json()["ends"], false);
     desk.run(&["subscription", "cancel", tenant, "--now", "--yes"]).await.good();
     assert_eq!(desk.run(&["subscription", "reactivate", tenant, "--json"]).await.json()["status"], "active");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn usage_is_shown_and_exported_with_the_tenants_key_or_the_operators_token() {
+    let server = Server::start().await;
+    let desk = Desk::at(&server).await;
+    let tenant = desk.run(&["tenant", "list", "--json"]).await.json()["data"][0]["id"].clone();
+    let tenant = tenant.as_str().unwrap();
+    let session = desk.connected().await;
+    desk.run(&["message", "send", &session, "--to", ANNA, "--text", "x", "--wait", "sent"]).await.good();
+    for whose in [&[][..], &["--tenant", tenant]] {
+        let ask = async |more: &[&str]| desk.run(&[&["usage"], more, whose].concat()).await;
+        let shown = ask(&["show"]).await.good();
+        assert!(shown.lines().any(|line| line.split_whitespace().eq(["messages", "1"])), "{shown}");
+        assert_eq!(ask(&["show", "--quiet"]).await.good().trim(), "1");
+        let (head, days) = (&ask(&["days"]).await.good(), 1);
+        let (head, rows) = table(head);
+        assert_eq!(
+            (head, rows.len(), rows[0][1]),
+            (vec!["DAY", "SESSION", "SENT", "FAILED", "CAME IN"], days, &*session)
+        );
+        let csv = ask(&["days", "--export", "csv"]).await.good();
+        assert!(csv.starts_with("day,session,sent,failed,received") && csv.contains(&session), "{csv}");
+    }
+    let to = server.dir().path().join("days.ndjson");
+    let export = [
+        "usage",
+        "days",
+        "--from",
+        "2020-01-01",
+        "--until",
+        "2020-12-31",
+        "--export",
+        "ndjson",
+        "--to",
+        to.to_str().unwrap(),
+    ];
+    assert!(desk.run(&export).await.good().starts_with("wrote "));
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), "");
+    assert_eq!(desk.run(&["usage", "days", "--from", "tomorrow"]).await.code, 65);
+    let nobody = ["usage", "show", "--tenant", "ten_019a2b3c4d5e7f808192a3b4c5d6e7f1"];
+    let nobody = desk.run(&nobody).await;
+    assert!(nobody.code == 66 && nobody.err.contains("columba tenant list"), "{nobody:?}");
     server.finish().await;
 }
 

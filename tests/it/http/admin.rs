@@ -56,6 +56,7 @@ async fn bodies_of_the_operator_are_judged_like_any_other() {
         (Method::PUT, "/v1/admin/plans/absent", plan("absent"), 404, ""),
         (Method::PUT, "/v1/admin/plans/starter", plan("other"), 422, "/code"),
         (Method::GET, "/v1/admin/plans/absent", Value::Null, 404, ""),
+        (Method::DELETE, "/v1/admin/plans/absent", Value::Null, 404, ""),
         (Method::GET, "/v1/admin/sessions?release=1", Value::Null, 400, "?release"),
         (Method::GET, "/v1/admin/sessions?status=gone", Value::Null, 400, "?status"),
         (Method::GET, "/v1/admin/plans?cursor=rubbish", Value::Null, 400, "?cursor"),

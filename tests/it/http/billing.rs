@@ -144,6 +144,44 @@ async fn a_subscription_ends_with_its_period_or_now_and_begins_again() {
 }
 
 #[actix_web::test]
+async fn a_plan_bounds_endpoints_and_seats_and_goes_when_nobody_has_it() {
+    let firm = Firm::open().await;
+    firm.put_plan("basic", json!({"webhooks_max": 1, "seats_max": 2})).await;
+    let bounds = firm.ask(Method::GET, "/v1/limits", None).await.json();
+    assert_eq!((&bounds["plan"]["webhooks_max"], &bounds["plan"]["seats_max"]), (&json!(1), &json!(2)));
+    let hook = || firm.ask(Method::POST, "/v1/webhooks", Some(json!({"url": "https://shop.example/hook"})));
+    let keys = firm.of_tenant("keys");
+    let key = || firm.rule(Method::POST, &keys, Some(json!({"name": "crm"})));
+    let (first, second) = (hook().await, hook().await);
+    assert_eq!(
+        (first.status, second.problem().1.as_str()),
+        (201, "conflict"),
+        "{} {}",
+        first.text,
+        second.text
+    );
+    assert!(second.text.contains("the plan allows 1 webhooks"), "{}", second.text);
+    // The firm's own key has the first seat.
+    let (first, second) = (key().await, key().await);
+    assert_eq!(
+        (first.status, second.problem().1.as_str()),
+        (201, "conflict"),
+        "{} {}",
+        first.text,
+        second.text
+    );
+    firm.put_plan("basic", json!({"webhooks_max": 2, "seats_max": 3})).await;
+    assert_eq!((hook().await.status, key().await.status), (201, 201));
+
+    let plan = |code: &str| format!("/v1/admin/plans/{code}");
+    let in_use = firm.rule(Method::DELETE, &plan("basic"), None).await;
+    assert_eq!(in_use.problem().1, "conflict");
+    firm.put_plan("large", json!({})).await;
+    assert_eq!(firm.rule(Method::DELETE, &plan("large"), None).await.status, 204);
+    assert_eq!(firm.rule(Method::GET, &plan("large"), None).await.status, 404);
+}
+
+#[actix_web::test]
 async fn what_is_wrong_with_a_request_is_named_and_nothing_is_written() {
     let firm = Firm::open().await;
     firm.tick().await;

@@ -207,6 +207,11 @@ impl Directory for Fakes {
         Ok(plan)
     }
 
+    async fn delete_plan(&self, code: &str) -> Result<(), WriteError> {
+        let gone = self.inner().snapshot.plans.remove(code);
+        gone.map(drop).ok_or_else(|| Refusal::not_found().into())
+    }
+
     async fn create_key(
         &self,
         key: ApiKey,

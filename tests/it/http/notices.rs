@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::firm::Firm;
-use super::world::Reply;
+use super::world::{Reply, request};
 use crate::support::receiver::{self, Receiver, Request};
 
 const SECRET: &str = "whsec_test";
@@ -161,6 +161,9 @@ async fn what_is_not_to_be_believed_is_refused_and_changes_nothing() {
     let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(300_000));
     assert_eq!(say(&firm, &huge, &signed(&huge, SECRET, now)).await.status, 413);
     assert_eq!(firm.owes().await, 1_492);
+    let overview = firm.rule(Method::GET, "/v1/admin/overview", None).await.json();
+    let told = &overview["incidents"][0];
+    assert_eq!((&told["kind"], &told["count"]), (&json!("notices_refused"), &json!(9)), "{overview}");
     assert_eq!(say(&firm, &body, &good).await.status, 200, "it was good all the time");
     assert_eq!(firm.owes().await, 0);
     // The very same request again, a moment and an hour later.
@@ -343,6 +346,57 @@ async fn links_and_charges_are_asked_for_with_what_the_notice_will_need() {
     ] {
         assert_eq!(field(&got[at], name), value, "{name} of {}", got[at].line);
     }
+}
+
+/// Stripe keeps a key for a day: <https://docs.stripe.com/api/idempotent_requests>.
+#[actix_web::test]
+async fn a_link_that_is_asked_for_twice_by_one_key_is_asked_for_by_one_name_and_stripe_says_whether_it_is_the_same()
+ {
+    let peer = Receiver::start().await;
+    let (firm, invoice) = asked(&format!("http://{}", peer.address)).await;
+    let profile = json!({"party": {"name": "Acme"}, "customer": "cus_1"});
+    firm.rule(Method::PUT, &firm.of_tenant("billing-profile"), Some(profile)).await;
+    let id = invoice["id"].as_str().unwrap();
+    let (theirs, ours) = (format!("/v1/invoices/{id}/checkout"), format!("/v1/admin/invoices/{id}/checkout"));
+    let portal = "/v1/billing/portal".to_owned();
+    let back = json!({"done_url": "https://shop.example/", "given_up_url": "https://shop.example/"});
+    let operator = firm.state.operator.expose().to_owned();
+    let answer = json!({"url": "https://checkout.stripe.com/c/1"}).to_string();
+    let head =
+        |more: &str| format!("HTTP/1.1 200 OK\r\n{more}content-length: {}\r\n\r\n{answer}", answer.len());
+    let otherwise =
+        json!({"error": {"type": "idempotency_error", "message": "Keys for idempotent requests …"}});
+    for (path, token, body, key, answer, status, replayed) in [
+        (&theirs, &firm.key, &back, Some("k"), head(""), 200, ""),
+        (&theirs, &firm.key, &back, Some("k"), head("idempotent-replayed: true\r\n"), 200, "true"),
+        (&theirs, &firm.key, &back, None, head(""), 200, ""),
+        (&theirs, &firm.key, &back, None, head(""), 200, ""),
+        (&ours, &operator, &back, Some("k"), head(""), 200, ""),
+        (&portal, &firm.key, &json!({"back_url": "https://shop.example/"}), Some("k"), head(""), 200, ""),
+        (&theirs, &firm.key, &back, Some("k"), receiver::json(400, &otherwise), 422, ""),
+    ] {
+        peer.next(&answer);
+        let asked = request(Method::POST, path, token, Some(body.clone()));
+        let asked = match key {
+            Some(key) => asked.insert_header(("idempotency-key", key)),
+            None => asked,
+        };
+        let reply = firm.send(asked).await;
+        assert_eq!(
+            (reply.status, reply.header("idempotency-replayed")),
+            (status, replayed),
+            "{path}: {}",
+            reply.text
+        );
+        if status == 422 {
+            assert_eq!(reply.problem().1, "idempotency_mismatch");
+        }
+    }
+    let names: Vec<_> = peer.got().iter().map(|one| one.header("idempotency-key").to_owned()).collect();
+    assert_eq!((&names[0], &names[0]), (&names[1], &names[6]), "one key, one name");
+    let different: std::collections::BTreeSet<_> = names[1..6].iter().collect();
+    assert_eq!(different.len(), 5, "no key, another caller, another kind of link: other names: {names:?}");
+    assert!(names.iter().all(|name| name.len() < 128 && name.starts_with("columba-")), "{names:?}");
 }
 
 #[actix_web::test]

@@ -135,6 +135,8 @@ pub fn plan(code: &str, per_minute: u64, sum: Option<u64>, pacing: Pacing) -> Pl
         quota: Quota::Hard,
         queue_max: 40,
         sessions_max: 5,
+        webhooks_max: 8,
+        seats_max: None,
         pacing,
         first_contacts_per_day: None,
         media_bytes_max: 1024 * 1024,

@@ -9,19 +9,20 @@ use sea_orm::{
 };
 use serde_json::json;
 
+use super::plans::newest;
 use super::tenants::find_tenant;
 use super::{earlier, remember, touch_directory};
 use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::id::KeyId;
 use crate::domain::idempotency::Idempotency;
 use crate::domain::refusal::Refusal;
-use crate::domain::tenant::{ApiKey, Minted};
+use crate::domain::tenant::{ApiKey, Minted, find_seat};
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, StoreError, WriteError};
 use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
-use crate::storage::sql::entities::api_key;
+use crate::storage::sql::entities::{api_key, tenant};
 use crate::storage::sql::idempotency::{self as asked_before, Kind, Owner};
 use crate::storage::sql::load::subject;
 use crate::storage::sql::writer::Errand;
@@ -42,6 +43,16 @@ async fn made_before(
     }
 }
 
+/// Whether the plan of `tenant` has a seat for one more key.
+async fn seat(desk: &Desk<'_>, tenant: &tenant::Model, at: WallTime) -> Result<Result<(), Refusal>, Fault> {
+    let Some(plan) = newest(desk.txn, &tenant.plan).await? else { return Ok(Ok(())) };
+    let live = api_key::Entity::find()
+        .filter(api_key::Column::TenantId.eq(tenant.id))
+        .filter(api_key::Column::RevokedAt.is_null());
+    let keys = live.all(desk.txn).await?.into_iter().map(api_key::Model::into_domain);
+    Ok(find_seat(&keys.collect::<Result<Vec<_>, _>>()?, plan.into_domain()?.seats_max, at))
+}
+
 /// Adds a key.
 pub struct CreateKey {
     pub key: ApiKey,
@@ -57,13 +68,18 @@ impl Errand for CreateKey {
     async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<Created<ApiKey>, WriteError>, Fault> {
         let Self { key, idempotency, by } = self;
         let (asked, at) = (idempotency.as_ref(), key.created_at);
-        if find_tenant(desk.txn, key.tenant).await?.is_none() {
+        let Some(tenant) = find_tenant(desk.txn, key.tenant).await? else {
             return Ok(Err(Refusal::not_found().into()));
-        }
+        };
         match made_before(desk, asked, at).await? {
             Err(refusal) => return Ok(Err(refusal.into())),
             Ok(Some(first)) => return Ok(Ok(Created::Replayed(first))),
             Ok(None) => {}
+        }
+        if !key.test
+            && let Err(refusal) = seat(desk, &tenant, at).await?
+        {
+            return Ok(Err(refusal.into()));
         }
         api_key::row(key)?.insert(desk.txn).await?;
         remember(desk, Owner::Operator, asked, Kind::Key, key.id.uuid().simple().to_string(), at).await?;

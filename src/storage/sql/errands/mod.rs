@@ -24,7 +24,7 @@ pub(super) use media::{
 };
 pub(super) use operators::{CreateOperator, Found, PatchOperator, RevokeOperator};
 pub(super) use people::{DecidePerson, NoteSignIn};
-pub(super) use plans::{CreatePlan, PutPlan};
+pub(super) use plans::{CreatePlan, DeletePlan, PutPlan};
 pub(super) use restore::Restore;
 pub(super) use restored::Restored;
 pub(super) use sessions::{CreateSession, DeleteSession, SetPaired, SetProxy};

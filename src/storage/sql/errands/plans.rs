@@ -2,22 +2,24 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _,
 };
+use uuid::Uuid;
 
 use super::{earlier, remember, touch_directory};
 use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Plan, may_go};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, WriteError};
 use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
-use crate::storage::sql::dialect::Fault;
-use crate::storage::sql::entities::plan;
+use crate::storage::sql::dialect::{self, Fault};
+use crate::storage::sql::entities::{plan, tenant};
 use crate::storage::sql::idempotency::{Kind, Owner};
+use crate::storage::sql::ledger::subscription;
 use crate::storage::sql::writer::Errand;
 
 /// The newest version of a plan.
@@ -60,6 +62,51 @@ impl Errand for CreatePlan {
         audit::record(desk, &self.by, act).await?;
         touch_directory(desk).await?;
         Ok(Ok(Created::New(self.plan.clone())))
+    }
+}
+
+/// Removes a plan that nobody has.
+pub struct DeletePlan {
+    pub code: String,
+    pub by: Actor,
+}
+
+#[async_trait]
+impl Errand for DeletePlan {
+    type Answer = ();
+    type Error = WriteError;
+
+    async fn run(&self, desk: &mut Desk<'_>) -> Result<Result<(), WriteError>, Fault> {
+        let Some(last) = newest(desk.txn, &self.code).await? else {
+            return Ok(Err(Refusal::not_found().into()));
+        };
+        let here = tenant::Column::DeletedAt.is_null();
+        let have = tenant::Entity::find().filter(tenant::Column::Plan.eq(&self.code)).filter(here);
+        if let Err(refusal) = may_go(have.count(desk.txn).await?, self.begin_next(desk).await?) {
+            return Ok(Err(refusal.into()));
+        }
+        plan::Entity::delete_many().filter(plan::Column::Code.eq(&self.code)).exec(desk.txn).await?;
+        let act = Act::new(Action::PlanDelete, "plan", &self.code).before(&last.into_domain()?);
+        audit::record(desk, &self.by, act).await?;
+        touch_directory(desk).await?;
+        Ok(Ok(()))
+    }
+}
+
+impl DeletePlan {
+    /// Tenants that begin with the plan next.
+    async fn begin_next(&self, desk: &Desk<'_>) -> Result<u64, Fault> {
+        // An underscore of a code fits any letter here, so what is found is looked at.
+        const MAY: &str = "
+            SELECT s.tenant_id FROM subscription AS s JOIN tenant AS t ON t.id = s.tenant_id
+            WHERE t.deleted_at IS NULL AND s.body LIKE '%\"next_plan\":\"' || $1 || '\"%'";
+        let mut count = 0;
+        for row in dialect::query(desk.txn, MAY, [self.code.as_str().into()]).await? {
+            let tenant = row.try_get_by_index::<Uuid>(0)?.into();
+            let agreed = subscription(desk.txn, tenant).await?;
+            count += u64::from(agreed.is_some_and(|agreed| agreed.next_plan.as_ref() == Some(&self.code)));
+        }
+        Ok(count)
     }
 }
 

@@ -96,8 +96,7 @@ impl Errand for CreateWebhook {
             .count(desk.txn)
             .await?;
         if held >= u64::from(*limit) {
-            let detail =
-                format!("a tenant may have {limit} webhooks, and there are {held}; delete one first");
+            let detail = format!("the plan allows {limit} webhooks, and there are {held}; delete one first");
             return Ok(Err(Refusal::conflict(detail).into()));
         }
         webhook::row(webhook)?.insert(desk.txn).await?;

@@ -9,14 +9,14 @@ use columba::domain::operator::{OperatorAccount, Role, TokenHash};
 use columba::domain::page::Order;
 use columba::domain::refusal::Code;
 use columba::domain::scope::SystemScope;
-use columba::domain::tenant::{KeyHash, Minted, TenantStatus};
+use columba::domain::tenant::TenantStatus;
 use columba::domain::time::WallTime;
 use columba::ports::audit::{AuditFilter, AuditPage};
 use columba::ports::directory::{Directory, OPERATORS_MAX, TenantPatch};
 use serde_json::Value;
 
 use super::Fixture;
-use super::stage::{Stage, api_key, code, idempotency, plan, tenant};
+use super::stage::{Stage, api_key, code, idempotency, minted, plan, tenant};
 
 contract!(
     every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has_none,
@@ -53,13 +53,6 @@ fn eve(at: WallTime) -> Actor {
         address: Some([192, 0, 2, 1].into()),
         request_id: Some("req_1".into()),
     }
-}
-
-fn minted(at: WallTime) -> Minted {
-    let id = KeyId::mint(at);
-    let mut hash = [8; 32];
-    hash[..16].copy_from_slice(id.uuid().as_bytes());
-    Minted { id, hash: KeyHash(hash), last4: "abcd".into(), at }
 }
 
 const ALL: AuditPage = AuditPage { limit: 200, order: Order::Ascending, beyond: None };
@@ -121,6 +114,7 @@ async fn every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has
         directory.revoke_operator(account.id, at).await.unwrap();
     }
     directory.delete_tenant(acme.id, at).await.unwrap();
+    directory.delete_plan("gold").await.unwrap();
     stage.audit.record(by.clone(), Act::new(Action::CallRefused, "call", "POST /x")).await.unwrap();
 
     let all = entries(&stage).await;
@@ -145,6 +139,7 @@ async fn every_write_of_the_directory_has_its_entry_and_what_changes_nothing_has
             ("key.revoke", "key", &*key, true, true),
             ("operator.delete", "operator", &*bob, true, true),
             ("tenant.delete", "tenant", &*acme, true, false),
+            ("plan.delete", "plan", "gold", true, false),
             ("call.refused", "call", "POST /x", false, false),
         ]
     );

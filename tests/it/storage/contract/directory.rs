@@ -1,15 +1,19 @@
 //! Tenants, plans and keys.
 
+use std::time::Duration;
+
 use columba::domain::id::{KeyId, TenantId};
 use columba::domain::message::{MessageReason, MessageStatus};
-use columba::domain::plan::Quota;
+use columba::domain::plan::{Plan, Quota};
 use columba::domain::refusal::Code;
-use columba::domain::tenant::{Tenant, TenantStatus};
+use columba::domain::tenant::{ApiKey, Tenant, TenantStatus};
 use columba::ports::directory::TenantPatch;
 use columba::ports::store::Created;
 
 use super::Fixture;
-use super::stage::{ANN, Stage, api_key, code, idempotency, plan, refusal, tenant};
+use super::stage::{ANN, Stage, api_key, code, idempotency, minted, plan, refusal, tenant};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 contract!(
     a_snapshot_shows_what_was_written,
@@ -19,7 +23,9 @@ contract!(
     another_plan_binds_this_month_and_keeps_what_was_used,
     a_new_version_of_a_plan_waits_for_the_next_month,
     a_deleted_tenant_takes_its_keys_and_sessions_along,
+    a_plan_goes_once_no_tenant_has_it,
     a_revoked_key_is_listed_and_opens_nothing,
+    a_live_key_takes_a_seat_until_it_ends_and_rotating_it_takes_no_other,
     what_does_not_exist_is_not_found,
     a_request_replayed_answers_what_it_made,
 );
@@ -135,6 +141,60 @@ async fn a_deleted_tenant_takes_its_keys_and_sessions_along(fixture: Fixture) {
     let expected = (MessageStatus::Canceled, Some(MessageReason::SessionGone));
     assert_eq!((message.status, message.reason), expected, "records stay");
     assert_eq!(code(stage.directory.delete_tenant(stage.tenant, stage.now()).await), Code::NotFound);
+}
+
+async fn a_plan_goes_once_no_tenant_has_it(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let (directory, at) = (&stage.directory, stage.now());
+    directory.put_plan(plan("basic"), at).await.unwrap();
+    directory.create_plan(plan("gold"), None, at).await.unwrap();
+    let no = refusal(directory.delete_plan("basic").await);
+    assert_eq!((no.code, no.status), (Code::Conflict, 409));
+    assert!(no.detail.contains("have it: 1"), "{}", no.detail);
+    let patch = TenantPatch { plan: Some("gold".into()), ..Default::default() };
+    directory.patch_tenant(stage.tenant, patch, at).await.unwrap();
+    assert_eq!(directory.delete_plan("basic").await, Ok(()));
+    assert_eq!(directory.snapshot().plans.keys().collect::<Vec<_>>(), ["gold"], "with all its versions");
+    assert_eq!(code(directory.delete_plan("basic").await), Code::NotFound);
+    let again = directory.create_tenant(tenant("basic", at), None).await;
+    assert_eq!(code(again), Code::InvalidRequest);
+    // Whoever is gone has no plan any more, and its code is free.
+    directory.delete_tenant(stage.tenant, at).await.unwrap();
+    assert_eq!(directory.delete_plan("gold").await, Ok(()));
+    assert!(directory.create_plan(plan("gold"), None, at).await.is_ok());
+}
+
+async fn a_live_key_takes_a_seat_until_it_ends_and_rotating_it_takes_no_other(fixture: Fixture) {
+    let stage = Stage::on(fixture).await;
+    let two = Plan { seats_max: Some(2), ..plan("basic") };
+    stage.directory.put_plan(two.clone(), stage.now()).await.unwrap();
+    let make = async |key: ApiKey| stage.directory.create_key(key, None).await.map(drop_key);
+    let key = || ApiKey { expires_at: None, ..api_key(stage.tenant, stage.now()) };
+    let theirs = api_key(stage.stranger().await.tenant, stage.now());
+    let (first, second) = (key(), ApiKey { expires_at: Some(stage.now() + MINUTE), ..key() });
+    for key in [theirs, first.clone(), second] {
+        assert_eq!(make(key).await, Ok(()), "another tenant's takes none of this one's");
+    }
+    let no = refusal(make(key()).await);
+    assert_eq!((no.code, no.status), (Code::Conflict, 409));
+    assert!(no.detail.contains("2 seats"), "{}", no.detail);
+    assert_eq!(make(ApiKey { test: true, ..key() }).await, Ok(()), "a test key takes none");
+
+    // The new one sits where the old one sat, which still opens for a while.
+    let new =
+        stage.directory.rotate_key(first.id, minted(stage.now()), MINUTE, None).await.unwrap().into_inner();
+    assert_eq!(code(make(key()).await), Code::Conflict);
+    stage.directory.revoke_key(new.id, stage.now()).await.unwrap();
+    assert_eq!(make(key()).await, Ok(()));
+    assert_eq!(code(make(key()).await), Code::Conflict);
+    stage.wait_secs(60);
+    assert_eq!(make(key()).await, Ok(()), "the second one has ended");
+
+    let one = Plan { seats_max: Some(1), ..two };
+    stage.directory.put_plan(one, stage.now()).await.unwrap();
+    let live = stage.directory.keys(stage.tenant).await.unwrap();
+    let live = live.iter().filter(|key| !key.test && key.is_live(stage.now())).count();
+    assert_eq!((live, code(make(key()).await)), (2, Code::Conflict), "those that are there stay");
 }
 
 async fn a_revoked_key_is_listed_and_opens_nothing(fixture: Fixture) {

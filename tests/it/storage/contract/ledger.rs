@@ -24,7 +24,7 @@ use columba::ports::outbox::Outcome as Sending;
 use columba::ports::store::WriteError;
 
 use super::Fixture;
-use super::stage::{ANN, BOB, Stage, code, plan, tenant};
+use super::stage::{ANN, BOB, Stage, code, plan, refusal, tenant};
 use crate::support::billing::{by_the_clock, issuer};
 
 contract!(
@@ -37,6 +37,7 @@ contract!(
     invoices_and_entries_are_read_page_by_page,
     standing_follows_what_is_paid_and_the_directory_shows_it_at_once,
     a_plan_that_begins_now_binds_its_caps_and_the_month_under_way,
+    a_plan_that_begins_next_does_not_go_and_the_books_of_who_is_gone_do_without_theirs,
     messages_beyond_a_soft_quota_are_asked_for_once_and_late_ones_with_the_next_invoice,
     a_deleted_tenant_keeps_its_papers_and_its_last_month_is_closed,
     what_somebody_asked_for_is_in_the_audit_and_says_nothing_of_people,
@@ -418,6 +419,37 @@ async fn a_plan_that_begins_now_binds_its_caps_and_the_month_under_way(fixture: 
     let month = stage.terms().period;
     let usage = stage.messages.usage(stage.scope(), month).await.unwrap().unwrap();
     assert_eq!((usage.allowance.limit, usage.used), (500, 1));
+}
+
+async fn a_plan_that_begins_next_does_not_go_and_the_books_of_who_is_gone_do_without_theirs(
+    fixture: Fixture,
+) {
+    let (stage, first) = begun(fixture).await;
+    let now = stage.now();
+    for other in ["a_b", "axb"] {
+        stage.directory.create_plan(plan(other), None, now).await.unwrap();
+    }
+    let next = async |code: Option<&'static str>| {
+        let rule = move |books: &Books| issuer().change_next(books, code, now);
+        stage.decide(Matter::default(), rule).await.unwrap();
+    };
+    next(Some("axb")).await;
+    let no = refusal(stage.directory.delete_plan("axb").await);
+    assert!(no.code == Code::Conflict && no.detail.contains("next: 1"), "{}", no.detail);
+    assert_eq!(
+        stage.directory.delete_plan("a_b").await,
+        Ok(()),
+        "another code, though it looks like a pattern"
+    );
+    next(None).await;
+    assert_eq!(stage.directory.delete_plan("axb").await, Ok(()));
+
+    stage.directory.delete_tenant(stage.tenant, now).await.unwrap();
+    assert_eq!(stage.directory.delete_plan("basic").await, Ok(()));
+    stage.wait_days(31);
+    stage.tick().await;
+    assert_eq!(stage.ledger.due(stage.now() + DAY * 3_650, 10).await, Ok(vec![]), "its last month is closed");
+    assert_eq!(stage.ledger.invoice(first.id, None).await, Ok(Some(first)));
 }
 
 async fn messages_beyond_a_soft_quota_are_asked_for_once_and_late_ones_with_the_next_invoice(

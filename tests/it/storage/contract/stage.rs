@@ -19,7 +19,7 @@ use columba::domain::scope::TenantScope;
 use columba::domain::session::{
     Desired, Engine, Lease, Session, SessionCounters, SessionStatus, Standing, Supervision,
 };
-use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Tenant, TenantStanding, TenantStatus};
+use columba::domain::tenant::{ApiKey, KeyHash, KeyScope, Minted, Tenant, TenantStanding, TenantStatus};
 use columba::domain::time::WallTime;
 use columba::ports::clock::Clock as _;
 use columba::ports::outbox::{
@@ -63,6 +63,8 @@ pub fn plan(code: &str) -> Plan {
         quota: Quota::Hard,
         queue_max: 5,
         sessions_max: 2,
+        webhooks_max: 8,
+        seats_max: None,
         pacing: Pacing::Human,
         first_contacts_per_day: None,
         media_bytes_max: 1024 * 1024,
@@ -129,6 +131,14 @@ pub fn api_key(tenant: TenantId, at: WallTime) -> ApiKey {
         replaced_by: None,
         last_used_at: None,
     }
+}
+
+/// What a key that takes another's place gets.
+pub fn minted(at: WallTime) -> Minted {
+    let id = KeyId::mint(at);
+    let mut hash = [8; 32];
+    hash[..16].copy_from_slice(id.uuid().as_bytes());
+    Minted { id, hash: KeyHash(hash), last4: "abcd".into(), at }
 }
 
 pub fn chat(text: &str) -> Chat {

@@ -1,0 +1,1 @@
+GRANT DELETE ON plan TO columba_writer;
