@@ -11,7 +11,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-pub use self::lately::{Lately, Recent};
+pub use self::lately::{Lately, Recent, Refused};
 use crate::domain::event::{Change, StatusEvent};
 use crate::domain::message::MessageStatus;
 use crate::domain::session::{Reason, SessionStatus};

@@ -6,7 +6,7 @@ use crate::domain::id::{SessionId, TenantId};
 use crate::domain::session::{Reason, SessionStatus};
 use crate::domain::time::WallTime;
 use crate::domain::word::words;
-use crate::meters::lately::Refused;
+use crate::meters::Refused;
 use crate::ports::lookout::Sight;
 
 /// Tenants that are named one by one; what more of them have is told once, of all.
