@@ -74,3 +74,13 @@ export function Form({
     </form>
   )
 }
+
+/** A part of a long form, under a name of its own. */
+export function Group({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <fieldset className={css.group}>
+      <legend>{title}</legend>
+      {children}
+    </fieldset>
+  )
+}
