@@ -105,6 +105,7 @@ test('a plan has tiers, seats and webhooks, says where it is wrong, and goes whi
   assert.equal(await tier('New plan', 2).getByLabel('Up to message').count(), 0, 'the last tier has no bound')
   await making.getByRole('button', { name: 'Make the plan' }).click()
   await tier('New plan', 1).getByText('0 is not above 0, where the tier before ends').waitFor()
+  assert.equal(await making.getByRole('alert').count(), 0, 'what stands at its field needs no card')
   await tier('New plan', 1).getByLabel('Up to message').fill('500')
   await making.getByRole('button', { name: 'Make the plan' }).click()
 
