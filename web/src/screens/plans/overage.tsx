@@ -84,7 +84,7 @@ export function OverageInputs({
             return (
               <div key={at} role="group" aria-label={name} className={css.tier}>
                 <div className={css.head}>
-                  <span className="small dim">{last && at > 0 ? `${name}, ${t('plan.tier.rest')}` : name}</span>
+                  <span className="small dim">{last && at > 0 ? `${name} · ${t('plan.tier.rest')}` : name}</span>
                   {tiers.length > 1 && (
                     <Button
                       icon={IconTrash}
