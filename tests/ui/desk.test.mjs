@@ -1,4 +1,4 @@
-// What operators do for a tenant by hand: its stop list, its money, its webhooks.
+// What operators do for a tenant by hand: its stop list, its plan, its money, its webhooks.
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
@@ -81,6 +81,63 @@ test('who said STOP stays on the list until they say START; what was entered by 
   await call(page, 'POST', '/v1/sandbox/messages', { session, from: stopped, text: 'start' }, tenant)
   await until(page, '/v1/suppressions', ({ data }) => data.length === 0, tenant)
   assert.deepEqual(but(faults, `/v1/sessions/${session}/messages`), [])
+  await context.close()
+})
+
+test('a plan has tiers, seats and webhooks, says where it is wrong, and goes while no tenant has it', async () => {
+  const { page, context, faults } = await watched(browser, server.base, { storage })
+  await page.goto(`${server.base}/ui/plans?open=new`)
+  const record = (name) => page.getByRole('complementary', { name })
+  const tier = (name, number) => record(name).getByRole('group', { name: `Tier ${number}` })
+  const making = record('New plan')
+  await making.getByLabel('Code').fill('tiered')
+  await making.getByLabel('Name').fill('Tiered')
+  await making.getByLabel('Webhooks').fill('1')
+  await making.getByLabel('Seats').fill('2')
+  await making.getByLabel('Largest file').fill('1.5')
+  await making.getByLabel('Messages beyond the month’s').selectOption('soft')
+  await making.getByLabel('What they cost').selectOption('tiers')
+  await making.getByRole('button', { name: 'Add a tier' }).click()
+  await tier('New plan', 1).getByLabel('Up to message').fill('0')
+  await tier('New plan', 1).getByLabel('Price').fill('0.02')
+  await tier('New plan', 2).getByLabel('Price').fill('0.5')
+  await tier('New plan', 2).getByLabel('For how many').fill('100')
+  assert.equal(await tier('New plan', 2).getByLabel('Up to message').count(), 0, 'the last tier has no bound')
+  await making.getByRole('button', { name: 'Make the plan' }).click()
+  await tier('New plan', 1).getByText('0 is not above 0, where the tier before ends').waitFor()
+  assert.equal(await making.getByRole('alert').count(), 0, 'what stands at its field needs no card')
+  await tier('New plan', 1).getByLabel('Up to message').fill('500')
+  await making.getByRole('button', { name: 'Make the plan' }).click()
+
+  const list = page.getByRole('table', { name: 'Plans' })
+  await list.getByRole('link', { name: 'Tiered' }).click()
+  const typed = [record('Tiered').getByLabel('Webhooks'), record('Tiered').getByLabel('Seats'), record('Tiered').getByLabel('Largest file')]
+  typed.push(tier('Tiered', 1).getByLabel('Up to message'), tier('Tiered', 1).getByLabel('Price'))
+  typed.push(tier('Tiered', 2).getByLabel('Price'), tier('Tiered', 2).getByLabel('For how many'))
+  assert.deepEqual(await Promise.all(typed.map((field) => field.inputValue())), ['1', '2', '1.5', '500', '0.02', '0.5', '100'])
+  const { media_bytes_max, overage_tiers } = await call(page, 'GET', '/v1/admin/plans/tiered')
+  assert.equal(media_bytes_max, 1_572_864)
+  assert.deepEqual(overage_tiers, [
+    { up_to: 500, price_minor: 2, per: 1 },
+    { up_to: null, price_minor: 50, per: 100 },
+  ])
+
+  const remove = async (name, code) => {
+    await record(name).getByRole('button', { name: 'Delete the plan' }).click()
+    const asked = page.getByRole('dialog', { name: 'Delete the plan' })
+    await asked.getByRole('textbox').fill(code)
+    await asked.getByRole('button', { name: 'Delete the plan' }).click()
+    return asked
+  }
+  await remove('Tiered', 'tiered')
+  await prove(page, page.getByText('The plan is deleted'))
+  await list.getByRole('link', { name: 'Tiered' }).waitFor({ state: 'detached' })
+  await list.getByRole('link', { name: 'Journey' }).click()
+  const asked = await remove('Journey', 'desk')
+  await prove(page, asked.getByText('tenants that have it: 1'))
+  await asked.getByRole('button', { name: 'Cancel' }).click()
+  await list.getByRole('link', { name: 'Journey' }).waitFor()
+  assert.deepEqual(but(faults, '/v1/admin/plans'), [])
   await context.close()
 })
 

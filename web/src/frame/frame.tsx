@@ -3,6 +3,7 @@
 import { IconLayoutSidebar, IconMenu2, IconSearch } from '@tabler/icons-react'
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useEffectEvent, useState } from 'react'
+import square from '../pieces/square.module.css'
 import { TipLayer } from '../pieces/tip'
 import { ToastLayer } from '../pieces/toast'
 import { t } from '../words/speak'
@@ -64,10 +65,22 @@ export function Frame() {
       <Rail narrow={narrow} drawn={drawn} onClose={() => setDrawn(false)} />
       <div className={css.main}>
         <header className={css.header}>
-          <button type="button" className={css.burger} aria-label={t('rail.open')} aria-expanded={drawn} onClick={() => setDrawn(true)}>
+          <button
+            type="button"
+            className={`${square.button} ${css.burger}`}
+            aria-label={t('rail.open')}
+            aria-expanded={drawn}
+            onClick={() => setDrawn(true)}
+          >
             <IconMenu2 size={19} aria-hidden />
           </button>
-          <button type="button" className={css.fold} aria-label={t('rail.fold')} data-tip={`${t('rail.fold')}  [`} onClick={toggle}>
+          <button
+            type="button"
+            className={`${square.button} ${css.fold}`}
+            aria-label={t('rail.fold')}
+            data-tip={`${t('rail.fold')}  [`}
+            onClick={toggle}
+          >
             <IconLayoutSidebar size={17} stroke={1.6} aria-hidden />
           </button>
           <Trail />

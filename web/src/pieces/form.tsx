@@ -36,9 +36,6 @@ export function Form({
     if (fault) named.add(fault.pointer)
     return fault && saidOf(fault)
   }
-  const fields = children(errorOf)
-  // A problem whose every fault stands beside its field needs no card of its own.
-  const card = error !== null && !(faults.length > 0 && faults.every((fault) => named.has(fault.pointer)))
   return (
     <form
       className={css.form}
@@ -59,8 +56,9 @@ export function Form({
         )
       }}
     >
-      <Fields>{fields}</Fields>
-      {card && <ErrorCard error={error} />}
+      <Fields>{children(errorOf)}</Fields>
+      {/* After the fields, so that whatever stands among them has asked by then. */}
+      {error !== null && <Unplaced error={error} named={named} />}
       <Buttons>
         <Button type="submit" look={danger ? 'danger' : 'main'} busy={busy} disabled={!ready}>
           {act}
@@ -72,5 +70,21 @@ export function Form({
         )}
       </Buttons>
     </form>
+  )
+}
+
+/** A problem whose every fault stands beside its field needs no card of its own. */
+function Unplaced({ error, named }: { error: unknown; named: Set<string> }) {
+  const faults = error instanceof Problem ? error.faults : []
+  return faults.length > 0 && faults.every(({ pointer }) => named.has(pointer)) ? null : <ErrorCard error={error} />
+}
+
+/** A part of a long form, under a name of its own. */
+export function Group({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <fieldset className={css.group}>
+      <legend>{title}</legend>
+      {children}
+    </fieldset>
   )
 }

@@ -9,6 +9,7 @@ import css from './list_tools.module.css'
 import { Menu } from './menu'
 import menu from './menu.module.css'
 import { useNarrow, useTight } from './narrow'
+import square from './square.module.css'
 import type { Column } from './table'
 import { dropView, filtersOf, lists, useViews, type ListName } from './views'
 
@@ -90,7 +91,7 @@ function Views({ list }: { list: ListName }) {
             <button
               type="button"
               role="menuitem"
-              className={css.drop}
+              className={`${square.button} ${css.drop}`}
               aria-label={t('views.drop', { name: view.name })}
               data-tip={t('views.drop', { name: view.name })}
               onClick={() => dropView(view)}

@@ -2,6 +2,7 @@
 
 import { useId, useRef, type ReactNode } from 'react'
 import css from './menu.module.css'
+import square from './square.module.css'
 
 const gap = 6
 const edge = 8
@@ -38,7 +39,7 @@ export function Menu({
       <button
         ref={opener}
         type="button"
-        className={css.opener}
+        className={`${square.button} ${css.opener}`}
         data-look={look}
         popoverTarget={id}
         aria-label={look === 'icon' ? label : undefined}

@@ -61,6 +61,11 @@ export function bytes(value: number | null | undefined): string {
   return format({ style: 'unit', unit: units[at], unitDisplay: 'short', maximumFractionDigits: left < 10 ? 1 : 0 }).format(left)
 }
 
+/** Bytes as limits are set: a power of two, whole where it is one. */
+export function mebibytes(value: number): string {
+  return `${format({ maximumFractionDigits: 6 }).format(value / 2 ** 20)} MiB`
+}
+
 type Unit = 'millisecond' | 'second' | 'minute' | 'hour' | 'day'
 
 function unit(value: number, name: Unit, digits = 0): string {

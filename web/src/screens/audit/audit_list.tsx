@@ -25,7 +25,7 @@ interface Wanted {
 }
 
 const actions = [
-  'tenant.create', 'tenant.update', 'tenant.suspend', 'tenant.resume', 'tenant.delete', 'plan.create', 'plan.replace', 'key.create',
+  'tenant.create', 'tenant.update', 'tenant.suspend', 'tenant.resume', 'tenant.delete', 'plan.create', 'plan.replace', 'plan.delete', 'key.create',
   'key.rotate', 'key.revoke', 'operator.create', 'operator.delete', 'subscription.change', 'subscription.end', 'subscription.reactivate',
   'billing.profile', 'invoice.pay', 'invoice.credit', 'invoice.void', 'invoice.write_off', 'ledger.adjust', 'store.restore',
   'session.pairing_code',

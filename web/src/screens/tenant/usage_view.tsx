@@ -1,12 +1,16 @@
-import { useQuery } from '@tanstack/react-query'
+import { IconDownload } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { api, got } from '../../api/client'
 import { reading } from '../../api/look'
 import type { TenantRecord } from '../../api/records'
-import { usage } from '../../api/tenants'
-import { ErrorCard } from '../../pieces/error_card'
+import { plans, usage } from '../../api/tenants'
+import { Button } from '../../pieces/button'
+import { causeOf, ErrorCard } from '../../pieces/error_card'
 import { LimitBar } from '../../pieces/limit_bar'
-import { Columns, Section } from '../../pieces/section'
+import { save } from '../../pieces/save'
+import { Columns, Fact, Facts, Section } from '../../pieces/section'
 import { Skeleton } from '../../pieces/skeleton'
+import { toast } from '../../pieces/toast'
 import { number } from '../../words/amounts'
 import { t } from '../../words/speak'
 import { day } from '../../words/times'
@@ -15,6 +19,8 @@ import css from './tenant.module.css'
 /** What of the plan is used up. */
 export function UsageView({ tenant }: { tenant: TenantRecord }) {
   const { data, error, refetch } = useQuery(usage(tenant.id))
+  const { data: all } = useQuery(plans)
+  const plan = all?.data.find(({ code }) => code === tenant.plan)
   return (
     <Columns>
       <Section title={t('tenant.usage')} note={data && t('usage.period', { start: day(data.period.start), end: day(data.period.end) })}>
@@ -27,10 +33,18 @@ export function UsageView({ tenant }: { tenant: TenantRecord }) {
             {data.minute.limit !== null && data.minute.limit !== undefined && (
               <LimitBar label={t('usage.minute')} used={data.minute.attempts} limit={data.minute.limit} />
             )}
+            {plan && (
+              <Facts>
+                <Fact name={t('webhooks.title')}>{t('amount.most', { most: number(plan.webhooks_max) })}</Fact>
+                <Fact name={t('plan.seats')}>
+                  {plan.seats_max === null ? t('plan.none') : t('amount.most', { most: number(plan.seats_max) })}
+                </Fact>
+              </Facts>
+            )}
           </div>
         )}
       </Section>
-      <Days tenant={tenant.id} />
+      <Days tenant={tenant} />
     </Columns>
   )
 }
@@ -42,20 +56,43 @@ interface Sum {
   failed: number
 }
 
+const shown = 30
+
 /** The last thirty days, all sessions together. */
-function Days({ tenant }: { tenant: string }) {
+function Days({ tenant }: { tenant: TenantRecord }) {
+  // By the server's days, which may be a day ahead of these or behind: what is too much falls off below.
+  const from = new Date(Date.now() - shown * 86_400_000).toISOString().slice(0, 10)
   const { data, error, refetch } = useQuery({
-    queryKey: ['days', tenant],
+    queryKey: ['days', tenant.id, from],
     queryFn: async ({ signal }) => {
-      const page = await got(api.GET('/v1/usage/days', { params: { query: { limit: 200 } }, headers: reading(tenant), signal }))
-      // The description also knows it as text of a spreadsheet.
-      return page as { data: Sum[] }
+      // As lines there is no page: a tenant with many sessions has many rows a day.
+      const lines = await read(tenant.id, { from }, 'application/x-ndjson', signal)
+      return (await lines.text())
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Sum)
     },
   })
-  const days = sumOf(data?.data ?? []).slice(-30)
+  const days = sumOf(data ?? []).slice(-shown)
+  const [first, last] = [days[0]?.day ?? from, days.at(-1)?.day ?? from]
+  const fetched = useMutation({
+    mutationFn: () => read(tenant.id, { from: first, to: last }, 'text/csv'),
+    onSuccess: (table) => save(`${tenant.name} usage ${first} to ${last}.csv`, table),
+    onError: (problem) => toast({ text: causeOf(problem), tone: 'red' }),
+  })
   const most = Math.max(1, ...days.map((one) => one.sent + one.failed))
   return (
-    <Section title={t('usage.days')} note={t('usage.days.note')}>
+    <Section
+      title={t('usage.days')}
+      note={t('usage.days.note')}
+      actions={
+        days.length > 0 && (
+          <Button icon={IconDownload} look="quiet" busy={fetched.isPending} aria-label={t('usage.csv')} onClick={() => fetched.mutate()}>
+            CSV
+          </Button>
+        )
+      }
+    >
       {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
       {!error && !data && <Skeleton lines={4} height={140} />}
       {data && days.length === 0 && <p className="dim">{t('usage.days.none')}</p>}
@@ -73,13 +110,24 @@ function Days({ tenant }: { tenant: string }) {
             ))}
           </div>
           <div className={`${css.dates} small dim`}>
-            <bdi>{day(days[0]?.day ?? '')}</bdi>
-            {days.length > 1 && <bdi>{day(days.at(-1)?.day ?? '')}</bdi>}
+            <bdi>{day(first)}</bdi>
+            {days.length > 1 && <bdi>{day(last)}</bdi>}
           </div>
         </>
       )}
     </Section>
   )
+}
+
+/** Rows by day and session, all at once. */
+async function read(
+  tenant: string,
+  query: { from: string; to?: string },
+  Accept: 'text/csv' | 'application/x-ndjson',
+  signal?: AbortSignal,
+): Promise<Blob> {
+  const call = { params: { query }, headers: { ...reading(tenant), Accept }, parseAs: 'blob' as const, signal }
+  return (await got(api.GET('/v1/usage/days', call))) as Blob
 }
 
 function sumOf(rows: Sum[]): Sum[] {
