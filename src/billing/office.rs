@@ -345,7 +345,7 @@ impl Issuer {
             status,
             due_at: now + self.due_after,
             seller: self.party.clone(),
-            buyer: books.profile.party.clone(),
+            buyer: books.profile.buyer(&books.name),
             note: self.note.clone(),
         }
     }

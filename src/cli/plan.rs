@@ -10,7 +10,7 @@ use super::api::{Api, Paging, escaped};
 use super::confirm::Confirm;
 use super::exit::{Exit, Failure};
 use super::reply::{self, Column};
-use super::screen::{Form, Screen};
+use super::screen::{Form, Screen, cell};
 use super::target::As;
 
 const COLUMNS: [Column; 6] = [
@@ -21,7 +21,7 @@ const COLUMNS: [Column; 6] = [
     ("PER MONTH", "/messages_per_month"),
     ("SESSIONS", "/sessions_max"),
 ];
-const FIELDS: [Column; 21] = [
+const FIELDS: [Column; 20] = [
     ("code", "/code"),
     ("name", "/name"),
     ("price", "/price_minor"),
@@ -38,12 +38,14 @@ const FIELDS: [Column; 21] = [
     ("largest file (bytes)", "/media_bytes_max"),
     ("files (bytes)", "/media_bytes_total"),
     ("overage", "/overage_minor"),
-    ("overage by tiers", "/overage_tiers"),
     ("trial (days)", "/trial_days"),
     ("inbound while suspended", "/suspended_inbound"),
     ("retention (days)", "/retention_days"),
     ("plugins", "/plugins"),
 ];
+
+const TIERS: [Column; 3] =
+    [("BEYOND THE QUOTA, UP TO", "/up_to"), ("PRICE", "/price_minor"), ("FOR MESSAGES", "/per")];
 
 /// What tenants can buy. All of these need the operator's token.
 #[derive(Debug, Subcommand)]
@@ -273,6 +275,22 @@ impl Plan {
 fn shown(screen: Screen, answer: &super::api::Answer) -> Result<(), Failure> {
     match screen.form {
         Form::Quiet => screen.line(answer.value["code"].as_str().unwrap_or_default()),
-        _ => reply::one(screen, answer, &FIELDS),
+        Form::Json => screen.line(&answer.text),
+        Form::Human => {
+            reply::record(screen, &answer.value, &FIELDS)?;
+            let tiers = answer.value["overage_tiers"].as_array().map_or(0, Vec::len);
+            if tiers == 0 {
+                return Ok(());
+            }
+            screen.line("")?;
+            // From the plan on, which names the currency.
+            let cells = |tier: usize| {
+                { TIERS.iter() }
+                    .map(|(_, at)| cell(&answer.value, &format!("/overage_tiers/{tier}{at}")))
+                    .collect()
+            };
+            let rows = (0..tiers).map(cells).collect();
+            screen.table(&TIERS.map(|(name, _)| name), rows, "")
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::screen::{Form, Screen};
 use super::target::As;
 use crate::domain::id::TenantId;
 
-const FIELDS: [Column; 13] = [
+const FIELDS: [Column; 17] = [
     ("month from", "/period/start"),
     ("month until", "/period/end"),
     ("messages", "/messages/used"),
@@ -20,6 +20,10 @@ const FIELDS: [Column; 13] = [
     ("left", "/messages/remaining"),
     ("sessions", "/sessions/used"),
     ("of", "/sessions/limit"),
+    ("webhooks", "/webhooks/used"),
+    ("of", "/webhooks/limit"),
+    ("seats", "/seats/used"),
+    ("of", "/seats/limit"),
     ("attempts this minute", "/minute/attempts"),
     ("of", "/minute/limit"),
     ("sent today", "/day/sent"),

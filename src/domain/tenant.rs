@@ -134,7 +134,7 @@ pub fn find_seat<'a>(
 
 impl ApiKey {
     /// Whether it takes a seat at `now`. One whose place another has taken leaves its seat to that one.
-    fn takes_seat(&self, now: WallTime) -> bool {
+    pub fn takes_seat(&self, now: WallTime) -> bool {
         !self.test && self.replaced_by.is_none() && self.is_live(now)
     }
 

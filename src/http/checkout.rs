@@ -124,7 +124,10 @@ async fn customer(state: &HttpState, by: &Actor, tenant: TenantId) -> Result<Str
     if let Some(customer) = profile.customer {
         return Ok(customer);
     }
-    let made = state.payments.customer(tenant, &profile.party).await?;
+    let snapshot = state.directory.snapshot();
+    // One that was deleted may still pay, and has no name any more.
+    let called = snapshot.tenants.get(&tenant).map_or("", |tenant| tenant.name.as_str());
+    let made = state.payments.customer(tenant, &profile.buyer(called)).await?;
     let kept = made.clone();
     let rule = move |issuer: &Issuer, books: &Books, _: WallTime| {
         let profile = BillingProfile { customer: Some(kept.clone()), ..books.profile.clone() };

@@ -67,6 +67,14 @@ pub struct BillingProfile {
     pub customer: Option<String>,
 }
 
+impl BillingProfile {
+    /// Whom a paper is for. Where nobody entered a name it is what the operator calls the tenant: none goes to nobody.
+    pub fn buyer(&self, tenant: &str) -> Party {
+        let party = self.party.clone();
+        if party.name.is_empty() { Party { name: tenant.to_owned(), ..party } } else { party }
+    }
+}
+
 /// Everything of one tenant that a decision may need, as it stands in the transaction.
 #[derive(Debug, Clone)]
 pub struct Books {
@@ -76,6 +84,8 @@ pub struct Books {
     pub plan: String,
     /// Newest version of every plan, by code.
     pub plans: BTreeMap<String, Plan>,
+    /// What the operator calls the tenant.
+    pub name: String,
     /// Whom invoices are for.
     pub profile: BillingProfile,
     /// Invoices that are open, the oldest first, and the one that was asked for.

@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::billing::period::{day_of, month_of};
+use crate::domain::page::Page;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::scope::TenantScope;
 use crate::domain::time::{Period, WallTime};
+use crate::domain::webhook::ENDPOINTS_MAX;
 use crate::http::answer::{Answer, ok};
 use crate::http::extract::State;
 use crate::http::extract::query::{Nothing, Query};
@@ -21,6 +23,8 @@ use crate::http::state::HttpState;
 use crate::ports::store::StoreError;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// All endpoints that a tenant may have.
+const ENDPOINTS: Page = Page { limit: ENDPOINTS_MAX, before: None };
 /// Rows of days that are read together.
 pub const DAYS_AT_ONCE: u32 = 500;
 
@@ -31,6 +35,10 @@ struct UsageRecord {
     period: Period,
     messages: Messages,
     sessions: Sessions,
+    /// Webhook endpoints.
+    webhooks: Bounded,
+    /// Keys that live, not counting test keys.
+    seats: Bounded,
     minute: Minute,
     day: Day,
 }
@@ -73,6 +81,15 @@ struct Messages {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BoundedUsage")]
+struct Bounded {
+    /// How many there are.
+    used: u64,
+    /// How many the plan allows; null when it sets no bound.
+    limit: Option<u64>,
+}
+
+#[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SessionUsage")]
 struct Sessions {
     /// Sessions there are.
@@ -93,6 +110,8 @@ pub fn operations() -> Vec<Operation> {
                     period: month_of(sample::NOW, Tz::UTC),
                     messages: Messages { used: 120, held: 2, limit: 10_000, remaining: 9_878 },
                     sessions: Sessions { used: 1, limit: 3 },
+                    webhooks: Bounded { used: 1, limit: Some(8) },
+                    seats: Bounded { used: 2, limit: None },
                     minute: Minute { attempts: 2, limit: None },
                     day: Day {
                         start: day_of(sample::NOW, Tz::UTC).start,
@@ -123,6 +142,16 @@ pub async fn get(state: State, _: Query<Nothing>, tenant: Tenant<tenant::Read>) 
         sessions: Sessions {
             used: state.sessions.count(tenant.scope()).await?,
             limit: plan.sessions_max.into(),
+        },
+        webhooks: Bounded {
+            used: state.webhooks.list(tenant.scope(), ENDPOINTS).await?.rows.len() as u64,
+            limit: Some(plan.webhooks_max.into()),
+        },
+        seats: Bounded {
+            used: { snapshot.keys.values() }
+                .filter(|key| key.tenant == tenant.id() && key.takes_seat(now))
+                .count() as u64,
+            limit: plan.seats_max.map(u64::from),
         },
         minute: Minute {
             attempts: state

@@ -226,6 +226,7 @@ fn books(state: &State, tenant: TenantId, matter: &Matter) -> Option<Books> {
         subscription: desk.subscriptions.get(&tenant).map(|(subscription, _)| subscription.clone()),
         plan: row.tenant.plan.clone(),
         plans: newest.map(|plan| (plan.code.clone(), plan.clone())).collect(),
+        name: row.tenant.name.clone(),
         profile: desk.profiles.get(&tenant).cloned().unwrap_or_default(),
         invoices,
         balances: desk.balances(tenant),

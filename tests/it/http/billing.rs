@@ -23,6 +23,7 @@ async fn a_tenant_that_does_not_pay_is_reminded_then_stopped_and_sends_again_onc
     // From 11:06:40 on the 18th of November: 1,083,200 of 2,592,000 seconds of 3000, and 19 % on it.
     let first = firm.newest().await;
     assert_eq!((&first["number"], &first["status"]), (&json!("INV-000001"), &json!("open")), "{first}");
+    assert_eq!(first["buyer"]["name"], "Acme", "nobody entered another name");
     assert_eq!((&first["subtotal_minor"], &first["due_minor"]), (&json!(1_254), &json!(1_492)));
     let pay = format!("/v1/admin/invoices/{}/pay", id(&first));
     let paid = firm.rule(Method::POST, &pay, None).await;
@@ -172,6 +173,10 @@ async fn a_plan_bounds_endpoints_and_seats_and_goes_when_nobody_has_it() {
     );
     firm.put_plan("basic", json!({"webhooks_max": 2, "seats_max": 3})).await;
     assert_eq!((hook().await.status, key().await.status), (201, 201));
+
+    let usage = firm.ask(Method::GET, "/v1/usage", None).await.json();
+    assert_eq!(usage["webhooks"], json!({"used": 2, "limit": 2}), "{usage}");
+    assert_eq!(usage["seats"], json!({"used": 3, "limit": 3}), "{usage}");
 
     let plan = |code: &str| format!("/v1/admin/plans/{code}");
     let in_use = firm.rule(Method::DELETE, &plan("basic"), None).await;

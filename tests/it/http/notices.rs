@@ -333,6 +333,7 @@ async fn links_and_charges_are_asked_for_with_what_the_notice_will_need() {
     let (tenant, id) = (invoice["tenant"].as_str().unwrap(), invoice["id"].as_str().unwrap());
     for (at, name, value) in [
         (0, "metadata[tenant]", tenant),
+        (0, "name", "Acme"),
         (1, "metadata[invoice]", id),
         (1, "payment_intent_data[metadata][tenant]", tenant),
         (1, "payment_intent_data[metadata][invoice]", id),

@@ -182,6 +182,7 @@ impl DecideLedger {
             subscription: subscription(db, id).await?,
             plan: row.plan.clone(),
             plans: plans(db).await?,
+            name: row.name.clone(),
             profile: profile(db, id).await?,
             invoices,
             balances: balances(db, id).await?,

@@ -3,7 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { api, got } from '../../api/client'
 import { reading } from '../../api/look'
 import type { TenantRecord } from '../../api/records'
-import { plans, usage } from '../../api/tenants'
+import { usage } from '../../api/tenants'
 import { Button } from '../../pieces/button'
 import { causeOf, ErrorCard } from '../../pieces/error_card'
 import { LimitBar } from '../../pieces/limit_bar'
@@ -19,8 +19,6 @@ import css from './tenant.module.css'
 /** What of the plan is used up. */
 export function UsageView({ tenant }: { tenant: TenantRecord }) {
   const { data, error, refetch } = useQuery(usage(tenant.id))
-  const { data: all } = useQuery(plans)
-  const plan = all?.data.find(({ code }) => code === tenant.plan)
   return (
     <Columns>
       <Section title={t('tenant.usage')} note={data && t('usage.period', { start: day(data.period.start), end: day(data.period.end) })}>
@@ -33,19 +31,23 @@ export function UsageView({ tenant }: { tenant: TenantRecord }) {
             {data.minute.limit !== null && data.minute.limit !== undefined && (
               <LimitBar label={t('usage.minute')} used={data.minute.attempts} limit={data.minute.limit} />
             )}
-            {plan && (
-              <Facts>
-                <Fact name={t('webhooks.title')}>{t('amount.most', { most: number(plan.webhooks_max) })}</Fact>
-                <Fact name={t('plan.seats')}>
-                  {plan.seats_max === null ? t('plan.none') : t('amount.most', { most: number(plan.seats_max) })}
-                </Fact>
-              </Facts>
-            )}
+            <Bounded label={t('webhooks.title')} of={data.webhooks} />
+            <Bounded label={t('plan.seats')} of={data.seats} />
           </div>
         )}
       </Section>
       <Days tenant={tenant} />
     </Columns>
+  )
+}
+
+/** What a plan may set no bound for. */
+function Bounded({ label, of: { used, limit } }: { label: string; of: { used: number; limit?: number | null } }) {
+  if (limit !== null && limit !== undefined) return <LimitBar label={label} used={used} limit={limit} />
+  return (
+    <Facts>
+      <Fact name={label}>{number(used)}</Fact>
+    </Facts>
   )
 }
 
