@@ -11,7 +11,7 @@ use super::exit::Failure;
 use super::reply::{self, Column};
 use super::screen::{Screen, cell};
 use super::target::As;
-use crate::domain::id::{InvoiceId, TenantId};
+use crate::domain::id::{CreditNoteId, InvoiceId, TenantId};
 
 const COLUMNS: [Column; 7] = [
     ("ID", "/id"),
@@ -45,6 +45,14 @@ const LINES: [Column; 5] = [
     ("UNTIL", "/period/end"),
     ("MESSAGES", "/quantity"),
     ("AMOUNT", "/amount_minor"),
+];
+
+const NOTES: [Column; 5] = [
+    ("CREDIT NOTE", "/number"),
+    ("ID", "/id"),
+    ("ISSUED", "/issued_at"),
+    ("AMOUNT", "/amount_minor"),
+    ("WHY", "/reason"),
 ];
 
 /// What tenants are asked to pay. All of these need the operator's token.
@@ -130,15 +138,29 @@ pub enum Invoice {
         #[command(flatten)]
         confirm: Confirm,
     },
-    /// Write one into a file as a PDF.
+    /// Write one, or a credit note, into a file as a PDF.
     Pdf {
         /// Which.
-        #[arg(value_name = "inv_…")]
-        id: InvoiceId,
+        #[arg(value_name = "inv_… | crn_…", value_parser = read_paper)]
+        id: Paper,
         /// The file, or - for standard output; its number with .pdf in this folder, if it is not said.
         #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },
+}
+
+/// A paper that is printed.
+#[derive(Debug, Clone, Copy)]
+pub enum Paper {
+    /// What is asked for.
+    Invoice(InvoiceId),
+    /// What of it is taken back.
+    CreditNote(CreditNoteId),
+}
+
+fn read_paper(text: &str) -> Result<Paper, String> {
+    let note = || text.parse().map(Paper::CreditNote);
+    text.parse().map(Paper::Invoice).or_else(|_| note()).map_err(|_| "expected inv_… or crn_…".to_owned())
 }
 
 fn at(id: InvoiceId) -> String {
@@ -205,11 +227,15 @@ impl Invoice {
                 reply::gone(screen, "the payment provider tries; its notice says whether it worked")
             }
             Self::Pdf { id, to } => {
+                let path = match id {
+                    Paper::Invoice(id) => at(*id),
+                    Paper::CreditNote(id) => format!("/v1/admin/credit-notes/{id}"),
+                };
                 let number = match to {
                     Some(_) => String::new(),
-                    None => cell(&api.get(As::Operator, &at(*id)).await?.value, "/number"),
+                    None => cell(&api.get(As::Operator, &path).await?.value, "/number"),
                 };
-                let paper = api.fetch(As::Operator, &at(*id), "application/pdf").await?;
+                let paper = api.fetch(As::Operator, &path, "application/pdf").await?;
                 let to = to.clone().unwrap_or_else(|| PathBuf::from(number.replace('/', "-") + ".pdf"));
                 reply::written(screen, &to, &paper)
             }
@@ -229,5 +255,13 @@ fn shown(screen: Screen, answer: &Answer) -> Result<(), Failure> {
     let cells = |line: usize| {
         LINES.iter().map(|(_, at)| cell(&answer.value, &format!("/lines/{line}{at}"))).collect()
     };
-    screen.table(&head, (0..lines).map(cells).collect(), "no lines")
+    screen.table(&head, (0..lines).map(cells).collect(), "no lines")?;
+    let notes = answer.value["credit_notes"].as_array().map_or(&[][..], Vec::as_slice);
+    if notes.is_empty() {
+        return Ok(());
+    }
+    screen.line("")?;
+    let head: Vec<&str> = NOTES.iter().map(|(name, _)| *name).collect();
+    let cells = |note: &Value| NOTES.iter().map(|(_, at)| cell(note, at)).collect();
+    screen.table(&head, notes.iter().map(cells).collect(), "")
 }

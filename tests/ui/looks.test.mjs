@@ -55,7 +55,14 @@ async function something(page) {
   await page.getByRole('heading', { level: 1 }).getByText('parked', { exact: true }).waitFor()
   const waiting = await makeSession(page, base, tenant, 'Night shift')
   await page.getByRole('button', { name: 'Start pairing' }).click()
-  const first = async (path) => (await call(page, 'GET', path)).data[0]
+  // What fails, and what is asked to be paid, comes to be a moment after it was asked for.
+  const first = async (path) => {
+    for (;;) {
+      const [row] = (await call(page, 'GET', path)).data
+      if (row) return row
+      await page.waitForTimeout(50)
+    }
+  }
   return screens({
     tenant,
     other,

@@ -177,6 +177,16 @@ async fn an_operator_bills_shows_prints_takes_back_and_marks_as_paid() {
 
     let credit = ["invoice", "credit", id, "--amount-minor", "100", "--reason", "An outage"];
     assert!(desk.run(&credit).await.out.starts_with("issued CRN-"));
+    let shown = desk.run(&["invoice", "show", id]).await.good();
+    let note = shown.lines().find(|line| line.starts_with("CRN-")).expect("its credit note");
+    assert!(note.contains("EUR 1.00") && note.ends_with("An outage"), "{note}");
+    let note = note.split_whitespace().nth(1).unwrap();
+    let to = server.dir().path().join("note.pdf");
+    assert!(
+        desk.run(&["invoice", "pdf", note, "--to", to.to_str().unwrap()]).await.good().starts_with("wrote ")
+    );
+    assert!(std::fs::read(&to).unwrap().starts_with(b"%PDF-"));
+    assert_eq!(desk.run(&["invoice", "pdf", "ten_1"]).await.code, 64);
     assert_eq!(desk.run(&["invoice", "void", id]).await.code, 64, "nobody was asked");
     assert_ne!(desk.run(&["invoice", "void", id, "--yes"]).await.code, 0, "something was credited");
     assert!(desk.run(&["invoice", "pay", id, "--amount-minor", "1"]).await.out.contains(" is open, "));
