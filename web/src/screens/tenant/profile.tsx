@@ -40,9 +40,15 @@ export function Profile({ tenant, admin }: { tenant: TenantRecord; admin: boolea
           <Fact name={t('money.name')}>
             <bdi>{data.party.name || tenant.name}</bdi> {!data.party.name && <span className="small dim">{t('profile.own_name')}</span>}
           </Fact>
-          <Fact name={t('money.address')}>{data.party.address.join(', ') || '–'}</Fact>
-          <Fact name={t('money.tax_id')}>{data.party.tax_id ?? '–'}</Fact>
-          <Fact name={t('money.email')}>{data.party.email ?? '–'}</Fact>
+          <Fact name={t('money.address')}>
+            <bdi>{data.party.address.join(', ') || '–'}</bdi>
+          </Fact>
+          <Fact name={t('money.tax_id')}>
+            <bdi>{data.party.tax_id ?? '–'}</bdi>
+          </Fact>
+          <Fact name={t('money.email')}>
+            <bdi>{data.party.email ?? '–'}</bdi>
+          </Fact>
           {data.tax_rate_bps !== null && <Fact name={t('profile.rate')}>{rate(data.tax_rate_bps)}</Fact>}
           {data.customer !== null && (
             <Fact name={t('profile.customer')}>
