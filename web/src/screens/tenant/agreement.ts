@@ -19,7 +19,7 @@ export function endsOn(of: Subscription): string {
   return early && of.trial_end ? day(of.trial_end) : lastDay(end)
 }
 
-/** Reads anew what a decision about a subscription changes. */
+/** Reads anew what changes with a subscription or a ledger. */
 export async function renew(queries: QueryClient, id: string): Promise<void> {
   const keys = [subscription(id).queryKey, tenant(id).queryKey, credits(id).queryKey, usage(id).queryKey, ['ledger', id], ['invoices']]
   await Promise.all(keys.map((queryKey) => queries.invalidateQueries({ queryKey })))
