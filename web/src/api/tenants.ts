@@ -29,6 +29,13 @@ export const subscription = (id: string) =>
     queryFn: ({ signal }) => got(api.GET('/v1/admin/tenants/{id}/subscription', { params: { path: { id } }, signal })),
   })
 
+/** Whom a tenant's invoices are for. */
+export const profile = (id: string) =>
+  queryOptions({
+    queryKey: ['profile', id],
+    queryFn: ({ signal }) => got(api.GET('/v1/admin/tenants/{id}/billing-profile', { params: { path: { id } }, signal })),
+  })
+
 /**
  * What a tenant has in credit, by currency: what its open invoices ask for beyond what its ledger says it owes. The next invoices are
  * paid with it, and no more than that can go back.

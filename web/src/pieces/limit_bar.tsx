@@ -7,7 +7,8 @@ interface Props {
   label: string
   used: number
   held?: number
-  limit: number
+  /** `null`: there is none. */
+  limit: number | null
   /** Less to read: for rows of tables. */
   small?: boolean
   note?: ReactNode
@@ -16,6 +17,14 @@ interface Props {
 /** Used, held and left of a limit. Colour only past four fifths of it. */
 export function LimitBar({ label, used, held = 0, limit, small = false, note }: Props) {
   const taken = used + held
+  if (limit === null) {
+    return (
+      <div className={css.words}>
+        <span>{label}</span>
+        <span className="dim">{t('limit.none', { used: number(taken) })}</span>
+      </div>
+    )
+  }
   const share = limit > 0 ? Math.min(1, taken / limit) : taken > 0 ? 1 : 0
   const tone = share >= 1 ? 'red' : share >= 0.8 ? 'amber' : undefined
   const of = t('limit.of', { used: number(taken), limit: number(limit) })

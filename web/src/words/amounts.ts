@@ -31,6 +31,11 @@ export function percent(part: number, whole: number): string {
   return format({ style: 'percent', maximumFractionDigits: whole > 0 && part / whole < 0.1 ? 1 : 0 }).format(whole > 0 ? part / whole : 0)
 }
 
+/** A rate of tax, from hundredths of a per cent. */
+export function rate(bps: number): string {
+  return format({ style: 'percent', maximumFractionDigits: 2 }).format(bps / 10_000)
+}
+
 /** How many digits of a currency its minor unit is. */
 export function digitsOf(currency: string): number {
   try {

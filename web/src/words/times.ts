@@ -55,6 +55,25 @@ export function precise(at: number): string {
   }).format(at)
 }
 
-export function day(at: string | number): string {
-  return new Intl.DateTimeFormat(intl(), { dateStyle: 'medium' }).format(new Date(at))
+export function day(at: string | number, timeZone?: string): string {
+  return new Intl.DateTimeFormat(intl(), { dateStyle: 'medium', timeZone }).format(new Date(at))
+}
+
+/** The date a period begins with. */
+export function firstDay(start: string): string {
+  return day(midnight(start), 'UTC')
+}
+
+/** The date a period ends with: its end is the first instant of the next. */
+export function lastDay(end: string): string {
+  return day(midnight(end) - size.day, 'UTC')
+}
+
+/**
+ * Periods begin at midnight on the clocks of billing, which may be far from the reader's: the same midnight in UTC. What is one after
+ * 10:00 UTC is one east of Greenwich, where the next date has begun.
+ */
+function midnight(at: string): number {
+  const past = Date.parse(at) % size.day
+  return Date.parse(at) - past + (past > 10 * size.hour ? size.day : 0)
 }

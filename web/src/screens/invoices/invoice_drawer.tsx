@@ -18,7 +18,7 @@ import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
 import { TenantLink } from '../../pieces/tenant_link'
 import { toast } from '../../pieces/toast'
-import { money, number } from '../../words/amounts'
+import { money, number, rate } from '../../words/amounts'
 import { t } from '../../words/speak'
 import { day } from '../../words/times'
 import { CreditNote, creditable } from './credit_note'
@@ -87,7 +87,7 @@ function Shown({ invoice }: { invoice: Invoice }) {
             </tr>
           ))}
           <tr>
-            <td className="dim">{t('invoices.tax', { rate: number(invoice.tax_rate_bps / 100) })}</td>
+            <td className="dim">{t('invoices.tax', { rate: rate(invoice.tax_rate_bps) })}</td>
             <td data-end>{amount(invoice.tax_minor)}</td>
           </tr>
           <tr>

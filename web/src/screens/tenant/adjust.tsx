@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, guarded, requestKey } from '../../api/client'
 import type { TenantRecord } from '../../api/records'
-import { credits, subscription } from '../../api/tenants'
+import { credits } from '../../api/tenants'
 import { AmountInput, isAmount } from '../../pieces/amount_input'
 import { Button, Buttons } from '../../pieces/button'
 import { Dialog } from '../../pieces/dialog'
@@ -15,6 +15,7 @@ import { Skeleton } from '../../pieces/skeleton'
 import { toast } from '../../pieces/toast'
 import { money } from '../../words/amounts'
 import { t } from '../../words/speak'
+import { renew } from './agreement'
 
 export type Kind = 'credit' | 'refund'
 
@@ -89,9 +90,7 @@ function Ask({
       }}
       onSent={() => {
         toast({ text: t(`adjust.${kind}.done`, { amount: money(minor ?? 0, currency) }) })
-        void queries.invalidateQueries({ queryKey: subscription(tenant.id).queryKey })
-        void queries.invalidateQueries({ queryKey: credits(tenant.id).queryKey })
-        void queries.invalidateQueries({ queryKey: ['ledger', tenant.id] })
+        void renew(queries, tenant.id)
         onClose()
       }}
       onCancel={onClose}

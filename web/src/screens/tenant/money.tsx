@@ -1,27 +1,27 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, got } from '../../api/client'
 import { may, me } from '../../api/door'
 import { usePaged } from '../../api/paged'
 import type { TenantRecord } from '../../api/records'
-import { credits, plans, subscription, tenant as tenantQuery } from '../../api/tenants'
+import { credits, subscription } from '../../api/tenants'
 import { Button, Buttons } from '../../pieces/button'
-import { Dialog } from '../../pieces/dialog'
 import { ErrorCard } from '../../pieces/error_card'
-import { NativeSelect } from '../../pieces/fields'
-import { Form } from '../../pieces/form'
 import { shorten } from '../../pieces/id_chip'
 import { Pill } from '../../pieces/pill'
 import { PlainTable } from '../../pieces/plain_table'
 import { Columns, Fact, Facts, Section } from '../../pieces/section'
 import { Since } from '../../pieces/since'
 import { Skeleton } from '../../pieces/skeleton'
-import { toast } from '../../pieces/toast'
 import { money } from '../../words/amounts'
 import { said, t } from '../../words/speak'
-import { day } from '../../words/times'
+import { day, firstDay, lastDay } from '../../words/times'
 import { Adjust, type Kind } from './adjust'
+import { endsOn } from './agreement'
+import { ChangePlan, NextPlan } from './change_plan'
+import { Ending } from './ending'
+import { Profile } from './profile'
 
 /** What was agreed, what is owed, and every entry that led there. */
 export function Money({ tenant }: { tenant: TenantRecord }) {
@@ -40,7 +40,7 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
             admin &&
             data && (
               <Buttons>
-                <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>
+                {data.status !== 'canceled' && <Button onClick={() => setChanging(true)}>{t('money.change')}</Button>}
                 <Button onClick={() => setAdjusting('credit')}>{t('adjust.credit')}</Button>
                 <Button onClick={() => setAdjusting('refund')}>{t('adjust.refund')}</Button>
               </Buttons>
@@ -60,11 +60,13 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
               <Fact name={t('tenants.plan')}>
                 <bdi>{data.deal.name}</bdi>, {money(data.deal.price_minor, data.deal.currency)} {said(`interval.${data.deal.interval}`)}
               </Fact>
+              {data.status === 'trialing' && data.trial_end && <Fact name={t('money.trial_end')}>{day(data.trial_end)}</Fact>}
               <Fact name={t('money.month')}>
-                {day(data.month.start)} – {day(data.month.end)}
+                {firstDay(data.month.start)} – {lastDay(data.month.end)}
               </Fact>
-              {data.next_plan && <Fact name={t('money.next')}>{data.next_plan}</Fact>}
-              {data.ends && <Fact name={t('money.ends')}>{day(data.charged?.term.end ?? data.month.end)}</Fact>}
+              {data.charged && <Fact name={t('money.paid_until')}>{lastDay(data.charged.term.end)}</Fact>}
+              {data.next_plan && <NextPlan tenant={tenant.id} subscription={data} plan={data.next_plan} admin={admin} />}
+              {data.ends && <Fact name={t('money.ends')}>{endsOn(data)}</Fact>}
               {data.balances.map((balance) => (
                 <Fact key={balance.currency} name={balance.owed_minor < 0 ? t('money.credit') : t('money.owed')}>
                   <strong>{money(Math.abs(balance.owed_minor), balance.currency)}</strong>
@@ -81,8 +83,9 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
             </Facts>
           )}
         </Section>
-        <Profile tenant={tenant.id} />
+        <Profile tenant={tenant} admin={admin} />
       </Columns>
+      {data && <Ending tenant={tenant} subscription={data} role={self?.operator.role} />}
       <Ledger tenant={tenant.id} />
       {adjusting && data && (
         <Adjust
@@ -92,29 +95,8 @@ export function Money({ tenant }: { tenant: TenantRecord }) {
           onClose={() => setAdjusting(null)}
         />
       )}
-      {changing && data && <ChangePlan tenant={tenant} now={data.deal.plan} onClose={() => setChanging(false)} />}
+      {changing && data && <ChangePlan tenant={tenant.id} subscription={data} onClose={() => setChanging(false)} />}
     </>
-  )
-}
-
-function Profile({ tenant }: { tenant: string }) {
-  const { data, error, refetch } = useQuery({
-    queryKey: ['profile', tenant],
-    queryFn: ({ signal }) => got(api.GET('/v1/admin/tenants/{id}/billing-profile', { params: { path: { id: tenant } }, signal })),
-  })
-  return (
-    <Section title={t('money.profile')}>
-      {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
-      {!error && !data && <Skeleton lines={4} />}
-      {data && (
-        <Facts>
-          <Fact name={t('money.name')}>{data.party.name || '–'}</Fact>
-          <Fact name={t('money.address')}>{data.party.address.join(', ') || '–'}</Fact>
-          <Fact name={t('money.tax_id')}>{data.party.tax_id ?? '–'}</Fact>
-          <Fact name={t('money.email')}>{data.party.email ?? '–'}</Fact>
-        </Facts>
-      )}
-    </Section>
   )
 }
 
@@ -171,71 +153,5 @@ function Ledger({ tenant }: { tenant: string }) {
       )}
       {more && <Button onClick={more}>{t('list.older')}</Button>}
     </Section>
-  )
-}
-
-/** Another plan, with what it costs before anything is agreed. */
-function ChangePlan({ tenant, now, onClose }: { tenant: TenantRecord; now: string; onClose: () => void }) {
-  const { data } = useQuery(plans)
-  const queries = useQueryClient()
-  const [plan, setPlan] = useState(now)
-  const preview = useQuery({
-    queryKey: ['preview', tenant.id, plan],
-    queryFn: ({ signal }) =>
-      got(
-        api.GET('/v1/admin/tenants/{id}/subscription/preview', { params: { path: { id: tenant.id }, query: { plan } as never }, signal }),
-      ),
-    enabled: plan !== now,
-    retry: false,
-  })
-  return (
-    <Dialog title={t('money.change')} onClose={onClose}>
-      <Form
-        act={t('money.change.act')}
-        ready={plan !== now}
-        send={() => api.PATCH('/v1/admin/tenants/{id}/subscription', { params: { path: { id: tenant.id } }, body: { plan } })}
-        onSent={() => {
-          void queries.invalidateQueries({ queryKey: subscription(tenant.id).queryKey })
-          void queries.invalidateQueries({ queryKey: tenantQuery(tenant.id).queryKey })
-          toast({ text: t('money.changed') })
-          onClose()
-        }}
-        onCancel={onClose}
-        cancel={t('do.cancel')}
-      >
-        {(errorOf) => (
-          <>
-            <NativeSelect
-              label={t('tenants.plan')}
-              value={plan}
-              onChange={(event) => setPlan(event.currentTarget.value)}
-              error={errorOf('plan')}
-              data={(data?.data ?? []).map((one) => ({ value: one.code, label: `${one.name}, ${money(one.price_minor, one.currency)}` }))}
-            />
-            {preview.error && <ErrorCard error={preview.error} />}
-            {plan !== now && preview.data && (
-              <PlainTable label={t('money.change')}>
-                <tbody>
-                  {preview.data.lines.map((line) => (
-                    <tr key={line.text}>
-                      <td>{line.text}</td>
-                      <td data-end>{money(line.amount_minor, preview.data.currency)}</td>
-                    </tr>
-                  ))}
-                  <tr>
-                    <td>
-                      <strong>{t('money.due_now')}</strong>
-                    </td>
-                    <td data-end>
-                      <strong>{money(preview.data.due_minor, preview.data.currency)}</strong>
-                    </td>
-                  </tr>
-                </tbody>
-              </PlainTable>
-            )}
-          </>
-        )}
-      </Form>
-    </Dialog>
   )
 }

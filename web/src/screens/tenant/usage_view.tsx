@@ -8,12 +8,12 @@ import { Button } from '../../pieces/button'
 import { causeOf, ErrorCard } from '../../pieces/error_card'
 import { LimitBar } from '../../pieces/limit_bar'
 import { save } from '../../pieces/save'
-import { Columns, Fact, Facts, Section } from '../../pieces/section'
+import { Columns, Section } from '../../pieces/section'
 import { Skeleton } from '../../pieces/skeleton'
 import { toast } from '../../pieces/toast'
 import { number } from '../../words/amounts'
 import { t } from '../../words/speak'
-import { day } from '../../words/times'
+import { firstDay, lastDay } from '../../words/times'
 import css from './tenant.module.css'
 
 /** What of the plan is used up. */
@@ -21,7 +21,10 @@ export function UsageView({ tenant }: { tenant: TenantRecord }) {
   const { data, error, refetch } = useQuery(usage(tenant.id))
   return (
     <Columns>
-      <Section title={t('tenant.usage')} note={data && t('usage.period', { start: day(data.period.start), end: day(data.period.end) })}>
+      <Section
+        title={t('tenant.usage')}
+        note={data && t('usage.period', { start: firstDay(data.period.start), end: lastDay(data.period.end) })}
+      >
         {error && !data && <ErrorCard error={error} retry={() => void refetch()} />}
         {!error && !data && <Skeleton lines={6} />}
         {data && (
@@ -31,23 +34,13 @@ export function UsageView({ tenant }: { tenant: TenantRecord }) {
             {data.minute.limit !== null && data.minute.limit !== undefined && (
               <LimitBar label={t('usage.minute')} used={data.minute.attempts} limit={data.minute.limit} />
             )}
-            <Bounded label={t('webhooks.title')} of={data.webhooks} />
-            <Bounded label={t('plan.seats')} of={data.seats} />
+            <LimitBar label={t('webhooks.title')} used={data.webhooks.used} limit={data.webhooks.limit} />
+            <LimitBar label={t('plan.seats')} used={data.seats.used} limit={data.seats.limit} />
           </div>
         )}
       </Section>
       <Days tenant={tenant} />
     </Columns>
-  )
-}
-
-/** What a plan may set no bound for. */
-function Bounded({ label, of: { used, limit } }: { label: string; of: { used: number; limit?: number | null } }) {
-  if (limit !== null && limit !== undefined) return <LimitBar label={label} used={used} limit={limit} />
-  return (
-    <Facts>
-      <Fact name={label}>{number(used)}</Fact>
-    </Facts>
   )
 }
 
@@ -104,7 +97,7 @@ function Days({ tenant }: { tenant: TenantRecord }) {
             {days.map((one) => (
               <div
                 key={one.day}
-                data-tip={`${day(one.day)}\n${t('usage.day', { sent: number(one.sent), failed: number(one.failed), received: number(one.received) })}`}
+                data-tip={`${firstDay(one.day)}\n${t('usage.day', { sent: number(one.sent), failed: number(one.failed), received: number(one.received) })}`}
               >
                 <i data-failed style={{ height: `${(one.failed / most) * 100}%` }} />
                 <i style={{ height: `${(one.sent / most) * 100}%` }} />
@@ -112,8 +105,8 @@ function Days({ tenant }: { tenant: TenantRecord }) {
             ))}
           </div>
           <div className={`${css.dates} small dim`}>
-            <bdi>{day(first)}</bdi>
-            {days.length > 1 && <bdi>{day(last)}</bdi>}
+            <bdi>{firstDay(first)}</bdi>
+            {days.length > 1 && <bdi>{firstDay(last)}</bdi>}
           </div>
         </>
       )}
