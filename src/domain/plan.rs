@@ -197,18 +197,36 @@ impl Caps {
     }
 }
 
-/// Whether a plan may go that so many tenants have, and so many begin with their next period.
-///
-/// # Errors
-/// 409 while there are any.
-pub fn may_go(have: u64, begin_next: u64) -> Result<(), Refusal> {
-    if have + begin_next == 0 {
-        return Ok(());
+/// Who holds on to a plan, in tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holders {
+    /// Those that have it.
+    pub have: u64,
+    /// Those that begin with it next.
+    pub begin_next: u64,
+    /// Those that were deleted and whose messages or files are still kept: the plan says for how long.
+    pub remain: u64,
+}
+
+impl Holders {
+    /// Whether the plan may go.
+    ///
+    /// # Errors
+    /// 409 while anybody holds on to it.
+    pub fn let_go(self) -> Result<(), Refusal> {
+        let Self { have, begin_next, remain } = self;
+        if have + begin_next > 0 {
+            return Err(Refusal::conflict(format!(
+                "tenants that have it: {have}, that begin with it next: {begin_next}; give them another plan first"
+            )));
+        }
+        if remain > 0 {
+            return Err(Refusal::conflict(format!(
+                "deleted tenants whose messages or files are still kept: {remain}; it can go once its retention is over"
+            )));
+        }
+        Ok(())
     }
-    let detail = format!(
-        "tenants that have it: {have}, that begin with it next: {begin_next}; give them another plan first"
-    );
-    Err(Refusal::conflict(detail))
 }
 
 impl Plan {

@@ -159,7 +159,8 @@ pub trait Directory: Send + Sync {
     /// Writes a new version of a plan.
     async fn put_plan(&self, plan: Plan, at: WallTime) -> Result<Plan, WriteError>;
 
-    /// Removes a plan with all its versions. 409 `conflict` while a tenant has it or begins with it next.
+    /// Removes a plan with all its versions. 409 `conflict` while anybody holds on to it
+    /// ([`Holders`](crate::domain::plan::Holders)).
     async fn delete_plan(&self, code: &str) -> Result<(), WriteError>;
 
     /// Adds a key. 409 `conflict` when the tenant's plan has no seat left ([`find_seat`](crate::domain::tenant::find_seat)).

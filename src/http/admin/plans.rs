@@ -52,8 +52,8 @@ pub fn operations() -> Vec<Operation> {
         operation::delete("/v1/admin/plans/{id}", self::delete)
             .named("deletePlan", "Delete a plan")
             .about(
-                "`id` is its code. With all its versions; 409 while a tenant has it, or begins with it next. Invoices keep \
-                 its name.",
+                "`id` is its code. With all its versions; 409 while a tenant has it or begins with it next, and while \
+                 messages or files of a deleted one are kept by it. Invoices keep its name.",
             )
             .answering_nothing(204, "It is gone.")
             .refusing(&[Code::Conflict]),

@@ -13,7 +13,7 @@ use crate::domain::id::{KeyId, OperatorId, TenantId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::operator::{OperatorAccount, Role};
 use crate::domain::person::Person;
-use crate::domain::plan::{Allowance, Plan, may_go};
+use crate::domain::plan::{Allowance, Holders, Plan};
 use crate::domain::refusal::{Fault, Refusal};
 use crate::domain::scope::SystemScope;
 use crate::domain::tenant::{ApiKey, Minted, Tenant, find_seat};
@@ -190,12 +190,20 @@ impl Directory for MemoryDirectory {
     async fn delete_plan(&self, code: &str) -> Result<(), WriteError> {
         self.write(|state| {
             let last = state.plan(code).cloned().ok_or_else(Refusal::not_found)?;
-            let rows = state.tenants.values().filter(|row| row.deleted_at.is_none());
-            let present: Vec<_> = rows.map(|row| &row.tenant).collect();
-            let have = present.iter().filter(|tenant| tenant.plan == code).count();
-            let next =
-                present.iter().filter(|tenant| state.ledger.next_plan(tenant.id) == Some(code)).count();
-            may_go(have as u64, next as u64)?;
+            let count = |holds: &dyn Fn(&TenantRow) -> bool| {
+                state.tenants.values().filter(|row| holds(row)).count() as u64
+            };
+            let remains = |tenant| {
+                state.messages.values().any(|row| row.message.tenant == tenant)
+                    || state.media.values().any(|row| row.file.tenant == tenant)
+            };
+            let is_here = |row: &TenantRow| row.deleted_at.is_none();
+            let holders = Holders {
+                have: count(&|row| is_here(row) && row.tenant.plan == code),
+                begin_next: count(&|row| is_here(row) && state.ledger.next_plan(row.tenant.id) == Some(code)),
+                remain: count(&|row| !is_here(row) && row.tenant.plan == code && remains(row.tenant.id)),
+            };
+            holders.let_go()?;
             state.plans.remove(code);
             state.record(&self.by, Act::new(Action::PlanDelete, "plan", code).before(&last));
             Ok(())

@@ -2,22 +2,22 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _,
 };
 use uuid::Uuid;
 
 use super::{earlier, remember, touch_directory};
 use crate::domain::audit::{Act, Action, Actor};
 use crate::domain::idempotency::Idempotency;
-use crate::domain::plan::{Plan, may_go};
+use crate::domain::plan::{Holders, Plan};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::WallTime;
 use crate::ports::store::{Created, WriteError};
 use crate::storage::sql::audit;
 use crate::storage::sql::desk::Desk;
 use crate::storage::sql::dialect::{self, Fault};
-use crate::storage::sql::entities::{plan, tenant};
+use crate::storage::sql::entities::plan;
 use crate::storage::sql::idempotency::{Kind, Owner};
 use crate::storage::sql::ledger::subscription;
 use crate::storage::sql::writer::Errand;
@@ -80,9 +80,7 @@ impl Errand for DeletePlan {
         let Some(last) = newest(desk.txn, &self.code).await? else {
             return Ok(Err(Refusal::not_found().into()));
         };
-        let here = tenant::Column::DeletedAt.is_null();
-        let have = tenant::Entity::find().filter(tenant::Column::Plan.eq(&self.code)).filter(here);
-        if let Err(refusal) = may_go(have.count(desk.txn).await?, self.begin_next(desk).await?) {
+        if let Err(refusal) = self.holders(desk).await?.let_go() {
             return Ok(Err(refusal.into()));
         }
         plan::Entity::delete_many().filter(plan::Column::Code.eq(&self.code)).exec(desk.txn).await?;
@@ -94,6 +92,25 @@ impl Errand for DeletePlan {
 }
 
 impl DeletePlan {
+    async fn holders(&self, desk: &Desk<'_>) -> Result<Holders, Fault> {
+        const HAVE: &str = "SELECT count(*) FROM tenant WHERE plan = $1 AND deleted_at IS NULL";
+        const REMAIN: &str = "
+            SELECT count(*) FROM tenant AS t WHERE t.plan = $1 AND t.deleted_at IS NOT NULL AND (
+                EXISTS (SELECT 1 FROM media AS f WHERE f.tenant_id = t.id)
+                OR EXISTS (SELECT 1 FROM session AS s JOIN message AS m ON m.session_id = s.id WHERE s.tenant_id = t.id))";
+        Ok(Holders {
+            have: self.count(desk, HAVE).await?,
+            begin_next: self.begin_next(desk).await?,
+            remain: self.count(desk, REMAIN).await?,
+        })
+    }
+
+    async fn count(&self, desk: &Desk<'_>, text: &'static str) -> Result<u64, Fault> {
+        let rows = dialect::query(desk.txn, text, [self.code.as_str().into()]).await?;
+        let row = rows.first().ok_or_else(|| Fault::unreadable("count of tenants"))?;
+        Ok(row.try_get_by_index::<i64>(0)?.unsigned_abs())
+    }
+
     /// Tenants that begin with the plan next.
     async fn begin_next(&self, desk: &Desk<'_>) -> Result<u64, Fault> {
         // An underscore of a code fits any letter here, so what is found is looked at.

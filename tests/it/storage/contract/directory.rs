@@ -6,6 +6,7 @@ use columba::domain::id::{KeyId, TenantId};
 use columba::domain::message::{MessageReason, MessageStatus};
 use columba::domain::plan::{Plan, Quota};
 use columba::domain::refusal::Code;
+use columba::domain::scope::SystemScope;
 use columba::domain::tenant::{ApiKey, Tenant, TenantStatus};
 use columba::ports::directory::TenantPatch;
 use columba::ports::store::Created;
@@ -158,8 +159,13 @@ async fn a_plan_goes_once_no_tenant_has_it(fixture: Fixture) {
     assert_eq!(code(directory.delete_plan("basic").await), Code::NotFound);
     let again = directory.create_tenant(tenant("basic", at), None).await;
     assert_eq!(code(again), Code::InvalidRequest);
-    // Whoever is gone has no plan any more, and its code is free.
+    // Whoever is gone has no plan any more once nothing of theirs is kept by it, and its code is free.
+    stage.accept(ANN).await;
     directory.delete_tenant(stage.tenant, at).await.unwrap();
+    let no = refusal(directory.delete_plan("gold").await);
+    assert!(no.code == Code::Conflict && no.detail.contains("still kept: 1"), "{}", no.detail);
+    stage.wait_secs(31 * 24 * 3_600);
+    assert_eq!(stage.sweep.erase(SystemScope, stage.now(), 10).await, Ok(1));
     assert_eq!(directory.delete_plan("gold").await, Ok(()));
     assert!(directory.create_plan(plan("gold"), None, at).await.is_ok());
 }
