@@ -13,6 +13,7 @@ use columba::ports::store::Created;
 
 use super::Fixture;
 use super::stage::{ANN, Stage, api_key, code, idempotency, minted, plan, refusal, tenant};
+use super::sweep::accepted;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -160,7 +161,7 @@ async fn a_plan_goes_once_no_tenant_has_it(fixture: Fixture) {
     let again = directory.create_tenant(tenant("basic", at), None).await;
     assert_eq!(code(again), Code::InvalidRequest);
     // Whoever is gone has no plan any more once nothing of theirs is kept by it, and its code is free.
-    stage.accept(ANN).await;
+    accepted(&stage, 1, stage.draft(ANN)).await;
     directory.delete_tenant(stage.tenant, at).await.unwrap();
     let no = refusal(directory.delete_plan("gold").await);
     assert!(no.code == Code::Conflict && no.detail.contains("still kept: 1"), "{}", no.detail);

@@ -201,7 +201,7 @@ fn dated(stage: &Stage, number: u128) -> MessageId {
         .into()
 }
 
-async fn accepted(stage: &Stage, number: u128, draft: Draft) -> MessageId {
+pub async fn accepted(stage: &Stage, number: u128, draft: Draft) -> MessageId {
     let id = dated(stage, number);
     let wa_id = WaId(format!("3EB0{number:020}"));
     stage.outbox.accept(Acceptance { id, wa_id, ..stage.asked(draft) }).await.unwrap().into_inner().id
