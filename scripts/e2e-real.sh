@@ -73,4 +73,4 @@ with_testbed -- node "$baileys_testbed" -- "$COLUMBA_BRIDGE_NATIVE_TESTBED"
 # The journeys, of each engine. The supervisor has its failpoints, which do nothing unless a test arms them.
 skipped=(--skip long_)
 if [ -n "${COLUMBA_REAL_LONG:-}" ]; then skipped=(); fi
-cargo test --locked --features failpoints --test real -- --test-threads 4 "${skipped[@]}" "$@"
+cargo test --locked --features failpoints --test real -- --test-threads 3 "${skipped[@]}" "$@"

@@ -21,9 +21,7 @@ run "build" cargo test --workspace --locked --no-run
 run "build with failpoints" cargo test --locked --features failpoints --no-run --test failpoints
 run "build of the bridges" scripts/e2e-real.sh build
 run "format, lints, docs, licences" scripts/check.sh
-# Most of a test's time is waiting for another process: with a thread a core two cores would rest for half of it.
-cores=$(nproc)
-run "tests" env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 6 ? cores : 6))}" cargo test --workspace --locked
+run "tests" cargo test --workspace --locked
 run "faces" scripts/faces.sh
 run "pure parts of the admin UI" npm --prefix web test --silent
 run "admin UI in Chromium" scripts/e2e-ui.sh short
